@@ -1,0 +1,60 @@
+//! Bytes on the topics: Avro records in Confluent framing.
+//!
+//! Without an external registry our schemas have ids from a reserved high range that every process resolves locally, so
+//! that nothing has to be reached before a record can be written or read.
+
+mod binary;
+mod framing;
+mod operation_encoder;
+mod window_encoder;
+
+pub use framing::{FRAME_LENGTH, Framed, FramingError, SchemaId, split_frame};
+pub use operation_encoder::encode_operation;
+pub use window_encoder::encode_window;
+
+/// Schema text of `opstream.Operation` v1.
+pub const OPERATION_V1: &str = include_str!("../avro/operation.v1.avsc");
+/// Schema text of `opstream.Window` v1.
+pub const WINDOW_V1: &str = include_str!("../avro/window.v1.avsc");
+
+/// Built-in id of `opstream.Operation` v1. The range from 0x7F00_0000 is far above what a registry, which counts from
+/// 1, will ever assign, and still positive for clients that read the id as a signed number.
+pub const OPERATION_V1_ID: SchemaId = SchemaId(0x7F00_0001);
+/// Built-in id of `opstream.Window` v1.
+pub const WINDOW_V1_ID: SchemaId = SchemaId(0x7F00_0101);
+
+/// A schema that every process knows without asking a registry.
+#[derive(Clone, Copy, Debug)]
+pub struct BuiltinSchema {
+    /// Id in the reserved range.
+    pub id: SchemaId,
+    /// Kind of record; a subject is the topic's name plus `-value`.
+    pub record: Record,
+    /// Version within its subject, from 1.
+    pub version: u32,
+    /// Schema text, JSON.
+    pub text: &'static str,
+}
+
+/// The kinds of records on our topics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// `opstream.Operation`.
+    Operation,
+    /// `opstream.Window`.
+    Window,
+}
+
+/// All schemas with built-in ids; old versions stay for ever.
+pub const BUILTIN_SCHEMAS: &[BuiltinSchema] = &[
+    BuiltinSchema { id: OPERATION_V1_ID, record: Record::Operation, version: 1, text: OPERATION_V1 },
+    BuiltinSchema { id: WINDOW_V1_ID, record: Record::Window, version: 1, text: WINDOW_V1 },
+];
+
+/// The built-in schema with this id.
+pub fn builtin_schema(id: SchemaId) -> Option<&'static BuiltinSchema> {
+    BUILTIN_SCHEMAS.iter().find(|schema| schema.id == id)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,28 @@
+//! Contracts of opstream: everything that crosses from one process to another, and nothing else.
+//!
+//! In reading order: the record ([`operation`]) and its ids, time and money ([`ids`], [`time`], [`money`]); its bytes on
+//! the topic ([`avro`], [`topics`]); prices ([`prices`], [`providers`]); windows
+//! ([`window`], [`sketch`]); the SQL tables ([`database`], [`migrations`])
+//! and the lake ([`lake`]). There is no process logic here: the producer, the ingestor, the aggregator and the api share these
+//! definitions and otherwise only bytes, rows and files.
+
+pub mod avro;
+pub mod database;
+pub mod ids;
+pub mod lake;
+pub mod migrations;
+pub mod money;
+pub mod offsets;
+pub mod operation;
+pub mod prices;
+pub mod providers;
+pub mod sketch;
+pub mod time;
+pub mod topics;
+pub mod validate;
+pub mod window;
+
+pub use ids::OperationId;
+pub use money::NanoUsd;
+pub use operation::Operation;
+pub use time::{UtcMicros, UtcMillis};

@@ -1,0 +1,312 @@
+//! What an operation must satisfy before it is written, as one list of reasons with stable codes.
+//!
+//! The front door checks whole operations with [`check_operation`] and refuses them by name; the ingestor checks
+//! columns against the same limits and makes a dead letter with the same code, because records also come straight
+//! from the topic.
+
+use crate::time::DAY_MILLIS;
+use crate::{Operation, OperationId, UtcMillis};
+
+/// Earliest id time that is accepted unless retention has moved it: 2015-01-01T00:00:00Z.
+pub const DEFAULT_RETENTION_FLOOR: UtcMillis = UtcMillis::from_millis(1_420_070_400_000);
+/// How far ahead of the clock an id's time may be, milliseconds.
+pub const MAX_AHEAD_MILLIS: i64 = DAY_MILLIS;
+/// Largest number of bytes of a workspace or any other identifying text.
+pub const MAX_IDENTIFIER_BYTES: usize = 1024;
+
+/// Largest count of tokens or other units in one operation. With it, no sum over a file or a long range of windows can
+/// exceed 64 bits: a hostile record must not be able to stop the records behind it.
+pub const MAX_COUNT: i64 = 1_000_000_000;
+/// Longest duration, 10^12 µs (11 days).
+pub const MAX_MICROS: i64 = 1_000_000_000_000;
+/// Largest reported cost of one operation, 100,000 USD.
+pub const MAX_REPORTED_NANO_USD: i64 = 100_000_000_000_000;
+
+/// Checks one count, duration or amount against 0 and its limit.
+///
+/// # Errors
+/// When it is negative or beyond the limit of its field.
+pub fn check_amount(field: &'static str, value: i64) -> Result<(), Violation> {
+    let (limit, allowed) = if field.ends_with("_us") {
+        (MAX_MICROS, "0 to 1000000000000 (11 days)")
+    } else if field.starts_with("reported_cost") {
+        (MAX_REPORTED_NANO_USD, "0 to 100000 USD")
+    } else if field == "producer_seq" {
+        (i64::MAX, "0 or more")
+    } else {
+        (MAX_COUNT, "0 to 1000000000")
+    };
+    match value {
+        ..0 => Err(Violation::Negative { field, value }),
+        _ if value > limit => Err(Violation::OutOfRange { field, value, allowed }),
+        _ => Ok(()),
+    }
+}
+
+/// Half-open range of id times that are accepted now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AcceptedTimes {
+    /// First accepted millisecond.
+    pub floor: UtcMillis,
+    /// First millisecond that is too far ahead.
+    pub ceiling: UtcMillis,
+}
+
+impl AcceptedTimes {
+    /// From the retention floor to a day after `now`.
+    pub const fn at(now: UtcMillis, floor: UtcMillis) -> Self {
+        Self { floor, ceiling: now.plus_millis(MAX_AHEAD_MILLIS) }
+    }
+}
+
+/// Why an operation is not accepted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Violation {
+    /// The id has no time that could be trusted.
+    #[error("operation_id {id} is not a UUIDv7")]
+    NotVersion7 {
+        /// The id.
+        id: OperationId,
+    },
+    /// The id's time lies before what is retained.
+    #[error("operation_id is of {time}, before the retention floor {floor}")]
+    BeforeFloor {
+        /// The id's time.
+        time: UtcMillis,
+        /// First accepted time.
+        floor: UtcMillis,
+    },
+    /// The id's time lies in the future.
+    #[error("operation_id is of {time}, more than a day ahead of the clock")]
+    TooFarAhead {
+        /// The id's time.
+        time: UtcMillis,
+    },
+    /// A count below zero.
+    #[error("{field} is {value}; it must be 0 or more")]
+    Negative {
+        /// Name of the field.
+        field: &'static str,
+        /// Its value.
+        value: i64,
+    },
+    /// Parts that exceed their whole.
+    #[error("{part} is {value}, more than {whole}, which it is a part of")]
+    PartExceedsWhole {
+        /// Name of the part, or parts joined by `+`.
+        part: &'static str,
+        /// Their sum.
+        value: i64,
+        /// Name of the whole.
+        whole: &'static str,
+    },
+    /// A required text is empty.
+    #[error("{field} is empty")]
+    Empty {
+        /// Name of the field.
+        field: &'static str,
+    },
+    /// An identifying text is too long.
+    #[error("{field} has {bytes} bytes; at most {MAX_IDENTIFIER_BYTES} are allowed")]
+    TooLong {
+        /// Name of the field.
+        field: &'static str,
+        /// Its length.
+        bytes: usize,
+    },
+    /// A number outside its range.
+    #[error("{field} is {value}; allowed is {allowed}")]
+    OutOfRange {
+        /// Name of the field.
+        field: &'static str,
+        /// Its value.
+        value: i64,
+        /// The range in words.
+        allowed: &'static str,
+    },
+}
+
+impl Violation {
+    /// Stable code of the reason, as stored with dead letters and used as a metric label.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotVersion7 { .. } => "id_not_uuid7",
+            Self::BeforeFloor { .. } => "before_retention_floor",
+            Self::TooFarAhead { .. } => "too_far_ahead",
+            Self::Negative { .. } => "negative_count",
+            Self::PartExceedsWhole { .. } => "part_exceeds_whole",
+            Self::Empty { .. } => "empty_field",
+            Self::TooLong { .. } => "too_long",
+            Self::OutOfRange { .. } => "out_of_range",
+        }
+    }
+
+    /// The field that is at fault.
+    pub const fn field(&self) -> &'static str {
+        match self {
+            Self::NotVersion7 { .. } | Self::BeforeFloor { .. } | Self::TooFarAhead { .. } => "operation_id",
+            Self::Negative { field, .. }
+            | Self::Empty { field }
+            | Self::TooLong { field, .. }
+            | Self::OutOfRange { field, .. } => field,
+            Self::PartExceedsWhole { part, .. } => part,
+        }
+    }
+}
+
+/// Checks the id alone: layout and time.
+///
+/// # Errors
+/// The first rule that it breaks.
+pub fn check_id(id: OperationId, accepted: AcceptedTimes) -> Result<(), Violation> {
+    if !id.is_version_7() {
+        return Err(Violation::NotVersion7 { id });
+    }
+    let time = id.time();
+    if time < accepted.floor {
+        return Err(Violation::BeforeFloor { time, floor: accepted.floor });
+    }
+    if time >= accepted.ceiling {
+        return Err(Violation::TooFarAhead { time });
+    }
+    Ok(())
+}
+
+/// Checks a whole operation.
+///
+/// # Errors
+/// The first rule that it breaks.
+pub fn check_operation(operation: &Operation, accepted: AcceptedTimes) -> Result<(), Violation> {
+    check_id(operation.operation_id, accepted)?;
+    check_texts(operation)?;
+    check_counts(operation)?;
+    check_parts(operation)
+}
+
+fn check_texts(operation: &Operation) -> Result<(), Violation> {
+    for (field, text) in [("workspace", &operation.workspace), ("operation_type", &operation.operation_type)] {
+        if text.is_empty() {
+            return Err(Violation::Empty { field });
+        }
+    }
+    let optional = [
+        ("call_id", &operation.call_id),
+        ("trace_id", &operation.trace_id),
+        ("span_id", &operation.span_id),
+        ("parent_span_id", &operation.parent_span_id),
+        ("response_id", &operation.response_id),
+        ("producer_id", &operation.producer_id),
+        ("project", &operation.project),
+        ("team", &operation.team),
+        ("environment", &operation.environment),
+        ("service", &operation.service),
+        ("session_id", &operation.session_id),
+        ("user_id", &operation.user_id),
+        ("agent_id", &operation.agent_id),
+        ("agent_name", &operation.agent_name),
+        ("action_id", &operation.action_id),
+        ("source_type", &operation.source_type),
+        ("provider", &operation.provider),
+        ("model", &operation.model),
+        ("response_model", &operation.response_model),
+        ("service_tier", &operation.service_tier),
+        ("processing", &operation.processing),
+        ("error_type", &operation.error_type),
+    ];
+    let required = [("workspace", operation.workspace.len()), ("operation_type", operation.operation_type.len())];
+    let lengths = optional.iter().filter_map(|(field, text)| text.as_ref().map(|text| (*field, text.len())));
+    match required.into_iter().chain(lengths).find(|(_, bytes)| *bytes > MAX_IDENTIFIER_BYTES) {
+        Some((field, bytes)) => Err(Violation::TooLong { field, bytes }),
+        None => Ok(()),
+    }
+}
+
+fn check_counts(operation: &Operation) -> Result<(), Violation> {
+    if operation.attempt < 1 {
+        return Err(Violation::OutOfRange {
+            field: "attempt",
+            value: i64::from(operation.attempt),
+            allowed: "1 or more",
+        });
+    }
+    if let Some(status) = operation.http_status.filter(|status| !(100..600).contains(status)) {
+        return Err(Violation::OutOfRange { field: "http_status", value: i64::from(status), allowed: "100 to 599" });
+    }
+    let counts = [
+        ("input_tokens", operation.input_tokens),
+        ("output_tokens", operation.output_tokens),
+        ("cache_read_tokens", Some(operation.cache_read_tokens)),
+        ("cache_write_tokens", Some(operation.cache_write_tokens)),
+        ("cache_write_1h_tokens", Some(operation.cache_write_1h_tokens)),
+        ("reasoning_tokens", Some(operation.reasoning_tokens)),
+        ("input_audio_tokens", Some(operation.input_audio_tokens)),
+        ("output_audio_tokens", Some(operation.output_audio_tokens)),
+        ("input_image_tokens", Some(operation.input_image_tokens)),
+        ("output_image_tokens", Some(operation.output_image_tokens)),
+        ("web_searches", Some(operation.web_searches)),
+        ("latency_us", operation.latency_us),
+        ("queue_us", operation.queue_us),
+        ("ttft_us", operation.ttft_us),
+        ("generation_us", operation.generation_us),
+        ("max_tokens", operation.max_tokens),
+        ("producer_seq", operation.producer_seq),
+        ("reported_cost_usd", operation.reported_cost_usd.map(crate::NanoUsd::nanos)),
+    ];
+    counts.into_iter().try_for_each(|(field, value)| value.map_or(Ok(()), |value| check_amount(field, value)))
+}
+
+fn check_parts(operation: &Operation) -> Result<(), Violation> {
+    let cached = operation
+        .cache_read_tokens
+        .saturating_add(operation.cache_write_tokens)
+        .saturating_add(operation.cache_write_1h_tokens);
+    let parts = [
+        ("cache_read_tokens+cache_write_tokens+cache_write_1h_tokens", cached, "input_tokens", operation.input_tokens),
+        ("input_audio_tokens", operation.input_audio_tokens, "input_tokens", operation.input_tokens),
+        ("input_image_tokens", operation.input_image_tokens, "input_tokens", operation.input_tokens),
+        ("reasoning_tokens", operation.reasoning_tokens, "output_tokens", operation.output_tokens),
+        ("output_audio_tokens", operation.output_audio_tokens, "output_tokens", operation.output_tokens),
+        ("output_image_tokens", operation.output_image_tokens, "output_tokens", operation.output_tokens),
+    ];
+    match parts.into_iter().find(|(_, value, _, total)| *value > total.unwrap_or(0)) {
+        Some((part, value, whole, _)) => Err(Violation::PartExceedsWhole { part, value, whole }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::UtcMicros;
+
+    fn accepted() -> AcceptedTimes {
+        AcceptedTimes::at(UtcMillis::from_millis(1_790_000_000_000), DEFAULT_RETENTION_FLOOR)
+    }
+
+    fn operation_at(millis: i64) -> Operation {
+        Operation::starting("chat", UtcMicros::from_micros(millis * 1000))
+    }
+
+    #[test]
+    fn the_floor_is_accepted_and_the_ceiling_is_not() {
+        let floor = DEFAULT_RETENTION_FLOOR.millis();
+        assert_eq!(check_operation(&operation_at(floor), accepted()), Ok(()));
+        assert_eq!(check_operation(&operation_at(floor - 1), accepted()).unwrap_err().code(), "before_retention_floor");
+        let ceiling = accepted().ceiling.millis();
+        assert_eq!(check_operation(&operation_at(ceiling - 1), accepted()), Ok(()));
+        assert_eq!(check_operation(&operation_at(ceiling), accepted()).unwrap_err().code(), "too_far_ahead");
+    }
+
+    #[test]
+    fn a_refusal_names_the_field_and_its_value() {
+        let operation = Operation { input_tokens: Some(-3), ..operation_at(1_789_000_000_000) };
+        assert_eq!(
+            check_operation(&operation, accepted()).unwrap_err().to_string(),
+            "input_tokens is -3; it must be 0 or more"
+        );
+        let operation = Operation { input_tokens: Some(10), cache_read_tokens: 11, ..operation_at(1_789_000_000_000) };
+        assert_eq!(check_operation(&operation, accepted()).unwrap_err().code(), "part_exceeds_whole");
+        let operation = Operation { session_id: Some("x".repeat(2000)), ..operation_at(1_789_000_000_000) };
+        assert_eq!(check_operation(&operation, accepted()).unwrap_err().field(), "session_id");
+    }
+}
