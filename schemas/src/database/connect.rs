@@ -1,0 +1,164 @@
+//! Opens a database and hands out transactions and reads.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{PgPool, SqlSafeStr, SqlitePool};
+
+use super::transaction::{postgres_query, sqlite_query};
+use super::{DatabaseUrl, Row, Transaction, Value};
+
+/// Connections to Postgres per process: one for the ingest transaction, one for its look-ups, the rest for readers.
+const POSTGRES_CONNECTIONS: u32 = 8;
+/// Read-only SQLite connections; more than the machine's cores would only contend.
+const SQLITE_READERS: u32 = 4;
+/// How long a SQLite writer of another process may hold its lock before we give up.
+const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long to wait for a connection before the database counts as unavailable.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// An open database. Clones share its connections.
+#[derive(Clone, Debug)]
+pub enum Database {
+    /// Postgres or a database that speaks its protocol.
+    Postgres(PgPool),
+    /// SQLite in WAL mode with `synchronous=FULL`: every commit survives a power loss.
+    Sqlite {
+        /// The one writer connection; its pool is the first-come, first-served gate.
+        writer: SqlitePool,
+        /// Read-only connections.
+        readers: SqlitePool,
+    },
+}
+
+/// Which of the two databases this is, for the few places where their SQL differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// Postgres.
+    Postgres,
+    /// SQLite.
+    Sqlite,
+}
+
+/// A database that could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot open the database {place}")]
+pub struct ConnectError {
+    place: String,
+    source: sqlx::Error,
+}
+
+impl Database {
+    /// Connects, creating the SQLite file when there is none. Tables come from [`crate::migrations::migrate`].
+    ///
+    /// # Errors
+    /// When the server does not answer, refuses, or the file cannot be opened.
+    pub async fn connect(url: &DatabaseUrl) -> Result<Self, ConnectError> {
+        let opened = match url {
+            DatabaseUrl::Postgres(url) => connect_postgres(url).await,
+            DatabaseUrl::Sqlite(file) => connect_sqlite(file).await,
+        };
+        opened.map_err(|source| ConnectError { place: url.to_string(), source })
+    }
+
+    /// Which database this is.
+    pub const fn engine(&self) -> Engine {
+        match self {
+            Self::Postgres(_) => Engine::Postgres,
+            Self::Sqlite { .. } => Engine::Sqlite,
+        }
+    }
+
+    /// Begins a write transaction; in SQLite it waits its turn for the one writer.
+    ///
+    /// # Errors
+    /// When no connection can be had.
+    pub async fn begin(&self) -> Result<Transaction, sqlx::Error> {
+        match self {
+            Self::Postgres(pool) => pool.begin().await.map(Transaction::Postgres),
+            Self::Sqlite { writer, .. } => writer.begin_with("BEGIN IMMEDIATE").await.map(Transaction::Sqlite),
+        }
+    }
+
+    /// Begins a transaction that sees one state of the database throughout and writes nothing.
+    ///
+    /// # Errors
+    /// When no connection can be had.
+    pub async fn begin_snapshot(&self) -> Result<Transaction, sqlx::Error> {
+        match self {
+            Self::Postgres(pool) => {
+                pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await.map(Transaction::Postgres)
+            }
+            Self::Sqlite { readers, .. } => readers.begin().await.map(Transaction::Sqlite),
+        }
+    }
+
+    /// Runs one read-only query outside any transaction.
+    ///
+    /// # Errors
+    /// What the database answers.
+    pub async fn fetch_all(&self, sql: impl SqlSafeStr, values: &[Value]) -> Result<Vec<Row>, sqlx::Error> {
+        let sql = sql.into_sql_str();
+        match self {
+            Self::Postgres(pool) => {
+                Ok(postgres_query(sql, values).fetch_all(pool).await?.into_iter().map(Row::Postgres).collect())
+            }
+            Self::Sqlite { readers, .. } => {
+                Ok(sqlite_query(sql, values).fetch_all(readers).await?.into_iter().map(Row::Sqlite).collect())
+            }
+        }
+    }
+
+    /// Runs one read-only query and returns its first row.
+    ///
+    /// # Errors
+    /// What the database answers.
+    pub async fn fetch_optional(&self, sql: impl SqlSafeStr, values: &[Value]) -> Result<Option<Row>, sqlx::Error> {
+        let sql = sql.into_sql_str();
+        match self {
+            Self::Postgres(pool) => Ok(postgres_query(sql, values).fetch_optional(pool).await?.map(Row::Postgres)),
+            Self::Sqlite { readers, .. } => {
+                Ok(sqlite_query(sql, values).fetch_optional(readers).await?.map(Row::Sqlite))
+            }
+        }
+    }
+
+    /// Closes every connection, waiting for those in use.
+    pub async fn close(&self) {
+        match self {
+            Self::Postgres(pool) => pool.close().await,
+            Self::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+        }
+    }
+}
+
+async fn connect_postgres(url: &str) -> Result<Database, sqlx::Error> {
+    let options: PgConnectOptions = url.parse()?;
+    let options = options.application_name("opstream").options([("timezone", "UTC")]);
+    let pool = PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT);
+    pool.connect_with(options).await.map(Database::Postgres)
+}
+
+async fn connect_sqlite(file: &Path) -> Result<Database, sqlx::Error> {
+    if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        tokio::fs::create_dir_all(folder).await.map_err(sqlx::Error::Io)?;
+    }
+    let options = SqliteConnectOptions::new()
+        .filename(PathBuf::from(file))
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(SQLITE_BUSY_TIMEOUT)
+        .statement_cache_capacity(64);
+    let single = SqlitePoolOptions::new().max_connections(1).acquire_timeout(Duration::from_secs(60));
+    let writer = single.connect_with(options.clone()).await?;
+    let readers = SqlitePoolOptions::new().max_connections(SQLITE_READERS).acquire_timeout(ACQUIRE_TIMEOUT);
+    let readers = readers.connect_with(options.read_only(true).create_if_missing(false)).await?;
+    Ok(Database::Sqlite { writer, readers })
+}

@@ -1,0 +1,96 @@
+//! Reads the address of a database, in our form or as `SQLAlchemy` writes it.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// Where the database is.
+#[derive(Clone, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    /// A `postgres://` URL, passwords included.
+    Postgres(String),
+    /// A SQLite file.
+    Sqlite(PathBuf),
+}
+
+/// An address that names no database we know.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum DatabaseUrlError {
+    /// Another scheme. The address itself may hold a password and is not repeated.
+    #[error("database scheme {scheme:?} is not known; expected postgres://user@host/database or sqlite:FILE")]
+    UnknownScheme {
+        /// The text before the first colon.
+        scheme: String,
+    },
+    /// A SQLite address without a file.
+    #[error("sqlite address names no file; expected sqlite:FILE (an in-memory database would lose every operation)")]
+    NoFile,
+}
+
+impl DatabaseUrl {
+    /// Accepts `postgres://…`, `postgresql://…`, `sqlite:FILE`, and `SQLAlchemy`'s `postgresql+asyncpg://…` and
+    /// `sqlite+aiosqlite:///FILE` (three slashes: relative, four: absolute).
+    ///
+    /// # Errors
+    /// When the scheme is another, or SQLite has no file.
+    pub fn parse(text: &str) -> Result<Self, DatabaseUrlError> {
+        let (scheme, rest) = text.split_once(':').unwrap_or((text, ""));
+        let dialect = scheme.split('+').next().unwrap_or(scheme).to_ascii_lowercase();
+        match dialect.as_str() {
+            "postgres" | "postgresql" => Ok(Self::Postgres(format!("postgres:{rest}"))),
+            "sqlite" => {
+                let file = rest.strip_prefix("///").or_else(|| rest.strip_prefix("//")).unwrap_or(rest);
+                let file = file.split('?').next().unwrap_or(file);
+                if file.is_empty() || file == ":memory:" {
+                    return Err(DatabaseUrlError::NoFile);
+                }
+                Ok(Self::Sqlite(PathBuf::from(file)))
+            }
+            _ => Err(DatabaseUrlError::UnknownScheme { scheme: scheme.chars().take(32).collect() }),
+        }
+    }
+}
+
+/// Passwords stay out of logs.
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Postgres(url) => {
+                let place =
+                    url.rsplit_once('@').map_or_else(|| url.trim_start_matches("postgres://"), |(_, place)| place);
+                write!(f, "postgres://{}", place.split('?').next().unwrap_or(place))
+            }
+            Self::Sqlite(file) => write!(f, "sqlite:{}", file.display()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sqlalchemy_addresses_are_understood() {
+        let postgres = DatabaseUrl::parse("postgresql+asyncpg://me:secret@db.example/ops?ssl=require").unwrap();
+        assert_eq!(postgres, DatabaseUrl::Postgres("postgres://me:secret@db.example/ops?ssl=require".to_owned()));
+        assert_eq!(postgres.to_string(), "postgres://db.example/ops");
+        assert_eq!(DatabaseUrl::parse("sqlite:///ops.db").unwrap(), DatabaseUrl::Sqlite("ops.db".into()));
+        assert_eq!(
+            DatabaseUrl::parse("sqlite+aiosqlite:////var/ops.db").unwrap(),
+            DatabaseUrl::Sqlite("/var/ops.db".into())
+        );
+        assert_eq!(DatabaseUrl::parse("sqlite:ops.db").unwrap(), DatabaseUrl::Sqlite("ops.db".into()));
+    }
+
+    #[test]
+    fn an_unknown_address_is_refused_without_repeating_it() {
+        let error = DatabaseUrl::parse("mysql://me:secret@db/ops").unwrap_err().to_string();
+        assert!(error.contains("mysql") && !error.contains("secret"), "{error}");
+        assert_eq!(DatabaseUrl::parse("sqlite:///:memory:"), Err(DatabaseUrlError::NoFile));
+    }
+}
