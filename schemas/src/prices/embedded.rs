@@ -1,0 +1,50 @@
+//! The price files that are compiled in.
+
+use std::sync::LazyLock;
+
+use super::catalogue::Catalogue;
+
+/// File name and text of every price file.
+const FILES: [(&str, &str); 11] = [
+    ("anthropic.toml", include_str!("../../prices/anthropic.toml")),
+    ("cohere.toml", include_str!("../../prices/cohere.toml")),
+    ("deepseek.toml", include_str!("../../prices/deepseek.toml")),
+    ("gcp_gemini.toml", include_str!("../../prices/gcp_gemini.toml")),
+    ("groq.toml", include_str!("../../prices/groq.toml")),
+    ("minimax.toml", include_str!("../../prices/minimax.toml")),
+    ("mistral_ai.toml", include_str!("../../prices/mistral_ai.toml")),
+    ("moonshot_ai.toml", include_str!("../../prices/moonshot_ai.toml")),
+    ("openai.toml", include_str!("../../prices/openai.toml")),
+    ("x_ai.toml", include_str!("../../prices/x_ai.toml")),
+    ("z_ai.toml", include_str!("../../prices/z_ai.toml")),
+];
+
+static EMBEDDED: LazyLock<Catalogue> =
+    LazyLock::new(|| Catalogue::parse(&FILES).expect("the embedded price files are checked by this crate's tests"));
+
+impl Catalogue {
+    /// The catalogue that is compiled in, parsed at first use.
+    pub fn embedded() -> &'static Self {
+        &EMBEDDED
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn every_price_file_in_the_folder_is_compiled_in() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("prices");
+        let on_disk: BTreeSet<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name.ends_with(".toml"))
+            .collect();
+        let compiled: BTreeSet<String> = FILES.iter().map(|(name, _)| (*name).to_owned()).collect();
+        assert_eq!(compiled, on_disk);
+    }
+}
