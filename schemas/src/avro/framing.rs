@@ -20,7 +20,7 @@ pub struct Framed<'a> {
 }
 
 /// Bytes that are not in Confluent framing.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum FramingError {
     /// Fewer bytes than a frame has.
     #[error("value of {length} bytes is too short for Confluent framing, which starts with 5 bytes")]

@@ -1,0 +1,206 @@
+//! From decoded columns to stored ones: the columns of `OPERATION_COLUMNS`, in id order, and the content beside them.
+//!
+//! Lists and maps become JSON text, text that should be JSON is made valid JSON, and NUL characters, which Postgres
+//! cannot store, become U+FFFD in both databases and in the files alike.
+
+use std::sync::Arc;
+
+use arrow_array::builder::StringBuilder;
+use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampMicrosecondType;
+use arrow_array::{Array, ArrayRef, BooleanArray, FixedSizeBinaryArray, Int32Array, Int64Array, RecordBatch, StringArray, UInt32Array};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_select::take::take;
+use opstream_schemas::OperationId;
+use opstream_schemas::lake::{CONTENT_COLUMNS, Column, ColumnKind, Nullable, OPERATION_COLUMNS};
+
+use crate::price::PriceColumns;
+use crate::record::RawBatch;
+
+/// Arrow schema of stored columns.
+pub fn stored_schema(columns: &[Column]) -> SchemaRef {
+    let fields: Vec<Field> =
+        columns.iter().map(|column| Field::new(column.name, data_type(column.kind), column.nullable == Nullable::Yes)).collect();
+    Arc::new(Schema::new(fields))
+}
+
+const fn data_type(kind: ColumnKind) -> DataType {
+    match kind {
+        ColumnKind::Id => DataType::FixedSizeBinary(16),
+        ColumnKind::Int => DataType::Int64,
+        ColumnKind::SmallInt => DataType::Int32,
+        ColumnKind::Float => DataType::Float64,
+        ColumnKind::Bool => DataType::Boolean,
+        ColumnKind::Text | ColumnKind::Json => DataType::Utf8,
+    }
+}
+
+/// Reads a timestamp column as plain microseconds.
+pub fn micros(column: &ArrayRef) -> ArrayRef {
+    Arc::new(column.as_primitive::<TimestampMicrosecondType>().reinterpret_cast::<arrow_array::types::Int64Type>())
+}
+
+/// Ids of decoded columns.
+pub fn operation_ids(columns: &RecordBatch) -> Vec<OperationId> {
+    let ids = columns.column_by_name("operation_id").expect("decoded columns have an id").as_fixed_size_binary();
+    ids.iter().map(|id| read_id(id.expect("operation_id is not nullable"))).collect()
+}
+
+/// The id in a 16-byte value of an id column.
+pub fn read_id(bytes: &[u8]) -> OperationId {
+    OperationId::from_bytes(bytes.try_into().expect("an id column holds 16 bytes a row"))
+}
+
+/// Rows of decoded columns, in the order of their ids.
+pub fn select_rows(columns: &RecordBatch, rows: &[u32]) -> RecordBatch {
+    if rows.len() == columns.num_rows() && (0..).zip(rows).all(|(expected, row): (u32, &u32)| expected == *row) {
+        return columns.clone();
+    }
+    let rows = UInt32Array::from(rows.to_vec());
+    let taken: Vec<ArrayRef> =
+        columns.columns().iter().map(|column| take(column, &rows, None).expect("row numbers are within the batch")).collect();
+    RecordBatch::try_new(columns.schema(), taken).expect("columns keep their types")
+}
+
+/// Where the rows came from.
+pub struct Origin<'a> {
+    /// The raw batch.
+    pub batch: &'a RawBatch,
+    /// For each row the index of its record.
+    pub records: &'a [usize],
+    /// The stream's row number.
+    pub stream_id: i64,
+}
+
+/// Assembles the stored columns of operations.
+pub fn operation_columns(decoded: &RecordBatch, prices: &PriceColumns, origin: &Origin<'_>, keeps_content: bool) -> RecordBatch {
+    let columns = OPERATION_COLUMNS
+        .iter()
+        .map(|column| match column.name {
+            "time_ms" => times(decoded),
+            "stream_id" => Arc::new(Int64Array::from(vec![origin.stream_id; origin.records.len()])),
+            "source_partition" => partitions(origin),
+            "source_offset" => offsets(origin),
+            "started_at_us" => micros(field(decoded, "started_at")),
+            "cost_nano_usd" => prices.cost_nano_usd.clone(),
+            "cost_status" => prices.cost_status.clone(),
+            "price_model" => prices.price_model.clone(),
+            "price_version" => prices.price_version.clone(),
+            "has_content" => Arc::new(if keeps_content { has_content(decoded) } else { BooleanArray::from(vec![false; decoded.num_rows()]) }),
+            name => stored_column(field(decoded, name), column.kind),
+        })
+        .collect();
+    RecordBatch::try_new(stored_schema(OPERATION_COLUMNS), columns).expect("every stored column has its type and length")
+}
+
+/// Assembles the content of the rows that have any; none when no row has.
+pub fn content_columns(decoded: &RecordBatch) -> Option<RecordBatch> {
+    let has_content = has_content(decoded);
+    let rows: Vec<u32> = (0..).zip(has_content.values().iter()).filter_map(|(row, has): (u32, bool)| has.then_some(row)).collect();
+    if rows.is_empty() {
+        return None;
+    }
+    let rows = UInt32Array::from(rows);
+    let columns = CONTENT_COLUMNS
+        .iter()
+        .map(|column| {
+            let taken = take(field(decoded, column.name), &rows, None).expect("row numbers are within the batch");
+            stored_column(&taken, column.kind)
+        })
+        .collect();
+    Some(RecordBatch::try_new(stored_schema(CONTENT_COLUMNS), columns).expect("every content column has its type and length"))
+}
+
+fn field<'a>(decoded: &'a RecordBatch, name: &str) -> &'a ArrayRef {
+    decoded.column_by_name(name).expect("decoded columns have the fields of the Avro schema")
+}
+
+fn has_content(decoded: &RecordBatch) -> BooleanArray {
+    let columns: Vec<&ArrayRef> = CONTENT_COLUMNS[1..].iter().map(|column| field(decoded, column.name)).collect();
+    (0..decoded.num_rows()).map(|row| Some(columns.iter().any(|column| column.is_valid(row)))).collect()
+}
+
+fn times(decoded: &RecordBatch) -> ArrayRef {
+    let ids: &FixedSizeBinaryArray = field(decoded, "operation_id").as_fixed_size_binary();
+    let times = ids.iter().map(|id| read_id(id.expect("operation_id is not nullable")).time().millis());
+    Arc::new(Int64Array::from_iter_values(times))
+}
+
+fn partitions(origin: &Origin<'_>) -> ArrayRef {
+    let records = origin.batch.records();
+    Arc::new(Int32Array::from_iter_values(origin.records.iter().map(|index| records[*index].partition.0)))
+}
+
+fn offsets(origin: &Origin<'_>) -> ArrayRef {
+    let records = origin.batch.records();
+    Arc::new(Int64Array::from_iter_values(origin.records.iter().map(|index| records[*index].offset.0)))
+}
+
+fn stored_column(column: &ArrayRef, kind: ColumnKind) -> ArrayRef {
+    match (kind, column.data_type()) {
+        (ColumnKind::Json, DataType::List(_)) => Arc::new(json_lists(column)),
+        (ColumnKind::Json, DataType::Map(..)) => Arc::new(json_maps(column)),
+        (ColumnKind::Json, _) => Arc::new(without_nul(&valid_json(column.as_string()))),
+        (ColumnKind::Text, _) => Arc::new(without_nul(column.as_string())),
+        _ => column.clone(),
+    }
+}
+
+/// Lists of text as JSON arrays; an empty list becomes null.
+fn json_lists(column: &ArrayRef) -> StringArray {
+    let lists = column.as_list::<i32>();
+    let items = lists.values().as_string::<i32>();
+    let text = |(start, length): (usize, usize)| -> Option<String> {
+        let list: Vec<&str> = (start..start + length).map(|place| items.value(place)).collect();
+        (!list.is_empty()).then(|| to_json(&list))
+    };
+    spans(lists.offsets()).map(text).collect()
+}
+
+/// Maps of text as JSON objects; an empty map becomes null.
+fn json_maps(column: &ArrayRef) -> StringArray {
+    let maps = column.as_map();
+    let (keys, values) = (maps.keys().as_string::<i32>(), maps.values().as_string::<i32>());
+    let text = |(start, length): (usize, usize)| -> Option<String> {
+        let entries: std::collections::BTreeMap<&str, &str> =
+            (start..start + length).map(|place| (keys.value(place), values.value(place))).collect();
+        (!entries.is_empty()).then(|| to_json(&entries))
+    };
+    spans(maps.offsets()).map(text).collect()
+}
+
+fn spans(offsets: &arrow_buffer::OffsetBuffer<i32>) -> impl Iterator<Item = (usize, usize)> + '_ {
+    offsets.windows(2).map(|pair| {
+        let start = usize::try_from(pair[0]).expect("arrow offsets are not negative");
+        let end = usize::try_from(pair[1]).expect("arrow offsets are not negative");
+        (start, end - start)
+    })
+}
+
+fn to_json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).expect("text and maps of text always serialise")
+}
+
+/// Text that is not JSON becomes a JSON string, so that SQL may cast the column without a failure.
+fn valid_json(column: &StringArray) -> StringArray {
+    if column.null_count() == column.len() {
+        return column.clone();
+    }
+    let valid = |text: &str| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+    if column.iter().flatten().all(valid) {
+        return column.clone();
+    }
+    column.iter().map(|text| text.map(|text| if valid(text) { text.to_owned() } else { to_json(&text) })).collect()
+}
+
+/// Replaces NUL characters, which Postgres cannot store in a text column.
+fn without_nul(column: &StringArray) -> StringArray {
+    if !column.value_data().contains(&0) {
+        return column.clone();
+    }
+    let mut builder = StringBuilder::new();
+    for text in column {
+        builder.append_option(text.map(|text| text.replace('\0', "\u{fffd}")));
+    }
+    builder.finish()
+}

@@ -1,0 +1,57 @@
+//! What the ingestor needs to know, already validated. Reading flags and the environment is the command's work.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use opstream_schemas::database::Database;
+use opstream_schemas::topics::Topics;
+
+/// Configuration of one ingestor process.
+#[derive(Clone)]
+pub struct IngestorConfig {
+    /// Migrated database.
+    pub database: Database,
+    /// Root folder of the lake.
+    pub lake: PathBuf,
+    /// Bootstrap servers, `host:port` separated by commas.
+    pub bootstrap: String,
+    /// Names of the topics.
+    pub topics: Topics,
+    /// Consumer group; all ingestors of one deployment share it.
+    pub group: String,
+    /// Further librdkafka settings, such as SASL.
+    pub properties: BTreeMap<String, String>,
+    /// When a batch is due.
+    pub limits: BatchLimits,
+    /// Where prompts, messages and tool definitions go.
+    pub content: ContentPolicy,
+}
+
+/// A batch is due when the first of these is reached.
+#[derive(Clone, Copy, Debug)]
+pub struct BatchLimits {
+    /// Age of the first record; bounds how stale the stored state is. 200 ms unless configured.
+    pub age: Duration,
+    /// Number of records. 20,000 unless configured: past that the cost of a commit no longer shows.
+    pub records: usize,
+    /// Bytes of keys and values; bounds memory when records carry content. 16 MiB unless configured.
+    pub bytes: usize,
+}
+
+impl Default for BatchLimits {
+    fn default() -> Self {
+        Self { age: Duration::from_millis(200), records: 20_000, bytes: 16 << 20 }
+    }
+}
+
+/// What is kept of prompts, messages and tool definitions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContentPolicy {
+    /// Nothing: content is dropped before anything is written.
+    Drop,
+    /// Files of their own in the lake.
+    Lake,
+    /// Files of their own, and the table `operation_contents` for quick look-ups on a laptop.
+    LakeAndSql,
+}

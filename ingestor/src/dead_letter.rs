@@ -1,0 +1,110 @@
+//! A record that cannot become an operation, with the reason. Its offset still advances, in the same transaction.
+
+use opstream_schemas::OperationId;
+use opstream_schemas::offsets::{Offset, Partition};
+use opstream_schemas::time::UtcMillis;
+use opstream_schemas::validate::Violation;
+
+use crate::record::{RawBatch, RawRecord};
+
+/// Why a record cannot become an operation.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Poison {
+    /// The record has no value.
+    #[error("record has no value (a tombstone); operations cannot be deleted through the topic")]
+    NoValue,
+    /// The value is not in Confluent framing.
+    #[error("{0}")]
+    NotFramed(#[from] opstream_schemas::avro::FramingError),
+    /// The schema is not known here.
+    #[error("schema id {id} is not a built-in schema; write with schema id {expected} (opstream.Operation v1)")]
+    UnknownSchema {
+        /// Id found in the frame.
+        id: u32,
+        /// Id of the newest operation schema.
+        expected: u32,
+    },
+    /// The datum does not follow its schema.
+    #[error("value does not follow its Avro schema: {reason}")]
+    Undecodable {
+        /// What the decoder said.
+        reason: String,
+    },
+    /// The operation breaks a rule.
+    #[error("{0}")]
+    Invalid(#[from] Violation),
+    /// The id is taken.
+    #[error("operation_id {id} is already used by another workspace")]
+    OtherWorkspace {
+        /// The id.
+        id: OperationId,
+    },
+}
+
+impl Poison {
+    /// Stable code, as stored and as a metric label.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NoValue => "no_value",
+            Self::NotFramed(_) => "not_framed",
+            Self::UnknownSchema { .. } => "unknown_schema",
+            Self::Undecodable { .. } => "undecodable",
+            Self::Invalid(violation) => violation.code(),
+            Self::OtherWorkspace { .. } => "id_of_another_workspace",
+        }
+    }
+}
+
+/// A dead letter as it is stored: origin, reason, original bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Partition that the record came from.
+    pub partition: Partition,
+    /// Its offset.
+    pub offset: Offset,
+    /// Why it is dead.
+    pub poison: Poison,
+    /// The id, if the record could be read that far.
+    pub operation_id: Option<OperationId>,
+    /// Original key.
+    pub key: Option<Vec<u8>>,
+    /// Original value.
+    pub value: Option<Vec<u8>>,
+    /// Original headers as a JSON array of `[name, hexadecimal value or null]`.
+    pub headers: String,
+    /// The record's timestamp.
+    pub timestamp: Option<UtcMillis>,
+}
+
+impl DeadLetter {
+    /// The dead letter of the record at `index` of the batch.
+    pub fn of(batch: &RawBatch, index: usize, poison: Poison, operation_id: Option<OperationId>) -> Self {
+        let record: &RawRecord = &batch.records()[index];
+        Self {
+            partition: record.partition,
+            offset: record.offset,
+            poison,
+            operation_id,
+            key: batch.key(record).map(<[u8]>::to_vec),
+            value: batch.value(record).map(<[u8]>::to_vec),
+            headers: headers_json(batch.headers(index)),
+            timestamp: record.timestamp,
+        }
+    }
+}
+
+/// Headers as JSON: values are hexadecimal, because they are any bytes.
+fn headers_json(headers: &[(String, Option<Vec<u8>>)]) -> String {
+    let pairs: Vec<(&str, Option<String>)> =
+        headers.iter().map(|(name, value)| (name.as_str(), value.as_deref().map(hex))).collect();
+    serde_json::to_string(&pairs).expect("strings always serialise")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        for nibble in [byte >> 4, byte & 0x0f] {
+            text.push(char::from_digit(u32::from(nibble), 16).expect("a nibble is a hexadecimal digit"));
+        }
+        text
+    })
+}

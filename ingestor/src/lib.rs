@@ -1,0 +1,29 @@
+//! The ingestor: reads the topic and writes every operation to SQL and Parquet exactly once.
+//!
+//! In reading order: [`pipeline`] states the law and shows the loop. A record's way is [`source`] → [`record`] →
+//! [`decode`] → [`checks`], [`duplicates`], [`price`] → [`columns`] (together: [`prepare`]) → [`lake_file`] → [`store`]
+//! (together: [`committer`]) → a hint to the broker. [`ownership`] claims partitions, [`dead_letter`] is what becomes of
+//! a record that cannot be an operation, and [`outbox`] copies those to their topic.
+
+pub mod checks;
+pub mod columns;
+pub mod committer;
+pub mod config;
+pub mod dead_letter;
+pub mod decode;
+pub mod duplicates;
+pub mod lake_file;
+pub mod metrics;
+pub mod outbox;
+pub mod ownership;
+pub mod patience;
+pub mod pipeline;
+pub mod prepare;
+pub mod preparing;
+pub mod price;
+pub mod record;
+pub mod source;
+pub mod store;
+
+pub use config::{BatchLimits, ContentPolicy, IngestorConfig};
+pub use pipeline::run;

@@ -1,0 +1,60 @@
+//! What the ingestor counts, by name. Labels have few values: partitions and reasons, never ids or names of tenants.
+
+use metrics::{counter, gauge, histogram};
+use opstream_schemas::offsets::Partition;
+
+/// Operations stored.
+pub const OPERATIONS: &str = "opstream_ingestor_operations_total";
+/// Re-sends left out.
+pub const DUPLICATES: &str = "opstream_ingestor_duplicates_total";
+/// Dead letters by reason.
+pub const DEAD_LETTERS: &str = "opstream_ingestor_dead_letters_total";
+/// Offsets that retention removed before they were stored.
+pub const RETENTION_GAP: &str = "opstream_ingestor_retention_gap_operations_total";
+/// Batches dropped because the checkpoint or the fence had moved.
+pub const DROPPED_BATCHES: &str = "opstream_ingestor_dropped_batches_total";
+/// Attempts to store that failed and were repeated, by reason.
+pub const RETRIES: &str = "opstream_ingestor_retries_total";
+/// Seconds from a prepared batch to its commit.
+pub const COMMIT_SECONDS: &str = "opstream_ingestor_commit_seconds";
+/// Records between the checkpoint and the end of the log.
+pub const LAG: &str = "opstream_ingestor_lag_operations";
+/// Partitions that wait for an operator.
+pub const HALTED: &str = "opstream_ingestor_halted_partitions";
+
+/// A batch was committed.
+pub fn record_commit(rows: i64, duplicates: i64, seconds: f64) {
+    counter!(OPERATIONS).increment(rows.unsigned_abs());
+    counter!(DUPLICATES).increment(duplicates.unsigned_abs());
+    histogram!(COMMIT_SECONDS).record(seconds);
+}
+
+/// A dead letter was committed.
+pub fn record_dead_letter(reason: &'static str) {
+    counter!(DEAD_LETTERS, "reason" => reason).increment(1);
+}
+
+/// Retention removed records that had not been stored.
+pub fn record_retention_gap(operations: i64) {
+    counter!(RETENTION_GAP).increment(operations.unsigned_abs());
+}
+
+/// A batch was dropped and will be read again.
+pub fn record_dropped_batch() {
+    counter!(DROPPED_BATCHES).increment(1);
+}
+
+/// Storing failed and is tried again.
+pub fn record_retry(reason: &'static str) {
+    counter!(RETRIES, "reason" => reason).increment(1);
+}
+
+/// How far a partition is behind.
+pub fn record_lag(partition: Partition, operations: i64) {
+    gauge!(LAG, "partition" => partition.to_string()).set(operations as f64);
+}
+
+/// How many partitions wait for an operator.
+pub fn record_halted(partitions: usize) {
+    gauge!(HALTED).set(partitions as f64);
+}

@@ -1,0 +1,224 @@
+//! Raw batch to prepared batch: decode, check, drop re-sends, price, assemble. Pure apart from the files at the end.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, RecordBatch, UInt32Array};
+use arrow_select::take::take_record_batch;
+use opstream_schemas::OperationId;
+use opstream_schemas::lake::FileKind;
+use opstream_schemas::offsets::{OffsetRange, Partition, StreamId};
+use opstream_schemas::time::UtcMillis;
+use opstream_schemas::validate::AcceptedTimes;
+
+use crate::checks::check_columns;
+use crate::columns::{Origin, content_columns, operation_columns, operation_ids, read_id, select_rows};
+use crate::config::ContentPolicy;
+use crate::dead_letter::{DeadLetter, Poison};
+use crate::decode::{DecodedBatch, decode_batch};
+use crate::duplicates::{RecentIds, Sighting};
+use crate::lake_file::{LakeFile, LakeFileError, write_lake_file};
+use crate::price::Pricer;
+use crate::record::{PartitionRange, RawBatch};
+
+/// A batch that is ready for its transaction, files apart.
+#[derive(Debug)]
+pub struct PreparedBatch {
+    raw: RawBatch,
+    /// For each row the index of its record.
+    records: Vec<usize>,
+    /// Stored columns in order of id; no rows when everything was dead or a duplicate.
+    pub operations: Option<RecordBatch>,
+    /// Content of the rows that have any.
+    pub contents: Option<RecordBatch>,
+    /// Dead letters.
+    pub dead: Vec<DeadLetter>,
+    duplicates: Vec<usize>,
+}
+
+/// The files of a prepared batch.
+#[derive(Debug, Default)]
+pub struct BatchFiles {
+    /// File of the operations.
+    pub operations: Option<LakeFile>,
+    /// File of their content.
+    pub contents: Option<LakeFile>,
+}
+
+/// What preparing needs to know besides the batch.
+pub struct Preparer {
+    /// Where content goes.
+    pub content: ContentPolicy,
+    /// Prices.
+    pub pricer: Pricer,
+    /// Ids seen lately; shared with the pipeline, which clears it when batches are dropped.
+    pub recent: Arc<Mutex<RecentIds>>,
+}
+
+/// How many records of a partition became what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outcomes {
+    /// Operations.
+    pub rows: i64,
+    /// Re-sends.
+    pub duplicates: i64,
+    /// Dead letters.
+    pub dead: i64,
+}
+
+impl Preparer {
+    /// Prepares a batch. `stream` marks the rows' origin.
+    pub fn prepare(&mut self, raw: RawBatch, stream: StreamId, accepted: AcceptedTimes) -> PreparedBatch {
+        let DecodedBatch { columns, records, poison } = decode_batch(&raw);
+        let mut dead: Vec<DeadLetter> = poison.into_iter().map(|(index, poison)| DeadLetter::of(&raw, index, poison, None)).collect();
+        let mut prepared = PreparedBatch { raw, records: Vec::new(), operations: None, contents: None, dead: Vec::new(), duplicates: Vec::new() };
+        if let Some(columns) = columns {
+            let kept = self.keep(&columns, &records, accepted, (&mut prepared, &mut dead));
+            self.assemble(&columns, &records, &kept, (&mut prepared, stream));
+        }
+        prepared.dead = dead;
+        prepared
+    }
+
+    /// Rows to store, in order of id. The others become dead letters and duplicates.
+    fn keep(
+        &self,
+        columns: &RecordBatch,
+        records: &[usize],
+        accepted: AcceptedTimes,
+        outcome: (&mut PreparedBatch, &mut Vec<DeadLetter>),
+    ) -> Vec<u32> {
+        let (prepared, dead) = outcome;
+        let ids = operation_ids(columns);
+        let faults = check_columns(columns, &ids, accepted);
+        let workspaces = columns.column_by_name("workspace").expect("decoded columns have a workspace").as_string::<i32>();
+        let mut recent = self.recent.lock().expect("no holder of this lock can panic");
+        let mut kept = Vec::with_capacity(ids.len());
+        for (row, id) in (0_u32..).zip(&ids) {
+            let place = usize::try_from(row).expect("a batch has fewer rows than an address space");
+            if let Some(violation) = faults.get(&place) {
+                dead.push(DeadLetter::of(&prepared.raw, records[place], violation.clone().into(), Some(*id)));
+                continue;
+            }
+            match recent.see(*id, workspaces.value(place)) {
+                Sighting::New => kept.push(row),
+                Sighting::Duplicate => prepared.duplicates.push(records[place]),
+                Sighting::OtherWorkspace => {
+                    dead.push(DeadLetter::of(&prepared.raw, records[place], Poison::OtherWorkspace { id: *id }, Some(*id)));
+                }
+            }
+        }
+        kept.sort_by_key(|row| ids[usize::try_from(*row).expect("row numbers are small")]);
+        kept
+    }
+
+    fn assemble(&mut self, columns: &RecordBatch, records: &[usize], kept: &[u32], target: (&mut PreparedBatch, StreamId)) {
+        let (prepared, stream) = target;
+        if kept.is_empty() {
+            return;
+        }
+        let selected = select_rows(columns, kept);
+        prepared.records = kept.iter().map(|row| records[usize::try_from(*row).expect("row numbers are small")]).collect();
+        let prices = self.pricer.price(&selected);
+        let keeps_content = self.content != ContentPolicy::Drop;
+        let origin = Origin { batch: &prepared.raw, records: &prepared.records, stream_id: stream.0 };
+        prepared.operations = Some(operation_columns(&selected, &prices, &origin, keeps_content));
+        prepared.contents = keeps_content.then(|| content_columns(&selected)).flatten();
+    }
+}
+
+impl PreparedBatch {
+    /// The ranges of offsets that the batch stands for.
+    pub fn ranges(&self) -> &[PartitionRange] {
+        self.raw.ranges()
+    }
+
+    /// Ids of the rows.
+    pub fn ids(&self) -> Vec<OperationId> {
+        self.operations.as_ref().map(operation_ids).unwrap_or_default()
+    }
+
+    /// UTC days of the rows.
+    pub fn days(&self) -> BTreeSet<UtcMillis> {
+        self.ids().into_iter().map(|id| id.time().day_start()).collect()
+    }
+
+    /// What became of the records of this partition.
+    pub fn outcomes(&self, partition: Partition) -> Outcomes {
+        let of_partition = |index: &&usize| self.raw.records()[**index].partition == partition;
+        Outcomes {
+            rows: count(self.records.iter().filter(of_partition)),
+            duplicates: count(self.duplicates.iter().filter(of_partition)),
+            dead: count(self.dead.iter().filter(|letter| letter.partition == partition)),
+        }
+    }
+
+    /// Number of offsets in a range that became nothing.
+    pub fn skipped(outcomes: Outcomes, offsets: OffsetRange) -> i64 {
+        offsets.len() - outcomes.rows - outcomes.duplicates - outcomes.dead
+    }
+
+    /// Takes out the rows whose ids are stored already: re-sends, or uses of another workspace's id.
+    pub fn remove_existing(&mut self, existing: &HashMap<OperationId, String>) {
+        let Some(operations) = &self.operations else { return };
+        let ids = operation_ids(operations);
+        let workspaces = operations.column_by_name("workspace").expect("operations have a workspace").as_string::<i32>();
+        let mut kept = Vec::new();
+        let mut records = Vec::new();
+        for ((row, id), index) in (0_u32..).zip(&ids).zip(&self.records) {
+            let place = usize::try_from(row).expect("row numbers are small");
+            match existing.get(id) {
+                None => {
+                    kept.push(row);
+                    records.push(*index);
+                }
+                Some(workspace) if workspace == workspaces.value(place) => self.duplicates.push(*index),
+                Some(_) => self.dead.push(DeadLetter::of(&self.raw, *index, Poison::OtherWorkspace { id: *id }, Some(*id))),
+            }
+        }
+        self.records = records;
+        self.operations = take_rows(operations, kept);
+        self.contents = self.contents.as_ref().and_then(|contents| {
+            let ids = contents.column_by_name("operation_id").expect("content has an id").as_fixed_size_binary();
+            let is_new = |row: &u32| !existing.contains_key(&read_id(ids.value(usize::try_from(*row).expect("row numbers are small"))));
+            let rows = u32::try_from(ids.len()).expect("a batch has fewer than 2^32 rows");
+            take_rows(contents, (0..rows).filter(is_new).collect())
+        });
+    }
+
+    /// Writes the files of the batch. Blocks.
+    ///
+    /// # Errors
+    /// When the lake cannot be written.
+    pub fn write_files(&self, lake: &Path) -> Result<BatchFiles, LakeFileError> {
+        let now = UtcMillis::now();
+        let write = |kind, columns: &Option<RecordBatch>| columns.as_ref().map(|columns| write_lake_file(lake, kind, columns, now)).transpose();
+        Ok(BatchFiles {
+            operations: write(FileKind::Operations, &self.operations)?,
+            contents: write(FileKind::Contents, &self.contents)?,
+        })
+    }
+
+    /// Number of records.
+    pub fn len(&self) -> usize {
+        self.raw.len()
+    }
+
+    /// Whether there is no record.
+    pub fn is_empty(&self) -> bool {
+        self.raw.len() == 0
+    }
+}
+
+fn take_rows(columns: &RecordBatch, rows: Vec<u32>) -> Option<RecordBatch> {
+    if rows.is_empty() {
+        return None;
+    }
+    Some(take_record_batch(columns, &UInt32Array::from(rows)).expect("row numbers are within the batch"))
+}
+
+fn count<T>(items: impl Iterator<Item = T>) -> i64 {
+    i64::try_from(items.count()).expect("a batch has fewer than 2^63 records")
+}

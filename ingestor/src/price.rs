@@ -1,0 +1,174 @@
+//! Prices a batch of columns: the catalogue's rates at the moment each operation started.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int32Type, Int64Type};
+use arrow_array::{Array, ArrayRef, Int64Array, PrimitiveArray, RecordBatch, StringArray};
+use opstream_schemas::UtcMicros;
+use opstream_schemas::prices::{Catalogue, Charge, PriceKey, Terms, Usage, bills_tokens, is_standard_service, was_refused};
+
+/// Distinct (provider, model, answered model) whose look-up is remembered; hostile names must not fill the memory.
+const REMEMBERED_NAMES: usize = 10_000;
+
+/// Looks prices up and remembers what names mean.
+pub struct Pricer {
+    catalogue: &'static Catalogue,
+    keys: HashMap<(String, String, String), Option<PriceKey>>,
+}
+
+/// The columns that pricing adds.
+#[derive(Debug)]
+pub struct PriceColumns {
+    /// Nano-USD; null is unknown, never 0.
+    pub cost_nano_usd: ArrayRef,
+    /// Name of the status.
+    pub cost_status: ArrayRef,
+    /// Catalogue model whose rates were used.
+    pub price_model: ArrayRef,
+    /// Version of the catalogue.
+    pub price_version: ArrayRef,
+}
+
+impl Pricer {
+    /// Prices with this catalogue.
+    pub fn new(catalogue: &'static Catalogue) -> Self {
+        Self { catalogue, keys: HashMap::new() }
+    }
+
+    /// Prices every row of columns that have the fields of the Avro schema.
+    pub fn price(&mut self, columns: &RecordBatch) -> PriceColumns {
+        let rows = columns.num_rows();
+        let source = Source::new(columns);
+        let mut costs = Vec::with_capacity(rows);
+        let mut statuses = Vec::with_capacity(rows);
+        let mut models = Vec::with_capacity(rows);
+        for row in 0..rows {
+            let names = source.names(row);
+            let key = self.key(names);
+            let priced = self.catalogue.price(key, &source.charge(row, names));
+            costs.push(priced.cost.map(opstream_schemas::NanoUsd::nanos));
+            statuses.push(priced.status.name());
+            models.push(key.filter(|_| priced.cost.is_some()).map(|key| self.catalogue.model(key).id.as_str()));
+        }
+        PriceColumns {
+            cost_nano_usd: Arc::new(Int64Array::from(costs)),
+            cost_status: Arc::new(StringArray::from(statuses)),
+            price_model: Arc::new(StringArray::from(models)),
+            price_version: Arc::new(StringArray::from(vec![self.catalogue.version(); rows])),
+        }
+    }
+
+    fn key(&mut self, names: Names<'_>) -> Option<PriceKey> {
+        let provider = names.provider?;
+        // The map is keyed by owned text, so a hit costs three short copies; still far cheaper than the look-up.
+        let owned = (provider.to_owned(), names.model.unwrap_or_default().to_owned(), names.response_model.unwrap_or_default().to_owned());
+        if let Some(known) = self.keys.get(&owned) {
+            return *known;
+        }
+        let found = self.catalogue.find_billed(provider, names.model, names.response_model);
+        if self.keys.len() >= REMEMBERED_NAMES {
+            self.keys.clear();
+        }
+        self.keys.insert(owned, found);
+        found
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Names<'a> {
+    provider: Option<&'a str>,
+    model: Option<&'a str>,
+    response_model: Option<&'a str>,
+}
+
+/// The columns that decide a price, taken out once for each batch.
+struct Source<'a> {
+    provider: &'a StringArray,
+    model: &'a StringArray,
+    response_model: &'a StringArray,
+    operation_type: &'a StringArray,
+    processing: &'a StringArray,
+    service_tier: &'a StringArray,
+    billable_units: &'a StringArray,
+    http_status: &'a PrimitiveArray<Int32Type>,
+    started_at: ArrayRef,
+    input: &'a Int64Array,
+    output: &'a Int64Array,
+    parts: [&'a Int64Array; 9],
+}
+
+/// Never-null counts in the order of [`Source::charge`].
+const PARTS: [&str; 9] = [
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "cache_write_1h_tokens",
+    "reasoning_tokens",
+    "input_audio_tokens",
+    "output_audio_tokens",
+    "input_image_tokens",
+    "output_image_tokens",
+    "web_searches",
+];
+
+impl<'a> Source<'a> {
+    fn new(columns: &'a RecordBatch) -> Self {
+        let column = |name: &str| columns.column_by_name(name).expect("decoded columns have the fields of the Avro schema");
+        let text = |name: &str| column(name).as_string::<i32>();
+        let int = |name: &str| column(name).as_primitive::<Int64Type>();
+        Self {
+            provider: text("provider"),
+            model: text("model"),
+            response_model: text("response_model"),
+            operation_type: text("operation_type"),
+            processing: text("processing"),
+            service_tier: text("service_tier"),
+            billable_units: text("billable_units"),
+            http_status: column("http_status").as_primitive::<Int32Type>(),
+            started_at: crate::columns::micros(column("started_at")),
+            input: int("input_tokens"),
+            output: int("output_tokens"),
+            parts: PARTS.map(int),
+        }
+    }
+
+    fn names(&self, row: usize) -> Names<'a> {
+        Names { provider: text(self.provider, row), model: text(self.model, row), response_model: text(self.response_model, row) }
+    }
+
+    fn charge(&self, row: usize, names: Names<'_>) -> Charge {
+        let [cache_read, cache_write, cache_write_1h, reasoning, audio_in, audio_out, image_in, image_out, searches] =
+            self.parts.map(|column| column.value(row));
+        Charge {
+            started_at: UtcMicros::from_micros(self.started_at.as_primitive::<Int64Type>().value(row)),
+            usage: Usage {
+                input_tokens: int(self.input, row),
+                cache_read_tokens: cache_read,
+                cache_write_tokens: cache_write,
+                cache_write_1h_tokens: cache_write_1h,
+                output_tokens: int(self.output, row),
+                reasoning_tokens: reasoning,
+                input_audio_tokens: audio_in,
+                output_audio_tokens: audio_out,
+                input_image_tokens: image_in,
+                output_image_tokens: image_out,
+                web_searches: searches,
+                has_other_units: self.billable_units.is_valid(row),
+            },
+            terms: Terms {
+                bills_tokens: bills_tokens(self.operation_type.value(row), names.model),
+                is_standard: is_standard_service(text(self.processing, row), text(self.service_tier, row)),
+                was_refused: was_refused(self.http_status.is_valid(row).then(|| self.http_status.value(row))),
+            },
+        }
+    }
+}
+
+fn text(column: &StringArray, row: usize) -> Option<&str> {
+    column.is_valid(row).then(|| column.value(row))
+}
+
+fn int(column: &Int64Array, row: usize) -> Option<i64> {
+    column.is_valid(row).then(|| column.value(row))
+}

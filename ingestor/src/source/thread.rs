@@ -1,0 +1,257 @@
+//! The polling loop: commands in, records collected, due batches out.
+
+use std::time::{Duration, Instant};
+
+use opstream_schemas::offsets::{Offset, Partition};
+use opstream_schemas::time::UtcMillis;
+use rdkafka::consumer::{CommitMode, Consumer, RebalanceProtocol};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Headers as _, Message};
+use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
+use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio_util::sync::CancellationToken;
+
+use super::collector::Collector;
+use super::{PATIENCE, POLL_TIMEOUT, SharedConsumer, SourceCommand, SourceEvent, StartAt};
+use crate::config::BatchLimits;
+use crate::record::{Headers, IncomingRecord, RawBatch};
+
+/// How long a seek may take; it only reaches the client's own threads.
+const SEEK_TIMEOUT: Duration = Duration::from_secs(5);
+
+pub(super) struct Channels {
+    pub(super) batches: mpsc::Sender<RawBatch>,
+    pub(super) commands: mpsc::UnboundedReceiver<SourceCommand>,
+    pub(super) stop: CancellationToken,
+}
+
+pub(super) struct Reader {
+    consumer: SharedConsumer,
+    topic: String,
+    collector: Collector,
+    channels: Channels,
+    waiting: Option<Waiting>,
+}
+
+/// A due batch that nobody has taken yet.
+struct Waiting {
+    batch: RawBatch,
+    since: Instant,
+    paused: bool,
+}
+
+impl Reader {
+    pub(super) fn new(consumer: SharedConsumer, topic: String, limits: BatchLimits, channels: Channels) -> Self {
+        Self { consumer, topic, collector: Collector::new(limits), channels, waiting: None }
+    }
+
+    /// Runs until the token is cancelled, then leaves the group.
+    pub(super) fn run(mut self) {
+        while !self.channels.stop.is_cancelled() {
+            self.obey_commands();
+            if self.waiting.is_some() {
+                self.offer_waiting();
+            } else {
+                self.poll();
+            }
+        }
+        self.consumer.unsubscribe();
+    }
+
+    fn obey_commands(&mut self) {
+        while let Ok(command) = self.channels.commands.try_recv() {
+            match command {
+                SourceCommand::Start { rebalance, partitions } => self.start(rebalance, &partitions),
+                SourceCommand::Restart(at) => self.restart(at),
+                SourceCommand::Halt(partition) => self.halt(partition),
+                SourceCommand::Rejoin => self.rejoin(),
+                SourceCommand::CommitHint(offsets) => self.commit_hint(&offsets),
+            }
+        }
+    }
+
+    fn start(&mut self, rebalance: u64, partitions: &[StartAt]) {
+        if rebalance != self.consumer.context().current_rebalance() {
+            tracing::debug!(rebalance, "partitions were taken away before they could be started");
+            return;
+        }
+        let mut list = TopicPartitionList::new();
+        for at in partitions {
+            self.add_offset(&mut list, at.partition, at.offset);
+            self.collector.start(*at);
+        }
+        let assigned = match self.consumer.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => self.consumer.incremental_assign(&list),
+            _ => self.consumer.assign(&list),
+        };
+        if let Err(error) = assigned {
+            self.fail(&format!("cannot assign partitions: {error}"));
+        }
+    }
+
+    fn restart(&mut self, at: StartAt) {
+        if self.collector.position(at.partition).is_none() {
+            return;
+        }
+        self.collector.start(at);
+        self.drop_waiting(&[at.partition]);
+        if let Err(error) = self.consumer.seek(&self.topic, at.partition.0, KafkaOffset::Offset(at.offset.0), SEEK_TIMEOUT) {
+            self.fail(&format!("cannot seek partition {} to offset {}: {error}", at.partition, at.offset));
+        }
+    }
+
+    fn halt(&mut self, partition: Partition) {
+        self.collector.stop(&[partition]);
+        self.drop_waiting(&[partition]);
+        let mut list = TopicPartitionList::new();
+        list.add_partition(&self.topic, partition.0);
+        if let Err(error) = self.consumer.pause(&list) {
+            tracing::debug!(partition = partition.0, %error, "a halted partition was not assigned");
+        }
+    }
+
+    fn rejoin(&mut self) {
+        self.consumer.unsubscribe();
+        if let Err(error) = self.consumer.subscribe(&[&self.topic]) {
+            self.fail(&format!("cannot join the group again: {error}"));
+        }
+    }
+
+    fn commit_hint(&self, offsets: &[(Partition, Offset)]) {
+        let mut list = TopicPartitionList::new();
+        for (partition, offset) in offsets {
+            self.add_offset(&mut list, *partition, *offset);
+        }
+        if let Err(error) = self.consumer.commit(&list, CommitMode::Async) {
+            tracing::debug!(%error, "the broker did not take the offset hint; the database's checkpoint is what counts");
+        }
+    }
+
+    fn add_offset(&self, list: &mut TopicPartitionList, partition: Partition, offset: Offset) {
+        list.add_partition_offset(&self.topic, partition.0, KafkaOffset::Offset(offset.0))
+            .expect("an offset of 0 or more is a valid position");
+    }
+
+    fn poll(&mut self) {
+        let consumer = self.consumer.clone();
+        // Take what is there without waiting again; the batch is handed over as soon as it is due.
+        let mut timeout = POLL_TIMEOUT;
+        while let Some(polled) = consumer.poll(timeout) {
+            match polled {
+                Ok(message) => self.collector.take(incoming(&message), Instant::now()),
+                Err(error) => self.note_error(&error),
+            }
+            if self.collector.is_full() {
+                break;
+            }
+            timeout = Duration::ZERO;
+        }
+        self.forget_revoked();
+        if self.collector.is_due(Instant::now()) {
+            let batch = self.collector.take_batch();
+            self.waiting = Some(Waiting { batch, since: Instant::now(), paused: false });
+            self.offer_waiting();
+        }
+    }
+
+    /// Revocations are noticed by the callback inside `poll`; what was collected of them must not go out.
+    fn forget_revoked(&mut self) {
+        for partitions in self.consumer.context().take_revoked() {
+            self.collector.stop(&partitions);
+            self.drop_waiting(&partitions);
+        }
+    }
+
+    fn offer_waiting(&mut self) {
+        let Some(mut waiting) = self.waiting.take() else { return };
+        if waiting.batch.is_empty() {
+            self.resume(waiting.paused);
+            return;
+        }
+        match self.channels.batches.try_send(waiting.batch) {
+            Ok(()) => self.resume(waiting.paused),
+            Err(TrySendError::Closed(_)) => {}
+            Err(TrySendError::Full(batch)) => {
+                waiting.batch = batch;
+                if !waiting.paused && waiting.since.elapsed() >= PATIENCE {
+                    waiting.paused = true;
+                    self.pause();
+                }
+                let paused = waiting.paused;
+                self.waiting = Some(waiting);
+                if paused {
+                    self.poll_while_paused();
+                } else {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            }
+        }
+    }
+
+    /// Keeps the membership alive while everything is paused. Records that were on their way are read again later,
+    /// because a pause discards what was fetched.
+    fn poll_while_paused(&mut self) {
+        match self.consumer.clone().poll(POLL_TIMEOUT) {
+            Some(Ok(message)) => self.collector.take(incoming(&message), Instant::now()),
+            Some(Err(error)) => self.note_error(&error),
+            None => {}
+        }
+        self.forget_revoked();
+    }
+
+    fn pause(&self) {
+        tracing::warn!("batches are not being stored; reading is paused and the topic keeps what comes");
+        let paused = self.consumer.assignment().and_then(|list| self.consumer.pause(&list));
+        if let Err(error) = paused {
+            tracing::warn!(%error, "cannot pause reading");
+        }
+    }
+
+    fn resume(&self, was_paused: bool) {
+        if !was_paused {
+            return;
+        }
+        let resumed = self.consumer.assignment().and_then(|list| self.consumer.resume(&list));
+        match resumed {
+            Ok(()) => tracing::info!("batches are being stored again; reading goes on"),
+            Err(error) => self.fail(&format!("cannot resume reading: {error}")),
+        }
+    }
+
+    fn drop_waiting(&mut self, partitions: &[Partition]) {
+        if let Some(waiting) = &mut self.waiting {
+            waiting.batch.drop_partitions(partitions);
+        }
+    }
+
+    fn note_error(&self, error: &KafkaError) {
+        match error {
+            KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
+                // librdkafka does not say which partition it was: every one is checked against its log.
+                for element in self.consumer.assignment().iter().flat_map(TopicPartitionList::elements) {
+                    let partition = Partition(element.partition());
+                    self.consumer.context().send(SourceEvent::OutOfRange { partition });
+                }
+            }
+            KafkaError::MessageConsumptionFatal(_) => self.fail(&error.to_string()),
+            _ => tracing::warn!(%error, "reading the topic failed; the client tries again"),
+        }
+    }
+
+    fn fail(&self, reason: &str) {
+        self.consumer.context().send(SourceEvent::Fatal { reason: reason.to_owned() });
+    }
+}
+
+fn incoming<'a>(message: &'a BorrowedMessage<'_>) -> IncomingRecord<'a> {
+    IncomingRecord {
+        partition: Partition(message.partition()),
+        offset: Offset(message.offset()),
+        timestamp: message.timestamp().to_millis().map(UtcMillis::from_millis),
+        key: message.key(),
+        value: message.payload(),
+        headers: message.headers().map_or_else(Headers::new, |headers| {
+            headers.iter().map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec))).collect()
+        }),
+    }
+}

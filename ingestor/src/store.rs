@@ -1,0 +1,59 @@
+//! The database's part of the law: claims, the one transaction of a batch, and what its failures mean.
+//!
+//! The database is the only authority on which offsets are applied, who may apply them and which files exist. Every
+//! statement that both databases understand is written once; only the bulk insert of rows differs.
+
+mod claim;
+mod commit;
+mod days;
+mod existing;
+mod failure;
+mod postgres_rows;
+mod sqlite_rows;
+
+pub use claim::{Claim, StreamKey, claim_partition, find_stream, record_retention_gap};
+pub use commit::{AppliedRange, BatchCommit, read_checkpoint};
+pub use days::DayTables;
+pub use existing::find_existing;
+pub use failure::StoreError;
+
+use opstream_schemas::database::Database;
+use opstream_schemas::offsets::{Offset, Partition, StreamId};
+use opstream_schemas::time::UtcMillis;
+use opstream_schemas::validate::DEFAULT_RETENTION_FLOOR;
+
+/// First id time that is still accepted.
+///
+/// # Errors
+/// What the database answers.
+pub async fn retention_floor(database: &Database) -> Result<UtcMillis, StoreError> {
+    let row = database.fetch_optional("select value from settings where name = 'retention_floor_ms'", &[]).await?;
+    let millis = row.map(|row| row.int("value")).transpose()?;
+    Ok(millis.map_or(DEFAULT_RETENTION_FLOOR, UtcMillis::from_millis))
+}
+
+/// A moment and what the broker had acknowledged by then, for "complete to T".
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    /// The partition.
+    pub partition: Partition,
+    /// Taken before the broker was asked.
+    pub observed_at: UtcMillis,
+    /// End of the log.
+    pub high_watermark: Offset,
+}
+
+/// Remembers marks and forgets those that a younger, already passed one replaces.
+///
+/// # Errors
+/// What the database answers.
+pub async fn remember_marks(database: &Database, stream: StreamId, marks: &[Mark]) -> Result<(), StoreError> {
+    let mut tx = database.begin().await?;
+    for mark in marks {
+        let key = [stream.0.into(), mark.partition.0.into()];
+        tx.execute(include_str!("store/forget_marks.sql"), &key).await?;
+        let values = [stream.0.into(), mark.partition.0.into(), mark.observed_at.into(), mark.high_watermark.0.into()];
+        tx.execute(include_str!("store/insert_mark.sql"), &values).await?;
+    }
+    Ok(tx.commit().await?)
+}

@@ -1,0 +1,126 @@
+//! Claims partitions: raises the fence, learns the checkpoint, and from then on every older owner is fenced out.
+
+use std::time::Duration;
+
+use opstream_schemas::database::{Database, Transaction};
+use opstream_schemas::offsets::{Fence, Offset, OffsetRange, Partition, StreamId};
+use opstream_schemas::time::UtcMillis;
+use uuid::Uuid;
+
+use super::StoreError;
+
+/// How long a claim waits for a lock before it terminates whoever holds it: a frozen owner inside its COPY.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What identifies an incarnation of a topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamKey {
+    /// Id of the Kafka cluster, empty if the broker does not say.
+    pub cluster_id: String,
+    /// Name of the topic.
+    pub topic: String,
+    /// Id of the topic, empty as long as the client cannot learn it.
+    pub topic_id: String,
+}
+
+/// A claimed partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Our fence.
+    pub fence: Fence,
+    /// First offset that is not applied.
+    pub next_offset: Offset,
+}
+
+/// Finds or registers the incarnation of the topic.
+///
+/// # Errors
+/// What the database answers.
+pub async fn find_stream(database: &Database, key: &StreamKey, now: UtcMillis) -> Result<StreamId, StoreError> {
+    let names = [key.cluster_id.as_str().into(), key.topic.as_str().into(), key.topic_id.as_str().into()];
+    let find = "select stream_id from streams where cluster_id = $1 and topic = $2 and topic_id = $3";
+    if let Some(row) = database.fetch_optional(find, &names).await? {
+        return Ok(StreamId(row.int("stream_id")?));
+    }
+    let mut tx = database.begin().await?;
+    let [cluster_id, topic, topic_id] = names.clone();
+    tx.execute(include_str!("insert_stream.sql"), &[cluster_id, topic, topic_id, now.into()]).await?;
+    let row = tx.fetch_optional(find, &names).await?.ok_or(sqlx::Error::RowNotFound)?;
+    tx.commit().await?;
+    Ok(StreamId(row.int("stream_id")?))
+}
+
+/// Raises the fence of the partition; one that was never read starts at `earliest`.
+///
+/// # Errors
+/// What the database answers.
+pub async fn claim_partition(
+    database: &Database,
+    place: (StreamId, Partition),
+    owner: Uuid,
+    earliest: Offset,
+) -> Result<Claim, StoreError> {
+    let mut tx = database.begin().await?;
+    let (stream, partition) = place;
+    let now = UtcMillis::now();
+    let values = [stream.0.into(), partition.0.into(), owner.to_string().into(), earliest.0.into(), now.into()];
+    let raise = include_str!("claim_partition.sql");
+    let row = match own_backend(&mut tx).await? {
+        None => tx.fetch_optional(raise, &values).await?,
+        Some(backend) => {
+            let claim = tx.fetch_optional(raise, &values);
+            tokio::pin!(claim);
+            loop {
+                tokio::select! {
+                    row = &mut claim => break row?,
+                    () = tokio::time::sleep(LOCK_PATIENCE) => terminate_blockers(database, backend, partition).await?,
+                }
+            }
+        }
+    };
+    let row = row.ok_or(sqlx::Error::RowNotFound)?;
+    let claim = Claim { fence: Fence(row.int("fence")?), next_offset: Offset(row.int("next_offset")?) };
+    tx.commit().await?;
+    Ok(claim)
+}
+
+/// Process id of our Postgres backend; SQLite has none, and its one writer cannot be held by a frozen stranger.
+async fn own_backend(tx: &mut Transaction) -> Result<Option<i64>, StoreError> {
+    match tx {
+        Transaction::Sqlite(_) => Ok(None),
+        Transaction::Postgres(_) => {
+            let row = tx.fetch_optional("select pg_backend_pid()::bigint as pid", &[]).await?;
+            Ok(row.map(|row| row.int("pid")).transpose()?)
+        }
+    }
+}
+
+async fn terminate_blockers(database: &Database, backend: i64, partition: Partition) -> Result<(), StoreError> {
+    let ended = database.fetch_all(include_str!("terminate_blockers.sql"), &[backend.into()]).await?;
+    if !ended.is_empty() {
+        tracing::warn!(partition = partition.0, backends = ended.len(), "ended sessions of a former owner that held the partition");
+    }
+    Ok(())
+}
+
+/// Records that retention has removed offsets before they were read, and moves the checkpoint past them.
+///
+/// # Errors
+/// [`StoreError::Fenced`] when somebody else owns the partition by now, else what the database answers.
+pub async fn record_retention_gap(
+    database: &Database,
+    place: (StreamId, Partition),
+    fence: Fence,
+    gap: OffsetRange,
+) -> Result<(), StoreError> {
+    let (stream, partition) = place;
+    let now = UtcMillis::now();
+    let mut tx = database.begin().await?;
+    let moved = [stream.0.into(), partition.0.into(), fence.0.into(), gap.from.0.into(), gap.to.0.into(), now.into()];
+    if tx.execute(include_str!("advance_checkpoint.sql"), &moved).await? != 1 {
+        return Err(StoreError::CheckpointMoved { partition, stored: gap.to, from: gap.from });
+    }
+    let range = [stream.0.into(), partition.0.into(), gap.from.0.into(), gap.to.0.into(), now.into()];
+    tx.execute(include_str!("insert_retention_gap.sql"), &range).await?;
+    Ok(tx.commit().await?)
+}

@@ -1,0 +1,90 @@
+//! Rows into SQLite by multi-row inserts: one statement for many rows saves the round trips to sqlx's worker thread.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int32Type, Int64Type};
+use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{Arguments, AssertSqlSafe, SqliteConnection};
+
+use super::StoreError;
+
+/// SQLite's limit of bound values in one statement.
+const MAX_BINDS: usize = 32_766;
+/// Rows in one statement; more gains nothing and makes the statement's text long.
+const MAX_ROWS: usize = 200;
+
+/// Inserts every row; columns are named as in the batch.
+pub(super) async fn insert(tx: &mut SqliteConnection, table: &str, rows: &RecordBatch) -> Result<(), StoreError> {
+    let columns = rows.num_columns();
+    let chunk = (MAX_BINDS / columns).min(MAX_ROWS);
+    let full = statement(table, rows, chunk);
+    let mut texts: Vec<RepeatedText<'_>> = rows.columns().iter().map(|_| RepeatedText::default()).collect();
+    let mut start = 0;
+    while start < rows.num_rows() {
+        let length = chunk.min(rows.num_rows() - start);
+        let mut arguments = SqliteArguments::default();
+        arguments.reserve(length * columns, 0);
+        for row in start..start + length {
+            for (column, repeated) in rows.columns().iter().zip(&mut texts) {
+                add(&mut arguments, column, row, repeated).map_err(sqlx::Error::Encode)?;
+            }
+        }
+        // Only the statement for a full chunk is worth keeping prepared.
+        let is_full = length == chunk;
+        let sql = if is_full { full.clone() } else { statement(table, rows, length) };
+        sqlx::query_with(AssertSqlSafe(sql), arguments).persistent(is_full).execute(&mut *tx).await?;
+        start += length;
+    }
+    Ok(())
+}
+
+fn statement(table: &str, rows: &RecordBatch, length: usize) -> String {
+    let schema = rows.schema();
+    let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    let row = format!("({})", vec!["?"; names.len()].join(","));
+    format!("insert into {table} ({}) values {}", names.join(","), vec![row; length].join(","))
+}
+
+/// The latest text of a column, shared by the rows that repeat it: dimensions repeat nearly always.
+#[derive(Default)]
+struct RepeatedText<'a> {
+    latest: Option<(&'a str, Arc<str>)>,
+}
+
+impl<'a> RepeatedText<'a> {
+    fn share(&mut self, text: &'a str) -> Arc<str> {
+        match &self.latest {
+            Some((latest, shared)) if *latest == text => shared.clone(),
+            _ => {
+                let shared: Arc<str> = Arc::from(text);
+                self.latest = Some((text, shared.clone()));
+                shared
+            }
+        }
+    }
+}
+
+fn add<'a>(
+    arguments: &mut SqliteArguments,
+    column: &'a ArrayRef,
+    row: usize,
+    repeated: &mut RepeatedText<'a>,
+) -> Result<(), sqlx::error::BoxDynError> {
+    use arrow_schema::DataType;
+    if column.is_null(row) {
+        return arguments.add(None::<i64>);
+    }
+    match column.data_type() {
+        DataType::FixedSizeBinary(_) => arguments.add(column.as_fixed_size_binary().value(row).to_vec()),
+        DataType::Int64 => arguments.add(column.as_primitive::<Int64Type>().value(row)),
+        DataType::Int32 => arguments.add(column.as_primitive::<Int32Type>().value(row)),
+        DataType::Float64 => arguments.add(column.as_primitive::<Float64Type>().value(row)),
+        DataType::Boolean => arguments.add(column.as_boolean().value(row)),
+        _ => {
+            let texts: &'a StringArray = column.as_string();
+            arguments.add(repeated.share(texts.value(row)))
+        }
+    }
+}
