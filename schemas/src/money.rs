@@ -4,6 +4,7 @@
 //! money, so sums are exact and equal in SQL, in files and in windows. It deliberately knows one currency, the US
 //! dollar, and does not format for people: no thousands separators, no currency sign.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::ops::AddAssign;
 
@@ -285,12 +286,13 @@ fn scale(text: &str, places: i64) -> Result<Scaled, MoneyError> {
     let (mut units, mut first_dropped, mut has_more) = (0_u64, 0_u8, false);
     let mut seen_digits = 0_i64;
     for digit in whole.bytes().chain(fraction.bytes()).map(|byte| byte - b'0') {
-        if seen_digits < kept_digits {
-            units = units.checked_mul(10).and_then(|tens| tens.checked_add(digit.into())).ok_or_else(out_of_range)?;
-        } else if seen_digits == kept_digits {
-            first_dropped = digit;
-        } else {
-            has_more |= digit != 0;
+        match seen_digits.cmp(&kept_digits) {
+            Ordering::Less => {
+                units =
+                    units.checked_mul(10).and_then(|tens| tens.checked_add(digit.into())).ok_or_else(out_of_range)?;
+            }
+            Ordering::Equal => first_dropped = digit,
+            Ordering::Greater => has_more |= digit != 0,
         }
         seen_digits += 1;
     }

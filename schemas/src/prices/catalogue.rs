@@ -126,5 +126,6 @@ fn fingerprint(files: &[(&str, &str)]) -> String {
         hasher.update(name);
         hasher.update(text);
     }
-    hasher.finalize().iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    let [a, b, c, d, ..]: [u8; 32] = hasher.finalize().into();
+    format!("{:08x}", u32::from_be_bytes([a, b, c, d]))
 }
