@@ -1,0 +1,39 @@
+//! What lies outside the repository: real input, traces and `AiCore` folders, and a Python with stock clients.
+
+use std::path::{Path, PathBuf};
+
+use super::servers::{announce, environment, in_ci};
+
+const TEST_DATA: &str = "OPSTREAM_TEST_DATA";
+
+/// The folder with the test data: `OPSTREAM_TEST_DATA`, by default `../shared/data` beside the repository.
+///
+/// `None` where there is none; then a line names the folder, and the test that asked is to return.
+///
+/// # Panics
+/// Under `CI=true` when the folder does not exist.
+pub(crate) fn test_data() -> Option<PathBuf> {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = environment(TEST_DATA).map_or_else(|| repository.join("../shared/data"), |path| repository.join(path));
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    assert!(!in_ci(), "no test data in {}: set {TEST_DATA} to its folder", folder.display());
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    announce(&format!("SKIPPED: {test} (no test data in {}; set {TEST_DATA} to its folder)", folder.display()));
+    None
+}
+
+/// A Python interpreter that has the stock clients: `OPSTREAM_TEST_PYTHON`. `None` where there is none, with a line
+/// that says so.
+///
+/// # Panics
+/// Under `CI=true` when it is not set.
+pub(crate) fn python() -> Option<String> {
+    let interpreter = environment("OPSTREAM_TEST_PYTHON");
+    if interpreter.is_none() {
+        assert!(!in_ci(), "OPSTREAM_TEST_PYTHON does not name an interpreter with confluent-kafka and Polars");
+        announce("SKIPPED: stock clients (set OPSTREAM_TEST_PYTHON to a Python with confluent-kafka[avro] and polars)");
+    }
+    interpreter
+}

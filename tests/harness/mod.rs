@@ -1,0 +1,9 @@
+//! What the stories stand on: real backends, the test data, the real `opstream` process, and waiting without sleeping.
+
+pub(crate) mod backends;
+mod containers;
+pub(crate) mod data;
+pub(crate) mod eventually;
+pub(crate) mod process;
+mod servers;
+pub(crate) mod pipeline;
