@@ -1,0 +1,261 @@
+//! A Kafka broker inside the process: one node, on a local folder, for laptops and tests.
+//!
+//! It speaks as much of Kafka's protocol as producers, consumers, consumer groups and topic tools need, so everything else
+//! works the same on it and on a cluster. What it promises:
+//!
+//! - an acknowledged record is on disk (`fdatasync`) and survives `kill -9` and a power cut; consumers see a record only then;
+//! - a record that an idempotent producer sends again is stored once, across restarts too;
+//! - memory stays bounded whatever clients do (requests: [`connection::REQUEST_MEMORY_BYTES`] together; responses: 4 MiB
+//!   each); messages may have up to 16 MiB;
+//! - topics that are not compacted lose a segment (64 MiB) a week after it was last written, or when the partition is larger
+//!   than 1 GiB *and* every consumer group with committed offsets has read it (`retention.ms`, `retention.bytes`);
+//! - of compacted topics the last record of each key stays for ever; older ones go segment (16 MiB) by segment.
+//!
+//! What it does not do: transactions, replication, access control, TLS, quotas, changing a topic's settings. Consumer groups
+//! use the classic protocol; their members are forgotten when the broker stops and join again on their own.
+//!
+//! On disk: `catalogue.json` (cluster id, topics), `committed-offsets.json`, `topics/<topic id>/<partition>/<offset>.log`
+//! with the batches as producers sent them, and `lock`, which keeps a second process out.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use connection::ConnectionError;
+use coordinator::Coordinator;
+use offsets::CommittedOffsets;
+use requests::Broker;
+use topics::{TopicError, Topics};
+
+mod batch;
+mod catalogue;
+mod compaction;
+mod connection;
+mod coordinator;
+mod group;
+mod log;
+mod maintenance;
+mod offsets;
+mod partition;
+mod producers;
+mod requests;
+mod segment;
+mod topics;
+
+/// What connections may take to finish their last request.
+const STOP_PATIENCE: Duration = Duration::from_secs(5);
+/// When the system refuses a connection (usually too many open files), trying again at once would only spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Where the broker lives and what it offers from the start.
+#[derive(Clone, Debug)]
+pub(crate) struct EmbeddedBrokerConfig {
+    /// Holds everything; created when missing. One process at a time may use it.
+    pub(crate) folder: PathBuf,
+    /// Where clients connect; port 0 takes any free one.
+    pub(crate) listen: SocketAddr,
+    /// Topics that exist once the broker has started.
+    pub(crate) topics: Vec<TopicPlan>,
+}
+
+/// A topic that must exist.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TopicPlan {
+    /// 1 to 249 letters, digits, dots, underscores and hyphens.
+    pub(crate) name: String,
+    /// 1 to 256. An existing topic gets more partitions if it has fewer, and keeps what it has if it has more.
+    pub(crate) partitions: i32,
+    /// Whether only the last record of each key stays; of an existing topic this is not changed.
+    pub(crate) compacted: bool,
+}
+
+/// A running broker.
+#[derive(Debug)]
+pub(crate) struct EmbeddedBroker {
+    address: SocketAddr,
+    broker: Arc<Broker>,
+    shutdown: CancellationToken,
+    /// What must run as long as the broker does.
+    duties: JoinSet<&'static str>,
+    connections: TaskTracker,
+    writers: TaskTracker,
+    /// Ends all connections even when the broker is dropped instead of stopped.
+    _stop: DropGuard,
+    /// Dropped last of all.
+    _lock: Arc<FolderLock>,
+}
+
+/// Keeps other processes out of the folder until the last part of the broker is gone, or the process dies.
+#[derive(Debug)]
+struct FolderLock(#[expect(dead_code, reason = "held, never used")] File);
+
+impl EmbeddedBroker {
+    /// Starts a broker; returns when it accepts connections and the planned topics exist.
+    ///
+    /// # Errors
+    /// When the folder cannot be used or another process uses it, the address cannot be listened on, or a planned topic is
+    /// not possible.
+    pub(crate) async fn start(config: EmbeddedBrokerConfig) -> anyhow::Result<Self> {
+        let lock = Arc::new(lock_folder(&config.folder)?);
+        let listener = bind(config.listen).await?;
+        let address = listener.local_addr().context("the listening address cannot be read")?;
+        let (shutdown, writers, connections) = (CancellationToken::new(), TaskTracker::new(), TaskTracker::new());
+        let (folder, tasks) = (config.folder.clone(), writers.clone());
+        let opening = tokio::task::spawn_blocking(move || open(&folder, &tasks, &config.topics));
+        let (topics, offsets) = opening.await.context("opening the broker's folder panicked")??;
+        let broker = Arc::new(Broker {
+            topics,
+            offsets,
+            coordinator: Coordinator::default(),
+            shutdown: shutdown.clone(),
+            _lock: Arc::clone(&lock),
+        });
+        let mut duties = JoinSet::new();
+        duties.spawn(accept(listener, Arc::clone(&broker), connections.clone()));
+        let (clock, housekeeping) = (Arc::clone(&broker), Arc::clone(&broker));
+        duties.spawn(async move {
+            clock.coordinator.run(&clock.shutdown).await;
+            "the clock of the consumer groups"
+        });
+        duties.spawn(async move {
+            maintenance::run(&housekeeping, &housekeeping.shutdown).await;
+            "housekeeping"
+        });
+        tracing::info!(%address, folder = %config.folder.display(), "the embedded broker accepts connections");
+        let stop = shutdown.clone().drop_guard();
+        Ok(Self { address, broker, shutdown, duties, connections, writers, _stop: stop, _lock: lock })
+    }
+
+    /// Where clients connect: the bootstrap address.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The cluster id that clients see; it belongs to the folder.
+    pub(crate) fn cluster_id(&self) -> String {
+        self.broker.topics.cluster_id()
+    }
+
+    /// The id of a topic; a topic that is deleted and created again gets another one.
+    pub(crate) fn topic_id(&self, name: &str) -> Option<Uuid> {
+        self.broker.topics.get(name).map(|topic| topic.entry.id)
+    }
+
+    /// Returns only when the broker has failed and must be stopped; may be cancelled and called again.
+    pub(crate) async fn failed(&mut self) -> anyhow::Error {
+        match self.duties.join_next().await {
+            Some(Ok(duty)) => anyhow::anyhow!("the embedded broker lost {duty}"),
+            Some(Err(error)) => anyhow::Error::new(error).context("a part of the embedded broker panicked"),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Lets requests that are under way finish, then closes everything. Nothing acknowledged depends on this.
+    ///
+    /// # Errors
+    /// When connections do not end in time; the records are safe all the same.
+    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
+        self.shutdown.cancel();
+        self.connections.close();
+        let ended = tokio::time::timeout(STOP_PATIENCE, self.connections.wait()).await;
+        while self.duties.join_next().await.is_some() {}
+        // The writers end when nothing can reach their partitions any more.
+        drop(self.broker);
+        self.writers.close();
+        let written = tokio::time::timeout(STOP_PATIENCE, self.writers.wait()).await;
+        ended.and(written).context("some connections to the embedded broker did not end in time")
+    }
+}
+
+fn open(folder: &Path, writers: &TaskTracker, plans: &[TopicPlan]) -> anyhow::Result<(Topics, CommittedOffsets)> {
+    let named = || format!("the broker's folder {} cannot be read", folder.display());
+    let topics = Topics::open(folder, writers).with_context(named)?;
+    let offsets = CommittedOffsets::open(folder).with_context(named)?;
+    for plan in plans {
+        ensure_topic(&topics, plan)?;
+    }
+    Ok((topics, offsets))
+}
+
+fn ensure_topic(topics: &Topics, plan: &TopicPlan) -> Result<(), TopicError> {
+    let policy = if plan.compacted { "compact" } else { "delete" };
+    let configs = BTreeMap::from([("cleanup.policy".to_owned(), policy.to_owned())]);
+    match topics.create(&plan.name, plan.partitions, configs) {
+        Err(TopicError::Exists(_)) => {}
+        outcome => return outcome.map(drop),
+    }
+    let existing = topics.get(&plan.name).ok_or_else(|| TopicError::Unknown(plan.name.clone()))?;
+    let (has, wants) = (existing.entry.partitions, plan.partitions);
+    if existing.entry.is_compacted() != plan.compacted {
+        tracing::warn!(topic = plan.name, wanted = policy, "a topic exists with another cleanup policy and keeps it");
+    }
+    if has > wants {
+        tracing::warn!(topic = plan.name, has, wants, "a topic exists with more partitions and keeps them");
+        return Ok(());
+    }
+    if has < wants { topics.grow(&plan.name, wants) } else { Ok(()) }
+}
+
+fn lock_folder(folder: &Path) -> anyhow::Result<FolderLock> {
+    fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be created", folder.display()))?;
+    let path = folder.join("lock");
+    let lock = File::create(&path).with_context(|| format!("{} cannot be opened", path.display()))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(FolderLock(lock)),
+        Err(TryLockError::WouldBlock) => anyhow::bail!(
+            "the folder {} is in use by another opstream process; stop that one, or choose another folder with --data",
+            folder.display(),
+        ),
+        Err(TryLockError::Error(error)) => {
+            Err(anyhow::Error::new(error).context(format!("{} cannot be locked", path.display())))
+        }
+    }
+}
+
+async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(listen).await.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => anyhow::anyhow!(
+            "the broker cannot listen on {listen}: another process does; stop it, or choose another address with \
+             --broker-listen",
+        ),
+        _ => anyhow::Error::new(error).context(format!("the broker cannot listen on {listen} (--broker-listen)")),
+    })
+}
+
+async fn accept(listener: TcpListener, broker: Arc<Broker>, connections: TaskTracker) -> &'static str {
+    let memory = Arc::new(Semaphore::new(connection::REQUEST_MEMORY_BYTES));
+    while let Some(accepted) = broker.shutdown.run_until_cancelled(listener.accept()).await {
+        match accepted {
+            Ok((stream, client)) => {
+                let serving = connection::serve(Arc::clone(&broker), stream, Arc::clone(&memory));
+                connections.spawn(async move {
+                    match serving.await {
+                        Ok(()) => {}
+                        Err(error @ ConnectionError::Io(_)) => tracing::debug!(%client, ?error, "a connection broke"),
+                        Err(error) => tracing::warn!(%client, %error, "closed the connection of a client"),
+                    }
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    "its listener"
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,215 @@
+//! The topics that exist and their open partitions.
+//!
+//! Each topic has a folder named by its id, not by its name: names never become paths, and a topic that is created again
+//! under an old name starts empty, whatever became of the old folder.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock};
+use std::{fs, io};
+
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use super::catalogue::{Catalogue, TopicEntry, is_topic_name};
+use super::partition::Partition;
+use super::segment::sync_folder;
+
+/// Every partition has open files and a task of its own.
+const MAX_PARTITIONS: i32 = 256;
+/// Small enough that compaction and retention have something to work on, large enough to keep the number of files low.
+const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
+const COMPACTED_SEGMENT_BYTES: u64 = 16 * 1024 * 1024;
+
+/// A topic that can be written and read.
+#[derive(Debug)]
+pub(super) struct Topic {
+    pub(super) name: String,
+    pub(super) entry: TopicEntry,
+    pub(super) partitions: Vec<Arc<Partition>>,
+}
+
+/// All topics.
+#[derive(Debug)]
+pub(super) struct Topics {
+    folder: PathBuf,
+    tasks: TaskTracker,
+    /// Held during every change of topics, so that catalogue and open topics agree.
+    catalogue: Mutex<Catalogue>,
+    open: RwLock<BTreeMap<String, Arc<Topic>>>,
+}
+
+/// Why a topic was not created, changed or deleted.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum TopicError {
+    /// Nothing to do; harmless for whoever wants the topic to exist.
+    #[error("topic {0} exists already")]
+    Exists(String),
+    /// The name must be spelled otherwise, or the topic created first.
+    #[error("topic {0} does not exist")]
+    Unknown(String),
+    /// The request must be changed.
+    #[error("topic {name:?} is refused: {reason}")]
+    Invalid { name: String, reason: String },
+    /// The request may be sent again when the disk works again.
+    #[error("topic {name} cannot be stored")]
+    Disk { name: String, source: io::Error },
+}
+
+impl Topics {
+    /// Opens all topics in `folder`, reading the end of every partition. Blocks on the disk.
+    ///
+    /// # Errors
+    /// When something in the folder cannot be read or written.
+    pub(super) fn open(folder: &Path, tasks: &TaskTracker) -> io::Result<Self> {
+        let catalogue = Catalogue::open(folder)?;
+        let folder = folder.join("topics");
+        fs::create_dir_all(&folder)?;
+        remove_deleted(&folder, &catalogue)?;
+        let topics = Self { folder, tasks: tasks.clone(), open: RwLock::default(), catalogue: Mutex::new(catalogue) };
+        let entries = topics.catalogue().topics().clone();
+        for (name, entry) in entries {
+            let partitions = topics.open_partitions(&entry, Vec::new())?;
+            topics.publish(Topic { name, entry, partitions });
+        }
+        Ok(topics)
+    }
+
+    /// The topic, if it exists.
+    pub(super) fn get(&self, name: &str) -> Option<Arc<Topic>> {
+        self.open.read().expect("no code panics while it holds the topics").get(name).cloned()
+    }
+
+    /// The topic with this id, if it exists.
+    pub(super) fn get_by_id(&self, id: Uuid) -> Option<Arc<Topic>> {
+        self.all().into_iter().find(|topic| topic.entry.id == id)
+    }
+
+    /// All topics in the order of their names.
+    pub(super) fn all(&self) -> Vec<Arc<Topic>> {
+        self.open.read().expect("no code panics while it holds the topics").values().cloned().collect()
+    }
+
+    /// The partition, if it exists.
+    pub(super) fn partition(&self, topic: &str, number: i32) -> Option<Arc<Partition>> {
+        self.get(topic)?.partitions.get(usize::try_from(number).ok()?).cloned()
+    }
+
+    /// Creates a topic and returns its id. Blocks on the disk.
+    ///
+    /// # Errors
+    /// When the topic exists, the request is not allowed, or the disk refuses.
+    pub(super) fn create(
+        &self,
+        name: &str,
+        partitions: i32,
+        configs: BTreeMap<String, String>,
+    ) -> Result<Uuid, TopicError> {
+        let invalid = |reason: &str| TopicError::Invalid { name: name.to_owned(), reason: reason.to_owned() };
+        if !is_topic_name(name) {
+            return Err(invalid("a name has 1 to 249 letters, digits, dots, underscores or hyphens"));
+        }
+        check_partitions(name, partitions)?;
+        let mut catalogue = self.catalogue();
+        if catalogue.topics().contains_key(name) {
+            return Err(TopicError::Exists(name.to_owned()));
+        }
+        let entry = TopicEntry { id: Uuid::now_v7(), partitions, configs };
+        let disk = |source| TopicError::Disk { name: name.to_owned(), source };
+        let opened = self.open_partitions(&entry, Vec::new()).map_err(disk)?;
+        catalogue.put_topic(name, entry.clone()).map_err(disk)?;
+        let id = entry.id;
+        self.publish(Topic { name: name.to_owned(), entry, partitions: opened });
+        Ok(id)
+    }
+
+    /// Adds partitions to a topic until it has `partitions`. Blocks on the disk.
+    ///
+    /// # Errors
+    /// When there is no such topic, it has more partitions already, or the disk refuses.
+    pub(super) fn grow(&self, name: &str, partitions: i32) -> Result<(), TopicError> {
+        check_partitions(name, partitions)?;
+        let mut catalogue = self.catalogue();
+        let topic = self.get(name).ok_or_else(|| TopicError::Unknown(name.to_owned()))?;
+        if partitions < topic.entry.partitions {
+            let reason = format!("it has {} partitions, which cannot become fewer", topic.entry.partitions);
+            return Err(TopicError::Invalid { name: name.to_owned(), reason });
+        }
+        let entry = TopicEntry { partitions, ..topic.entry.clone() };
+        let disk = |source| TopicError::Disk { name: name.to_owned(), source };
+        let opened = self.open_partitions(&entry, topic.partitions.clone()).map_err(disk)?;
+        catalogue.put_topic(name, entry.clone()).map_err(disk)?;
+        self.publish(Topic { name: name.to_owned(), entry, partitions: opened });
+        Ok(())
+    }
+
+    /// Deletes a topic and its records. Blocks on the disk.
+    ///
+    /// # Errors
+    /// When there is no such topic or the disk refuses.
+    pub(super) fn delete(&self, name: &str) -> Result<(), TopicError> {
+        let disk = |source| TopicError::Disk { name: name.to_owned(), source };
+        let removed = self.catalogue().remove_topic(name).map_err(disk)?;
+        let entry = removed.ok_or_else(|| TopicError::Unknown(name.to_owned()))?;
+        self.open.write().expect("no code panics while it holds the topics").remove(name);
+        // Readers may still hold the files; what cannot be removed now is removed at the next start.
+        fs::remove_dir_all(self.folder.join(entry.id.to_string())).map_err(disk)
+    }
+
+    /// A producer id that nobody has had before. Blocks on the disk now and then.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub(super) fn take_producer_id(&self) -> io::Result<i64> {
+        self.catalogue().take_producer_id()
+    }
+
+    /// Given once, when the folder was created.
+    pub(super) fn cluster_id(&self) -> String {
+        self.catalogue().cluster_id().to_owned()
+    }
+
+    /// Opens the partitions of `entry` that are not among `known`.
+    fn open_partitions(&self, entry: &TopicEntry, known: Vec<Arc<Partition>>) -> io::Result<Vec<Arc<Partition>>> {
+        let segment_bytes = if entry.is_compacted() { COMPACTED_SEGMENT_BYTES } else { SEGMENT_BYTES };
+        let folder = self.folder.join(entry.id.to_string());
+        let mut partitions = known;
+        for number in partitions.len()..usize::try_from(entry.partitions).unwrap_or(0) {
+            let partition = Partition::open(&folder.join(number.to_string()), segment_bytes, &self.tasks)?;
+            partitions.push(Arc::new(partition));
+        }
+        // Without this a power cut could take new folders away, and acknowledged records with them.
+        sync_folder(&folder)?;
+        sync_folder(&self.folder)?;
+        Ok(partitions)
+    }
+
+    fn publish(&self, topic: Topic) {
+        let mut open = self.open.write().expect("no code panics while it holds the topics");
+        open.insert(topic.name.clone(), Arc::new(topic));
+    }
+
+    fn catalogue(&self) -> MutexGuard<'_, Catalogue> {
+        self.catalogue.lock().expect("no code panics while it holds the catalogue")
+    }
+}
+
+fn check_partitions(name: &str, partitions: i32) -> Result<(), TopicError> {
+    if (1..=MAX_PARTITIONS).contains(&partitions) {
+        return Ok(());
+    }
+    let reason = format!("a topic has 1 to {MAX_PARTITIONS} partitions, not {partitions}");
+    Err(TopicError::Invalid { name: name.to_owned(), reason })
+}
+
+/// Removes the folders of topics that a crash left behind while they were created or deleted.
+fn remove_deleted(folder: &Path, catalogue: &Catalogue) -> io::Result<()> {
+    let ids: Vec<String> = catalogue.topics().values().map(|entry| entry.id.to_string()).collect();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if !ids.iter().any(|id| entry.file_name().to_str() == Some(id)) {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
+}
