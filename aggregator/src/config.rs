@@ -1,0 +1,39 @@
+//! What the aggregator needs to know, already validated. Reading flags and the environment is the command's work.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use opstream_schemas::database::Database;
+use opstream_schemas::topics::Topics;
+
+/// Configuration of one aggregator process.
+#[derive(Clone)]
+pub struct AggregatorConfig {
+    /// Migrated database.
+    pub database: Database,
+    /// Root folder of the lake.
+    pub lake: PathBuf,
+    /// Bootstrap servers, `host:port` separated by commas.
+    pub bootstrap: String,
+    /// Names of the topics.
+    pub topics: Topics,
+    /// Further librdkafka settings, such as SASL.
+    pub properties: BTreeMap<String, String>,
+    /// Pause between two looks for new files: [`DEFAULT_TICK`] unless configured.
+    pub tick: Duration,
+    /// Whether a lease that another aggregator may still hold is waited for.
+    pub lease_start: LeaseStart,
+}
+
+/// 200 ms: with the ingestor's batch of the same age, an operation is in its windows well within a second.
+pub const DEFAULT_TICK: Duration = Duration::from_millis(200);
+
+/// What to do about a lease that has not expired. Either is safe, since whoever takes the lease fences out everyone before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeaseStart {
+    /// Wait until it expires: the rule among several aggregators, so that they do not push each other out.
+    AfterExpiry,
+    /// Take it at the first attempt: for a process that is alone with its database, and whose predecessor was killed.
+    AtOnce,
+}

@@ -1,0 +1,13 @@
+select file.file_number, file.path, file.rows, file.committed_at_ms
+from windowed_files source
+join lake_files file on file.file_number = source.file_number
+where source.generation = $1
+    and source.file_number > $3
+    and file.removed_at_ms is null
+    and not exists (
+        select 1
+        from windowed_files done
+        where done.generation = $2 and done.file_number = source.file_number
+    )
+order by source.file_number
+limit $4

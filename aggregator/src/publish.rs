@@ -1,0 +1,187 @@
+//! The outbox: windows whose last revision is not on the topic yet.
+//!
+//! `published_revision` follows the broker's acknowledgement, so whoever holds the lease next sends again what its predecessor
+//! did not finish. A predecessor that was frozen and comes back may still deliver an older value after a newer one: its mark is
+//! then refused by the fence, and it resets `published_revision`, so that the present holder sends the newest once more. Readers
+//! are never misled meanwhile: they keep the highest (generation, fence, revision).
+
+use std::sync::LazyLock;
+
+use opstream_schemas::UtcMillis;
+use opstream_schemas::avro::encode_window;
+use opstream_schemas::database::{Database, Row, Transaction, Value};
+use opstream_schemas::offsets::Fence;
+use opstream_schemas::window::{DimensionSet, Dimensions, Level, Window, WindowSums, window_key};
+
+use crate::lease::{self, LeaseError};
+use crate::metrics;
+use crate::rows_statement::RowsStatement;
+use crate::topic::{TopicError, WindowRecord, WindowTopic};
+
+/// Windows that are sent and marked together: with their sketches about 1 MB.
+pub(crate) const SLICE: i64 = 500;
+
+static MARK: LazyLock<RowsStatement> = LazyLock::new(|| RowsStatement::new(include_str!("mark_published.sql"), 1, 5));
+static UNMARK: LazyLock<RowsStatement> =
+    LazyLock::new(|| RowsStatement::new(include_str!("mark_unpublished.sql"), 1, 5));
+
+/// Why windows were not published. All are tried again.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PublishError {
+    /// See there.
+    #[error(transparent)]
+    Topic(#[from] TopicError),
+    /// See there.
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+    /// Try again.
+    #[error("the database did not answer about windows to publish")]
+    Database(#[from] sqlx::Error),
+}
+
+/// Which windows of a level are due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// Those that time has passed.
+    Closed,
+    /// All.
+    All,
+}
+
+/// Where a pass over the outbox stands: behind this window. A pass sends every window at most once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Cursor {
+    start: i64,
+    set: i64,
+    dimension_id: i64,
+}
+
+/// A window of the outbox.
+struct Unpublished {
+    generation: i64,
+    cursor: Cursor,
+    level: Level,
+    revision: i64,
+    record: WindowRecord,
+}
+
+/// Sends the due windows of all levels, slice by slice. Returns how many.
+pub(crate) async fn publish(
+    database: &Database,
+    topic: &WindowTopic,
+    fence: Fence,
+    (due, now): (Due, UtcMillis),
+) -> Result<usize, PublishError> {
+    let mut published = 0;
+    for level in Level::ALL {
+        let before = if due == Due::All { i64::MAX } else { level.window_start(now).millis() };
+        let mut cursor = Cursor { start: i64::MIN, set: 0, dimension_id: 0 };
+        loop {
+            let slice = unpublished(database, level, before, cursor).await?;
+            let Some(last) = slice.last() else { break };
+            cursor = last.cursor;
+            let records: Vec<WindowRecord> = slice.iter().map(|window| window.record.clone()).collect();
+            topic.send(&records).await?;
+            mark(database, fence, &slice).await?;
+            metrics::record_published(slice.len());
+            published += slice.len();
+        }
+    }
+    Ok(published)
+}
+
+/// The next windows of one level that start before `before`.
+async fn unpublished(
+    database: &Database,
+    level: Level,
+    before: i64,
+    cursor: Cursor,
+) -> Result<Vec<Unpublished>, sqlx::Error> {
+    let Cursor { start, set, dimension_id } = cursor;
+    let values = [level.code(), before, start, set, dimension_id, SLICE].map(Value::from);
+    let rows = database.fetch_all(include_str!("unpublished_windows.sql"), &values).await?;
+    rows.iter().map(|row| read_unpublished(row, level)).collect()
+}
+
+fn read_unpublished(row: &Row, level: Level) -> Result<Unpublished, sqlx::Error> {
+    let (dimension_set, dimensions) = read_combination(row)?;
+    let window = Window {
+        dimension_set,
+        level,
+        window_start: UtcMillis::from_millis(row.int("window_start_ms")?),
+        dimensions,
+        generation: row.int("generation")?,
+        fence: Fence(row.int("fence")?),
+        revision: row.int("revision")?,
+        sums: WindowSums::from_row(row)?,
+        latency_sketch: row.bytes("latency_sketch")?,
+        ttft_sketch: row.bytes("ttft_sketch")?,
+    };
+    let mut value = Vec::with_capacity(256 + window.latency_sketch.len() + window.ttft_sketch.len());
+    encode_window(&window, &mut value);
+    let start = window.window_start.millis();
+    Ok(Unpublished {
+        generation: window.generation,
+        cursor: Cursor { start, set: dimension_set.code(), dimension_id: row.int("dimension_id")? },
+        level,
+        revision: window.revision,
+        record: WindowRecord { key: window.key(), value: Some(value) },
+    })
+}
+
+/// The set and the values of a row of `window_dimensions`.
+pub(crate) fn read_combination(row: &Row) -> Result<(DimensionSet, Dimensions), sqlx::Error> {
+    let code = row.int("dimension_set")?;
+    let set = DimensionSet::from_code(code)
+        .ok_or_else(|| sqlx::Error::Decode(format!("window_dimensions has the unknown set {code}").into()))?;
+    let mut failed = None;
+    let dimensions = Dimensions::from_values(set, |dimension| match row.optional_text(dimension.column()) {
+        Ok(value) => value,
+        Err(error) => {
+            failed = Some(error);
+            None
+        }
+    });
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    Ok((set, dimensions))
+}
+
+/// The tombstone of a window.
+pub(crate) fn tombstone(row: &Row, level: Level) -> Result<WindowRecord, sqlx::Error> {
+    let (set, dimensions) = read_combination(row)?;
+    let start = UtcMillis::from_millis(row.int("window_start_ms")?);
+    Ok(WindowRecord { key: window_key(set, level, start, &dimensions), value: None })
+}
+
+async fn mark(database: &Database, fence: Fence, sent: &[Unpublished]) -> Result<(), PublishError> {
+    match lease::begin(database, fence).await {
+        Ok(mut tx) => {
+            mark_rows(&mut tx, &MARK, sent).await?;
+            Ok(tx.commit().await?)
+        }
+        Err(LeaseError::Replaced { fence }) => {
+            let mut tx = database.begin().await?;
+            mark_rows(&mut tx, &UNMARK, sent).await?;
+            tx.commit().await?;
+            Err(LeaseError::Replaced { fence }.into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn mark_rows(tx: &mut Transaction, statement: &RowsStatement, sent: &[Unpublished]) -> Result<(), sqlx::Error> {
+    // A slice is of one generation unless one took over in between.
+    for of_generation in sent.chunk_by(|a, b| a.generation == b.generation) {
+        for (range, text) in statement.chunks(of_generation.len()) {
+            let mut values = vec![Value::from(of_generation[0].generation)];
+            for window in &of_generation[range] {
+                let Cursor { start, set, dimension_id } = window.cursor;
+                values.extend([set, window.level.code(), start, dimension_id, window.revision].map(Value::from));
+            }
+            tx.execute(text, &values).await?;
+        }
+    }
+    Ok(())
+}

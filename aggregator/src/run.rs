@@ -1,0 +1,155 @@
+//! The process: two loops, one that adds files to windows and one that publishes, until it is told to stop.
+//!
+//! A failure of the database or the broker ends neither: each tries again with back-off, and publication never delays windows.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use opstream_schemas::UtcMillis;
+use opstream_schemas::offsets::Fence;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::AggregatorConfig;
+use crate::outbox::Outbox;
+use crate::topic::WindowTopic;
+use crate::windower::{Turn, Windower};
+use crate::{lease, metrics};
+
+/// Pause of a standby between two looks at the lease.
+const STANDBY_TICK: Duration = Duration::from_secs(1);
+/// Pause after a failure; it doubles with each one that follows.
+const FIRST_BACKOFF: Duration = Duration::from_millis(200);
+/// Longest pause after failures.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
+/// How long files that are already committed are still added, and windows published, after the order to stop.
+const STOP_TIME: Duration = Duration::from_secs(5);
+
+/// Runs an aggregator until `shutdown` is cancelled; then it adds the files that are there, publishes, and gives the lease back.
+///
+/// # Errors
+/// When librdkafka refuses a setting, or a loop panics.
+pub async fn run(config: AggregatorConfig, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let topic = WindowTopic::new(config.topics.windows(), &config.bootstrap, &config.properties)
+        .context("librdkafka refused a setting of the windows' producer")?;
+    let database = config.database.clone();
+    let windower = Windower::new(database.clone(), config.lake, holder_name(), config.lease_start);
+    let (fence_sender, fence) = watch::channel(None);
+    let stop = shutdown.child_token();
+    let mut windows = JoinSet::new();
+    windows.spawn(window_loop(windower, fence_sender, config.tick, stop.clone()));
+    let mut publication = JoinSet::new();
+    publication.spawn(outbox_loop(Outbox::new(database.clone(), topic), fence, config.tick, stop.clone()));
+    let (held, outbox) = tokio::join!(end_of(&mut windows, &stop), end_of(&mut publication, &stop));
+    let (held, mut outbox) = (held.context("the loop of windows failed")?, outbox.context("publication failed")?);
+    if let Some(fence) = held {
+        let flushed = tokio::time::timeout(STOP_TIME, outbox.flush(fence, UtcMillis::now())).await;
+        if !matches!(flushed, Ok(Ok(()))) {
+            tracing::warn!("stopped before all windows were published; the next aggregator goes on with them");
+        }
+        lease::release(&database, fence).await.context("cannot give the lease back")?;
+    }
+    Ok(())
+}
+
+/// Waits for a loop, and stops the other one with it.
+async fn end_of<T: 'static>(tasks: &mut JoinSet<T>, stop: &CancellationToken) -> anyhow::Result<T> {
+    let ended = tasks.join_next().await;
+    stop.cancel();
+    Ok(ended.context("the loop was never started")??)
+}
+
+/// Adds files until stopped, and then those that are left. Returns the lease if it is held.
+async fn window_loop(
+    mut windower: Windower,
+    fence: watch::Sender<Option<Fence>>,
+    tick: Duration,
+    stop: CancellationToken,
+) -> Option<Fence> {
+    let mut backoff = Backoff::default();
+    let mut deadline = None;
+    loop {
+        let is_last = stop.is_cancelled();
+        let began = Instant::now();
+        let outcome = windower.turn(UtcMillis::now()).await;
+        fence.send_if_modified(|known| std::mem::replace(known, windower.fence()) != windower.fence());
+        let more = outcome.as_ref().is_ok_and(|turn| turn.more);
+        if is_last && (!more || *deadline.get_or_insert(began + STOP_TIME) <= Instant::now()) {
+            return windower.fence();
+        }
+        let pause = match outcome {
+            Ok(turn) => backoff.after(turn, began.elapsed(), tick),
+            Err(error) => backoff.after_error("windows", &error),
+        };
+        pause_for(pause, &stop).await;
+    }
+}
+
+/// Publishes and deletes until stopped.
+async fn outbox_loop(
+    mut outbox: Outbox,
+    mut fence: watch::Receiver<Option<Fence>>,
+    tick: Duration,
+    stop: CancellationToken,
+) -> Outbox {
+    let mut backoff = Backoff::default();
+    while !stop.is_cancelled() {
+        let held = *fence.borrow_and_update();
+        let Some(held) = held else {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                changed = fence.changed() => if changed.is_err() { break },
+            }
+            continue;
+        };
+        let began = Instant::now();
+        let pause = match outbox.pass(held, UtcMillis::now()).await {
+            Ok(more) => backoff.after(Turn { fence: Some(held), files: 0, more }, began.elapsed(), tick),
+            Err(error) => backoff.after_error("publication", &error),
+        };
+        pause_for(pause, &stop).await;
+    }
+    outbox
+}
+
+async fn pause_for(pause: Duration, stop: &CancellationToken) {
+    // The order to stop ends a pause; sleeping for no time at least lets other tasks have their turn.
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = tokio::time::sleep(pause) => {}
+    }
+}
+
+/// How long a loop waits before its next turn.
+#[derive(Debug, Default)]
+struct Backoff {
+    after_error: Duration,
+}
+
+impl Backoff {
+    fn after(&mut self, turn: Turn, took: Duration, tick: Duration) -> Duration {
+        self.after_error = Duration::ZERO;
+        match turn {
+            Turn { fence: None, .. } => STANDBY_TICK,
+            Turn { more: true, .. } => Duration::ZERO,
+            // A turn that took long, as behind a file that cannot be read, must not take the whole processor.
+            _ => tick.saturating_sub(took).max(took / 2),
+        }
+    }
+
+    fn after_error(&mut self, task: &'static str, error: &dyn std::error::Error) -> Duration {
+        self.after_error = (self.after_error * 2).clamp(FIRST_BACKOFF, LONGEST_BACKOFF);
+        metrics::record_error(task);
+        let causes: Vec<String> =
+            std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string).collect();
+        tracing::warn!(task, causes = causes.join(": "), "{error}; next attempt in {:?}", self.after_error);
+        self.after_error
+    }
+}
+
+/// Names this process to people who look at the lease.
+fn holder_name() -> String {
+    let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+    format!("{}:{}", host.trim(), std::process::id())
+}

@@ -1,0 +1,33 @@
+//! The three numbers of `settings` that windows depend on. Only the lease's holder changes them, except that anyone may ask for
+//! a rebuild.
+
+use opstream_schemas::UtcMillis;
+use opstream_schemas::database::Database;
+
+/// What was last committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WindowSettings {
+    /// The generation that readers take.
+    pub(crate) generation: i64,
+    /// The generation that is built beside it.
+    pub(crate) rebuild: Option<i64>,
+    /// Minutes before this have no windows.
+    pub(crate) minute_floor: UtcMillis,
+}
+
+impl WindowSettings {
+    /// Reads them.
+    pub(crate) async fn read(database: &Database) -> Result<Self, sqlx::Error> {
+        let names = "select name, value from settings where name in ('window_generation', 'window_rebuild', 'window_minute_floor_ms')";
+        let mut settings = Self { generation: 0, rebuild: None, minute_floor: UtcMillis::default() };
+        for row in database.fetch_all(names, &[]).await? {
+            let value = row.int("value")?;
+            match row.text("name")?.as_str() {
+                "window_generation" => settings.generation = value,
+                "window_rebuild" => settings.rebuild = (value > 0).then_some(value),
+                _ => settings.minute_floor = UtcMillis::from_millis(value),
+            }
+        }
+        Ok(settings)
+    }
+}

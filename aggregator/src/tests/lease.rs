@@ -1,0 +1,47 @@
+//! One aggregator is active, and a replaced one writes nothing more.
+
+use opstream_schemas::offsets::Fence;
+
+use super::oracle::{TestOperation, stored_windows, windows_of};
+use super::station::Station;
+use super::{NOON, at};
+use crate::config::LeaseStart;
+use crate::windower::{Turn, TurnError, Windower};
+
+fn standby(station: &Station) -> Windower {
+    Windower::new(station.database.clone(), station.lake(), "standby".to_owned(), LeaseStart::AfterExpiry)
+}
+
+#[tokio::test]
+async fn a_standby_waits_until_the_lease_is_given_back_or_expires() {
+    for mut station in Station::all().await {
+        let (mut active, mut standby) = (station.windower(), standby(&station));
+        station.commit(&[TestOperation::at(NOON)]).await;
+        assert_eq!(active.turn(at(NOON)).await.unwrap().fence, Some(Fence(1)));
+        assert_eq!(standby.turn(at(NOON)).await.unwrap(), Turn::default());
+        crate::lease::release(&station.database, Fence(1)).await.unwrap();
+        assert_eq!(standby.turn(at(NOON)).await.unwrap().fence, Some(Fence(2)));
+    }
+}
+
+#[tokio::test]
+async fn a_replaced_aggregator_writes_nothing_and_stands_by() {
+    for mut station in Station::all().await {
+        let (mut old, mut new) = (station.windower(), standby(&station));
+        station.commit(&[TestOperation::at(NOON)]).await;
+        station.settle(&mut old).await;
+        station.execute("update aggregator_lease set expires_at_ms = 0", &[]).await;
+        assert_eq!(new.turn(at(NOON)).await.unwrap().fence, Some(Fence(2)));
+
+        // The old one does not know yet, and remembers the windows as they were before this file.
+        station.commit(&[TestOperation::at(NOON), TestOperation::at(NOON)]).await;
+        assert!(matches!(old.turn(at(NOON)).await, Err(TurnError::Replaced { fence: Fence(1) })));
+        assert_eq!(old.fence(), None);
+        assert_eq!(station.int("select count(*) as n from windowed_files").await, 1);
+        station.settle(&mut new).await;
+        assert_eq!(old.turn(at(NOON)).await.unwrap(), Turn::default(), "it now waits for the lease");
+        let three = vec![TestOperation::at(NOON); 3];
+        assert_eq!(stored_windows(&station.database, 1).await, windows_of(&three, 0));
+        assert_eq!(station.int("select min(fence) as n from windows").await, 2);
+    }
+}

@@ -1,0 +1,178 @@
+//! A database, a lake, and an ingestor's hand.
+
+use std::path::PathBuf;
+
+use opstream_schemas::UtcMillis;
+use opstream_schemas::database::{Database, DatabaseUrl, Value};
+use opstream_schemas::lake::{FileKind, file_path, local_path};
+use polars::prelude::*;
+
+use super::oracle::TestOperation;
+use super::{NOON, at};
+use crate::config::LeaseStart;
+use crate::windower::{Turn, Windower};
+
+/// One partition whose operations are committed by hand.
+pub(super) struct Station {
+    pub(super) database: Database,
+    folder: tempfile::TempDir,
+    next_offset: i64,
+}
+
+impl Station {
+    /// Empty stations on every database there is.
+    pub(super) async fn all() -> Vec<Self> {
+        let mut stations = vec![Self::on_sqlite().await];
+        if let Some(database) = postgres().await {
+            stations.push(Self::with(database, tempfile::tempdir().unwrap()).await);
+        }
+        stations
+    }
+
+    pub(super) async fn on_sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = DatabaseUrl::Sqlite(folder.path().join("opstream.db"));
+        Self::with(Database::connect(&url).await.unwrap(), folder).await
+    }
+
+    async fn with(database: Database, folder: tempfile::TempDir) -> Self {
+        opstream_schemas::migrations::migrate(&database).await.unwrap();
+        let station = Self { database, folder, next_offset: 0 };
+        station
+            .execute("insert into streams (cluster_id, topic, topic_id, first_seen_ms) values ('c', 't', 'i', 0)", &[])
+            .await;
+        station
+            .execute(
+                "insert into stream_partitions (stream_id, partition, fence, owner, start_offset, next_offset, updated_at_ms) \
+                 values (1, 0, 1, 'test', 0, 0, 0)",
+                &[],
+            )
+            .await;
+        station
+    }
+
+    pub(super) fn lake(&self) -> PathBuf {
+        self.folder.path().join("lake")
+    }
+
+    pub(super) fn windower(&self) -> Windower {
+        Windower::new(self.database.clone(), self.lake(), "test".to_owned(), LeaseStart::AtOnce)
+    }
+
+    pub(super) async fn execute(&self, sql: &'static str, values: &[Value]) {
+        let mut tx = self.database.begin().await.unwrap();
+        tx.execute(sql, values).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    pub(super) async fn int(&self, sql: &'static str) -> i64 {
+        self.database.fetch_optional(sql, &[]).await.unwrap().unwrap().int("n").unwrap()
+    }
+
+    /// Writes a file of these operations and commits it as the ingestor does; returns its number.
+    pub(super) async fn commit(&mut self, operations: &[TestOperation]) -> i64 {
+        let path = self.write(operations);
+        let n_rows = i64::try_from(operations.len()).unwrap();
+        let (from, to) = (self.next_offset, self.next_offset + n_rows);
+        self.next_offset = to;
+        let mut tx = self.database.begin().await.unwrap();
+        let values = [path.into(), NOON.into(), n_rows.into(), opstream_schemas::OperationId::default().into()];
+        let manifest = "insert into lake_files (path, kind, named_at_ms, committed_at_ms, rows, bytes, id_hash, min_operation_id, \
+                        max_operation_id, failures, unpriced, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, \
+                        cost_nano_usd, reported_cost_nano_usd) \
+                        values ($1, 'operations', $2, $2, $3, 0, 0, $4, $4, 0, 0, 0, 0, 0, 0, 0, 0) returning file_number";
+        let number = tx.fetch_optional(manifest, &values).await.unwrap().unwrap().int("file_number").unwrap();
+        let range = "insert into applied_ranges (stream_id, partition, from_offset, to_offset, reason, rows, duplicates, dead, \
+                     skipped, file_number, applied_at_ms) values (1, 0, $1, $2, 'batch', $2 - $1, 0, 0, 0, $3, 0)";
+        tx.execute(range, &[from.into(), to.into(), number.into()]).await.unwrap();
+        tx.execute("update stream_partitions set next_offset = $1", &[to.into()]).await.unwrap();
+        tx.commit().await.unwrap();
+        number
+    }
+
+    /// Where a file is.
+    pub(super) async fn file(&self, number: i64) -> PathBuf {
+        let query = "select path from lake_files where file_number = $1";
+        let row = self.database.fetch_optional(query, &[number.into()]).await.unwrap().unwrap();
+        local_path(&self.lake(), &row.text("path").unwrap()).unwrap()
+    }
+
+    /// Takes turns until there is nothing to do, at noon.
+    pub(super) async fn settle(&self, windower: &mut Windower) -> usize {
+        self.settle_at(windower, at(NOON)).await
+    }
+
+    pub(super) async fn settle_at(&self, windower: &mut Windower, now: UtcMillis) -> usize {
+        let mut files = 0;
+        loop {
+            let Turn { files: added, more, .. } = windower.turn(now).await.unwrap();
+            files += added;
+            if !more {
+                return files;
+            }
+        }
+    }
+
+    fn write(&self, operations: &[TestOperation]) -> String {
+        let path = file_path(FileKind::Operations, at(NOON), uuid::Uuid::new_v4());
+        let local = local_path(&self.lake(), &path).unwrap();
+        std::fs::create_dir_all(local.parent().unwrap()).unwrap();
+        let mut frame = frame_of(operations);
+        ParquetWriter::new(std::fs::File::create(local).unwrap()).finish(&mut frame).unwrap();
+        path
+    }
+}
+
+fn frame_of(operations: &[TestOperation]) -> DataFrame {
+    let texts = |get: fn(&TestOperation) -> Option<&String>| -> Vec<Option<&str>> {
+        operations.iter().map(|o| get(o).map(String::as_str)).collect()
+    };
+    let ints = |get: fn(&TestOperation) -> Option<i64>| -> Vec<Option<i64>> { operations.iter().map(get).collect() };
+    df!(
+        "time_ms" => ints(|o| Some(o.time_ms)),
+        "workspace" => texts(|o| Some(&o.dimensions.workspace)),
+        "project" => texts(|o| o.dimensions.project.as_ref()),
+        "team" => texts(|o| o.dimensions.team.as_ref()),
+        "environment" => texts(|o| o.dimensions.environment.as_ref()),
+        "provider" => texts(|o| o.dimensions.provider.as_ref()),
+        "model" => texts(|o| o.dimensions.model.as_ref()),
+        "operation_type" => texts(|o| o.dimensions.operation_type.as_ref()),
+        "agent_id" => texts(|o| o.dimensions.agent_id.as_ref()),
+        "action_id" => texts(|o| o.dimensions.action_id.as_ref()),
+        "success" => operations.iter().map(|o| o.success).collect::<Vec<_>>(),
+        "input_tokens" => ints(|o| o.input_tokens),
+        "cache_read_tokens" => ints(|o| Some(o.parts[0])),
+        "cache_write_tokens" => ints(|o| Some(o.parts[1])),
+        "cache_write_1h_tokens" => ints(|o| Some(o.parts[2])),
+        "output_tokens" => ints(|o| o.output_tokens),
+        "reasoning_tokens" => ints(|o| Some(o.parts[3])),
+        "input_audio_tokens" => ints(|o| Some(o.parts[4])),
+        "output_audio_tokens" => ints(|o| Some(o.parts[5])),
+        "input_image_tokens" => ints(|o| Some(o.parts[6])),
+        "output_image_tokens" => ints(|o| Some(o.parts[7])),
+        "web_searches" => ints(|o| Some(o.parts[8])),
+        "cost_nano_usd" => ints(|o| o.cost),
+        "reported_cost_nano_usd" => ints(|o| o.reported_cost),
+        "latency_us" => ints(|o| o.latency_us),
+        "ttft_us" => ints(|o| o.ttft_us),
+        // A column that nobody asks for, as files have many.
+        "call_id" => texts(|_| None),
+    )
+    .unwrap()
+}
+
+/// A database of its own on the server, if there is one.
+#[expect(clippy::disallowed_methods, reason = "the environment chooses the databases of the tests")]
+async fn postgres() -> Option<Database> {
+    let server = std::env::var("OPSTREAM_TEST_POSTGRES").ok()?;
+    let name = format!("aggregator_{}", uuid::Uuid::new_v4().simple());
+    let Ok(DatabaseUrl::Postgres(url)) = DatabaseUrl::parse(&server) else {
+        panic!("OPSTREAM_TEST_POSTGRES is no Postgres")
+    };
+    let admin = Database::connect(&DatabaseUrl::Postgres(url.clone())).await.unwrap();
+    let Database::Postgres(pool) = &admin else { panic!("not Postgres") };
+    sqlx::query(sqlx::AssertSqlSafe(format!("create database {name}"))).execute(pool).await.unwrap();
+    admin.close().await;
+    let (place, _) = url.rsplit_once('/').unwrap();
+    Some(Database::connect(&DatabaseUrl::Postgres(format!("{place}/{name}"))).await.unwrap())
+}

@@ -1,0 +1,103 @@
+//! Windows are the sums of the operations, however these arrive.
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+
+use super::oracle::{TestOperation, operations, stored_windows, windows_of};
+use super::station::Station;
+use super::{MINUTE, NOON};
+
+#[test]
+fn windows_are_the_sums_of_the_operations_in_any_order_and_batching() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut runner = TestRunner::new(Config { cases: 24, failure_persistence: None, ..Config::default() });
+    let batches = (operations(120), proptest::collection::vec((1_usize..40, any::<bool>()), 1..6));
+    runner
+        .run(&batches, |(operations, cuts)| {
+            runtime.block_on(async {
+                let mut station = Station::on_sqlite().await;
+                let mut windower = station.windower();
+                let mut rest = operations.as_slice();
+                for (length, take_a_turn) in cuts {
+                    let (batch, behind) = rest.split_at(length.min(rest.len()));
+                    rest = behind;
+                    if !batch.is_empty() {
+                        station.commit(batch).await;
+                    }
+                    if take_a_turn {
+                        station.settle(&mut windower).await;
+                    }
+                }
+                if !rest.is_empty() {
+                    station.commit(rest).await;
+                }
+                station.settle(&mut windower).await;
+                let stored = stored_windows(&station.database, 1).await;
+                prop_assert_eq!(stored, windows_of(&operations, 0));
+                Ok(())
+            })
+        })
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_late_operation_adds_to_its_own_minute() {
+    for mut station in Station::all().await {
+        let mut windower = station.windower();
+        let early = TestOperation::at(NOON - 30 * MINUTE);
+        let late = TestOperation { cost: None, success: false, ..early.clone() };
+        station.commit(&[early.clone(), TestOperation::at(NOON)]).await;
+        station.settle(&mut windower).await;
+        station.commit(std::slice::from_ref(&late)).await;
+        station.settle(&mut windower).await;
+        let stored = stored_windows(&station.database, 1).await;
+        assert_eq!(stored, windows_of(&[early, TestOperation::at(NOON), late], 0));
+    }
+}
+
+#[tokio::test]
+async fn files_that_are_committed_in_reverse_order_of_their_numbers_are_both_windowed() {
+    for mut station in Station::all().await {
+        let mut windower = station.windower();
+        let first = station.commit(&[TestOperation::at(NOON)]).await;
+        let second = station.commit(&[TestOperation::at(NOON), TestOperation::at(NOON)]).await;
+        assert!(first < second);
+        // The lower number is not committed yet when the higher one is: its rows are hidden as an open transaction hides them.
+        station.execute("update lake_files set kind = 'contents' where file_number = $1", &[first.into()]).await;
+        station.execute("update applied_ranges set partition = 1 where file_number = $1", &[second.into()]).await;
+        station
+            .execute(
+                "insert into stream_partitions (stream_id, partition, fence, owner, start_offset, next_offset, updated_at_ms) \
+                 values (1, 1, 1, 'test', 1, 3, 0)",
+                &[],
+            )
+            .await;
+        assert_eq!(station.settle(&mut windower).await, 1);
+        station.execute("update lake_files set kind = 'operations' where file_number = $1", &[first.into()]).await;
+        assert_eq!(station.settle(&mut windower).await, 1);
+        let all = [TestOperation::at(NOON), TestOperation::at(NOON), TestOperation::at(NOON)];
+        assert_eq!(stored_windows(&station.database, 1).await, windows_of(&all, 0));
+    }
+}
+
+#[tokio::test]
+async fn offsets_follow_the_windows_and_pass_dead_letters() {
+    for mut station in Station::all().await {
+        let mut windower = station.windower();
+        let reached = "select coalesce(max(next_offset), -1) as n from windowed_offsets";
+        station.commit(&[TestOperation::at(NOON), TestOperation::at(NOON)]).await;
+        assert_eq!(station.int(reached).await, -1);
+        station.settle(&mut windower).await;
+        assert_eq!(station.int(reached).await, 2);
+        station
+            .execute(
+                "insert into applied_ranges (stream_id, partition, from_offset, to_offset, reason, rows, duplicates, dead, skipped, \
+                 applied_at_ms) values (1, 0, 2, 7, 'batch', 0, 0, 5, 0, 0)",
+                &[],
+            )
+            .await;
+        station.execute("update stream_partitions set next_offset = 7", &[]).await;
+        station.settle(&mut windower).await;
+        assert_eq!(station.int(reached).await, 7);
+    }
+}

@@ -1,0 +1,190 @@
+//! One turn of the active aggregator: look for files, add them, and build a new generation beside if asked.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use opstream_schemas::UtcMillis;
+use opstream_schemas::database::Database;
+use opstream_schemas::offsets::Fence;
+
+use crate::add_files::{AddFilesError, Added, Adder, Target, add_files};
+use crate::commit::{CommitError, Standing, offsets_can_advance};
+use crate::config::LeaseStart;
+use crate::failures::FileFailures;
+use crate::file_sums::FileError;
+use crate::lease::{self, LeaseError};
+use crate::pending::{PendingFile, files_to_rebuild, pending_files};
+use crate::settings::WindowSettings;
+use crate::tenure::Tenure;
+use crate::{expire, metrics, rebuild};
+
+/// The active part of an aggregator.
+pub(crate) struct Windower {
+    database: Database,
+    lake: PathBuf,
+    /// Names this process to people who look at the lease.
+    holder: String,
+    lease_start: LeaseStart,
+    tenure: Option<Tenure>,
+    failures: FileFailures,
+    /// Turns that take a single file each, after several together did not fit into 64 bits.
+    single_files: usize,
+}
+
+/// What a turn did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Turn {
+    /// The lease; `None` while another aggregator holds it.
+    pub(crate) fence: Option<Fence>,
+    /// Files that were added, to either generation.
+    pub(crate) files: usize,
+    /// Whether the next turn has work to do already.
+    pub(crate) more: bool,
+}
+
+/// A turn that failed. The next one begins from the tables.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TurnError {
+    /// Another aggregator took over: stand by.
+    #[error("fence {} of the aggregator's lease was replaced by another holder", .fence.0)]
+    Replaced { fence: Fence },
+    /// Try again with back-off.
+    #[error("the database did not answer")]
+    Database(#[from] sqlx::Error),
+    /// Try again with back-off.
+    #[error("files were not added")]
+    Add(#[source] AddFilesError),
+}
+
+impl From<LeaseError> for TurnError {
+    fn from(error: LeaseError) -> Self {
+        match error {
+            LeaseError::Replaced { fence } => Self::Replaced { fence },
+            LeaseError::Database(error) => Self::Database(error),
+        }
+    }
+}
+
+impl Windower {
+    /// Holds no lease yet.
+    pub(crate) fn new(database: Database, lake: PathBuf, holder: String, lease_start: LeaseStart) -> Self {
+        let failures = FileFailures::default();
+        Self { database, lake, holder, lease_start, tenure: None, failures, single_files: 0 }
+    }
+
+    /// The lease that is held.
+    pub(crate) fn fence(&self) -> Option<Fence> {
+        self.tenure.as_ref().map(|tenure| tenure.fence)
+    }
+
+    /// One turn at the time `now`.
+    pub(crate) async fn turn(&mut self, now: UtcMillis) -> Result<Turn, TurnError> {
+        let Some(mut tenure) = self.take_tenure().await? else { return Ok(Turn::default()) };
+        let outcome = self.work(&mut tenure, now).await;
+        match &outcome {
+            Ok(_) => self.tenure = Some(tenure),
+            Err(TurnError::Replaced { .. }) => metrics::record_lease(0),
+            Err(_) => self.tenure = Some(Tenure::new(tenure.fence)),
+        }
+        outcome
+    }
+
+    async fn take_tenure(&mut self) -> Result<Option<Tenure>, TurnError> {
+        if let Some(tenure) = self.tenure.take() {
+            return Ok(Some(tenure));
+        }
+        let Some(fence) = lease::acquire(&self.database, &self.holder, self.lease_start).await? else {
+            return Ok(None);
+        };
+        // Only the first time: a process that was pushed out waits like any other.
+        self.lease_start = LeaseStart::AfterExpiry;
+        metrics::record_lease(fence.0);
+        tracing::info!(fence = fence.0, holder = self.holder, "this aggregator is active");
+        Ok(Some(Tenure::new(fence)))
+    }
+
+    async fn work(&mut self, tenure: &mut Tenure, now: UtcMillis) -> Result<Turn, TurnError> {
+        let settings = WindowSettings::read(&self.database).await?;
+        let settings = expire::advance_minute_floor(&self.database, tenure.fence, settings, now).await?;
+        let current = self.add_pending(tenure, settings, now).await;
+        // Also after an error: a rebuild is the way out of windows that were tampered with.
+        let rebuilt = self.build_beside(tenure, settings, now).await;
+        let (current, rebuilt) = (current?, rebuilt?);
+        if tenure.needs_renewal() {
+            lease::renew(&self.database, tenure.fence).await?;
+            tenure.wrote();
+        }
+        let more = current.more || rebuilt.more;
+        Ok(Turn { fence: Some(tenure.fence), files: current.files + rebuilt.files, more })
+    }
+
+    async fn add_pending(
+        &mut self,
+        tenure: &mut Tenure,
+        settings: WindowSettings,
+        now: UtcMillis,
+    ) -> Result<Turn, TurnError> {
+        let generation = settings.generation;
+        let pending = pending_files(&self.database, generation, tenure.next_look(), self.failures.len()).await?;
+        let oldest = pending.iter().map(|file| now.millis() - file.committed_at.millis()).max().unwrap_or(0);
+        metrics::record_pending(pending.len(), Duration::from_millis(u64::try_from(oldest).unwrap_or(0)));
+        let files = self.failures.without_waiting(pending);
+        if files.is_empty() && !offsets_can_advance(&self.database, generation).await? {
+            return Ok(Turn::default());
+        }
+        let standing = Standing::Current;
+        let minute_floor = settings.minute_floor;
+        self.add(tenure, Target { generation, predecessor: generation, standing, minute_floor, now }, files).await
+    }
+
+    async fn build_beside(
+        &mut self,
+        tenure: &mut Tenure,
+        settings: WindowSettings,
+        now: UtcMillis,
+    ) -> Result<Turn, TurnError> {
+        let Some(generation) = settings.rebuild else { return Ok(Turn::default()) };
+        let generations = (settings.generation, generation);
+        let files = files_to_rebuild(&self.database, generations, tenure.rebuild_after).await?;
+        let Some(last) = files.last().map(|file| file.number) else {
+            let began_at_the_start = tenure.rebuild_after < 0;
+            // Files with lower numbers may have been windowed meanwhile: what is missing is looked for once more.
+            tenure.rebuild_after = -1;
+            if began_at_the_start {
+                rebuild::take_over(&self.database, tenure.fence, generations).await?;
+            }
+            return Ok(Turn { more: true, ..Turn::default() });
+        };
+        let files = self.failures.without_waiting(files);
+        if files.is_empty() {
+            tenure.rebuild_after = last;
+            return Ok(Turn::default());
+        }
+        let minute_floor = settings.minute_floor;
+        let (predecessor, standing) = (settings.generation, Standing::Rebuilding);
+        let turn = self.add(tenure, Target { generation, predecessor, standing, minute_floor, now }, files).await?;
+        if !turn.more {
+            tenure.rebuild_after = last;
+        }
+        Ok(Turn { more: true, ..turn })
+    }
+
+    async fn add(&mut self, tenure: &mut Tenure, target: Target, files: Vec<PendingFile>) -> Result<Turn, TurnError> {
+        let most_files = if self.single_files > 0 { 1 } else { usize::MAX };
+        self.single_files = self.single_files.saturating_sub(1);
+        let (database, lake) = (&self.database, self.lake.as_path());
+        let adder = Adder { database, lake, target, most_files, failures: &mut self.failures };
+        match add_files(adder, tenure, files).await {
+            Ok(Added { files, left }) => Ok(Turn { fence: None, files, more: left > 0 }),
+            Err(AddFilesError::Overflow { files, source }) => {
+                match files.as_slice() {
+                    [file] => self.failures.note(file, &FileError::Overflow(source)),
+                    files => self.single_files = files.len(),
+                }
+                Ok(Turn { more: true, ..Turn::default() })
+            }
+            Err(AddFilesError::Commit(CommitError::Lease(error))) => Err(error.into()),
+            Err(error) => Err(TurnError::Add(error)),
+        }
+    }
+}

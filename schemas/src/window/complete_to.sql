@@ -1,0 +1,25 @@
+-- The stream that is being ingested is the one with the youngest mark. A partition has reached its youngest mark whose offsets are
+-- all in windows; a partition without such a mark leaves the answer unknown.
+with newest as (
+    select stream_id from watermarks order by observed_at_ms desc limit 1
+),
+reached as (
+    select (
+        select max(mark.observed_at_ms)
+        from watermarks mark
+        where mark.stream_id = place.stream_id
+            and mark.partition = place.partition
+            and mark.high_watermark <= coalesce(
+                (
+                    select windowed.next_offset
+                    from windowed_offsets windowed
+                    where windowed.stream_id = place.stream_id and windowed.partition = place.partition
+                ),
+                place.start_offset
+            )
+    ) as observed_at_ms
+    from stream_partitions place
+    join newest on newest.stream_id = place.stream_id
+)
+select case when count(*) = count(observed_at_ms) then min(observed_at_ms) end as complete_to_ms
+from reached
