@@ -1,0 +1,110 @@
+// Cost and latency over time, drawn by uPlot on the steps of the chosen range.
+import uPlot from "uplot";
+import type { LatencySteps, Series } from "./api";
+import { element } from "./element";
+import { duration, usd } from "./format";
+import { stepsOf, type Range } from "./range";
+
+const HEIGHT = 220;
+
+type Column = (number | null)[];
+
+/** One chart; its colours follow the page's light or dark scheme. */
+class Chart {
+  readonly root: HTMLElement;
+  private readonly place = element("div", { class: "plot" });
+  private plot: uPlot | undefined;
+  private columns: uPlot.AlignedData = [[]];
+
+  constructor(
+    title: string,
+    private readonly series: () => uPlot.Series[],
+    private readonly format: (value: number) => string,
+  ) {
+    this.root = element("section", { class: "card" }, element("h2", {}, title), this.place);
+    new ResizeObserver(() => this.plot?.setSize({ width: this.place.clientWidth, height: HEIGHT })).observe(this.place);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
+  }
+
+  show(steps: number[], columns: Column[]): void {
+    this.columns = [steps, ...columns];
+    if (this.plot) this.plot.setData(this.columns);
+    else this.draw();
+  }
+
+  private draw(): void {
+    this.plot?.destroy();
+    const axis = { stroke: colour("--muted"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
+    const values = (_: uPlot, splits: number[]) => splits.map((split) => this.format(split));
+    const options: uPlot.Options = {
+      width: Math.max(this.place.clientWidth, 200),
+      height: HEIGHT,
+      series: [{}, ...this.series()],
+      axes: [axis, { ...axis, values, size: 70 }],
+      scales: { y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1] } },
+      cursor: { drag: { x: false, y: false } },
+    };
+    this.plot = new uPlot(options, this.columns, this.place);
+  }
+}
+
+export class CostChart {
+  private readonly chart = new Chart(
+    "Cost",
+    () => [
+      {
+        label: "cost",
+        stroke: colour("--accent"),
+        fill: colour("--accent-soft"),
+        width: 1,
+        paths: uPlot.paths.bars?.({ size: [0.8, 40] }) ?? null,
+        points: { show: false },
+        value: (_: uPlot, value: number | null) => (value === null ? "–" : usd(String(value))),
+      } as uPlot.Series,
+    ],
+    (value) => usd(String(value)),
+  );
+  readonly root = this.chart.root;
+
+  show(range: Range, start: number, nowMs: number, answer: Series): void {
+    const costs = new Map((answer.series[0]?.points ?? []).map((point) => [secondsOf(point.start), Number(point.cost_usd)]));
+    const steps = stepsOf(range, start, nowMs);
+    this.chart.show(steps, [steps.map((step) => costs.get(step) ?? 0)]);
+  }
+}
+
+export class LatencyChart {
+  private readonly chart = new Chart(
+    "Latency",
+    () => [line("p50", "--calm"), line("p95", "--accent"), line("p99", "--warm")],
+    (value) => duration(Math.round(value)),
+  );
+  readonly root = this.chart.root;
+
+  show(range: Range, start: number, nowMs: number, answer: LatencySteps): void {
+    const found = new Map(answer.points.map((point) => [secondsOf(point.start), point.latency]));
+    const steps = stepsOf(range, start, nowMs);
+    const column = (name: "p50_us" | "p95_us" | "p99_us") => steps.map((step) => found.get(step)?.[name] ?? null);
+    this.chart.show(steps, [column("p50_us"), column("p95_us"), column("p99_us")]);
+  }
+}
+
+function line(label: string, token: string): uPlot.Series {
+  return {
+    label,
+    stroke: colour(token),
+    width: 2,
+    spanGaps: true,
+    points: { size: 4 },
+    value: (_, value) => duration(value),
+  };
+}
+
+function colour(token: string): string {
+  return getComputedStyle(document.documentElement).getPropertyValue(token).trim();
+}
+
+/** The first step may begin before the chart does, when the server cut it. */
+function secondsOf(moment: string): number {
+  return Math.floor(Date.parse(moment) / 1000);
+}

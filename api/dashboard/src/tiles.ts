@@ -1,0 +1,40 @@
+// The numbers at the top: what the range adds up to.
+import type { Totals } from "./api";
+import { element } from "./element";
+import { count, exact, share, usd } from "./format";
+
+export class Tiles {
+  readonly root = element("section", { class: "tiles", "aria-label": "Totals" });
+  private readonly tiles = new Map<string, { value: HTMLElement; note: HTMLElement }>();
+
+  constructor() {
+    for (const name of ["Cost", "Operations", "Failures", "Input tokens", "Output tokens"]) {
+      const value = element("strong");
+      const note = element("small");
+      this.tiles.set(name, { value, note });
+      this.root.append(element("div", { class: "tile" }, element("span", {}, name), value, note));
+    }
+  }
+
+  show(totals: Totals): void {
+    this.set("Cost", usd(totals.cost_usd), costNote(totals));
+    this.set("Operations", count(totals.operations), totals.operations >= 100_000 ? exact(totals.operations) : "");
+    this.set("Failures", count(totals.failures), `${share(totals.failures, totals.operations)} of operations`);
+    this.set("Input tokens", count(totals.input_tokens), `${share(totals.cache_read_tokens, totals.input_tokens)} from caches`);
+    this.set("Output tokens", count(totals.output_tokens), "");
+  }
+
+  private set(name: string, value: string, note: string): void {
+    const tile = this.tiles.get(name);
+    if (!tile) return;
+    tile.value.textContent = value;
+    tile.note.textContent = note;
+  }
+}
+
+function costNote(totals: Totals): string {
+  const notes = [];
+  if (totals.unpriced > 0) notes.push(`${count(totals.unpriced)} unpriced`);
+  if (Number(totals.reported_cost_usd) > 0) notes.push(`${usd(totals.reported_cost_usd)} reported`);
+  return notes.join(" · ");
+}

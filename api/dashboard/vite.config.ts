@@ -1,0 +1,17 @@
+// Builds the page into dist/, from where the binary embeds it. During `npm run dev` the API of a running opstream answers.
+import { defineConfig } from "vite";
+
+const opstream = "http://127.0.0.1:8080";
+
+export default defineConfig({
+  build: {
+    // The server's content security policy allows neither inline scripts nor data: fonts; everything is a file of its own.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    sourcemap: false,
+    target: "es2022",
+  },
+  server: {
+    proxy: { "/v1": opstream, "/health": opstream },
+  },
+});

@@ -1,0 +1,165 @@
+//! The one error of the handlers, and its JSON.
+//!
+//! Every answer that is not a success has `{"error": {"code", "message"}}`: the code is stable, the message names the
+//! thing and the way out. What went wrong inside stays in the log.
+
+use axum::Json;
+use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// Why a request is not answered with what it asked for. Each variant asks the client for a different reaction.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApiError {
+    /// Change the request: something in it is malformed or not allowed.
+    #[error("{message}")]
+    Invalid {
+        /// Stable code.
+        code: &'static str,
+        /// What is wrong and what is allowed.
+        message: String,
+    },
+    /// Send the token.
+    #[error("this server asks for a token: send the header `authorization: Bearer TOKEN`")]
+    Unauthorized {
+        /// Value of the `www-authenticate` header.
+        challenge: &'static str,
+    },
+    /// Come from elsewhere: the request is one that a foreign web page could have caused.
+    #[error("{message}")]
+    Forbidden {
+        /// What was refused and how to reach the server.
+        message: String,
+    },
+    /// Ask for something else.
+    #[error("{message}")]
+    NotFound {
+        /// What is not there.
+        message: String,
+    },
+    /// Use one of the route's methods.
+    #[error("{path} does not answer {method}")]
+    MethodNotAllowed {
+        /// Method of the request.
+        method: String,
+        /// Path of the request.
+        path: String,
+    },
+    /// Send less at once.
+    #[error("{message}")]
+    TooLarge {
+        /// What is too large and the limit.
+        message: String,
+    },
+    /// Send another content type or encoding.
+    #[error("{message}")]
+    UnsupportedMediaType {
+        /// What is accepted.
+        message: String,
+    },
+    /// Ask for less, or try again: the answer would have taken longer than a request may.
+    #[error("the request took more than {seconds} s; ask for less at once")]
+    TimedOut {
+        /// The limit.
+        seconds: u64,
+    },
+    /// Try again: the database is away or did not answer in time.
+    #[error("the database does not answer; try again")]
+    DatabaseUnavailable(#[source] sqlx::Error),
+    /// Tell the operator: a bug or a damaged row. The cause is logged and withheld.
+    #[error("internal error; the server's log says more")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Body of every answer that is not a success.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ErrorAnswer {
+    /// What went wrong.
+    pub(crate) error: ErrorBody,
+}
+
+/// What went wrong.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ErrorBody {
+    /// Stable code.
+    pub(crate) code: &'static str,
+    /// Text for people.
+    pub(crate) message: String,
+}
+
+impl ApiError {
+    /// A malformed parameter or body.
+    pub(crate) fn invalid(code: &'static str, message: impl Into<String>) -> Self {
+        Self::Invalid { code, message: message.into() }
+    }
+
+    fn status_and_code(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::Invalid { code, .. } => (StatusCode::BAD_REQUEST, code),
+            Self::Unauthorized { .. } => (StatusCode::UNAUTHORIZED, "unauthorized"),
+            Self::Forbidden { .. } => (StatusCode::FORBIDDEN, "forbidden"),
+            Self::NotFound { .. } => (StatusCode::NOT_FOUND, "not_found"),
+            Self::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+            Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Self::UnsupportedMediaType { .. } => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
+            Self::TimedOut { .. } => (StatusCode::SERVICE_UNAVAILABLE, "timed_out"),
+            Self::DatabaseUnavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "database_unavailable"),
+            Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        }
+    }
+}
+
+impl From<sqlx::Error> for ApiError {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
+                Self::DatabaseUnavailable(error)
+            }
+            other => Self::Internal(Box::new(other)),
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let (status, code) = self.status_and_code();
+        match &self {
+            Self::DatabaseUnavailable(source) => tracing::warn!(error = %source, "a request waits for the database"),
+            Self::Internal(source) => tracing::error!(error = %source, "a request failed"),
+            _ => tracing::debug!(code, message = %self, "a request was refused"),
+        }
+        let body = ErrorAnswer { error: ErrorBody { code, message: self.to_string() } };
+        let mut response = (status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        if let Self::Unauthorized { challenge } = self {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_went_wrong_inside_is_withheld() {
+        let error = ApiError::from(sqlx::Error::Protocol("password of postgres is hunter2".to_owned()));
+        let response = error.into_response();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+        assert_eq!(body, r#"{"error":{"code":"internal","message":"internal error; the server's log says more"}}"#);
+    }
+
+    #[test]
+    fn a_database_that_is_away_asks_for_another_try() {
+        let response = ApiError::from(sqlx::Error::PoolTimedOut).into_response();
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(response.headers()[RETRY_AFTER], "1");
+    }
+}

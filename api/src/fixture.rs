@@ -1,0 +1,120 @@
+//! An api for tests: SQLite in a temporary folder, a file in place of the broker, requests without a socket.
+
+pub(crate) mod rows;
+pub(crate) mod windows;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode};
+use opstream_producer::{Producer, Sink};
+use opstream_schemas::database::{Database, DatabaseUrl, Value};
+use opstream_schemas::topics::Topics;
+use serde_json::Value as Json;
+use sqlx::AssertSqlSafe;
+use tokio::sync::Semaphore;
+use tower::ServiceExt as _;
+
+use crate::guard::Guard;
+use crate::readiness::Readiness;
+use crate::router::router;
+use crate::state::{ApiState, BODY_MEMORY_KIB, RetentionFloor};
+use crate::{ContentCapture, RequestLimits, Secret};
+
+/// A running api and what stands behind it.
+pub(crate) struct Fixture {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) database: Database,
+    app: Router,
+}
+
+/// An answer, taken apart.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    /// The body as JSON.
+    pub(crate) fn json(&self) -> Json {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+}
+
+/// What a test changes.
+pub(crate) struct Setup {
+    pub(crate) content: ContentCapture,
+    pub(crate) limits: RequestLimits,
+    pub(crate) token: Option<Secret>,
+    pub(crate) has_lake: bool,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { content: ContentCapture::On, limits: RequestLimits::default(), token: None, has_lake: false }
+    }
+}
+
+impl Fixture {
+    pub(crate) async fn new() -> Self {
+        Self::with(Setup::default()).await
+    }
+
+    pub(crate) async fn with(setup: Setup) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::connect(&DatabaseUrl::Sqlite(folder.path().join("opstream.db"))).await.unwrap();
+        opstream_schemas::migrations::migrate(&database).await.unwrap();
+        let file = folder.path().join("operations.jsonl");
+        let sink = Sink::JsonLines { file, producer_id: Some("door".to_owned()) };
+        let readiness = Readiness::new(database.clone(), &sink).unwrap();
+        let state = ApiState {
+            database: database.clone(),
+            producer: Producer::start(sink).unwrap(),
+            readiness,
+            topics: Topics::default(),
+            content: setup.content,
+            limits: setup.limits,
+            lake: setup.has_lake.then(|| folder.path().join("lake")),
+            metrics: None,
+            body_memory: Arc::new(Semaphore::new(usize::try_from(BODY_MEMORY_KIB).unwrap())),
+            retention_floor: RetentionFloor::default(),
+        };
+        let app = router(Arc::new(state), Guard::new("127.0.0.1:8080".parse().unwrap(), setup.token));
+        Self { folder, database, app }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, content_type: &str, body: impl Into<Body>) -> Answer {
+        let request = Request::post(path).header("content-type", content_type).body(body.into()).unwrap();
+        self.send(request).await
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let answered = tokio::time::timeout(Duration::from_secs(60), self.app.clone().oneshot(request)).await;
+        let response = answered.expect("an answer within a minute").unwrap();
+        let (head, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, 64 << 20).await.unwrap();
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        Answer { status: head.status, headers: head.headers, text }
+    }
+
+    /// Runs a statement.
+    pub(crate) async fn execute(&self, sql: &str, values: &[Value]) {
+        let mut tx = self.database.begin().await.unwrap();
+        tx.execute(AssertSqlSafe(sql.to_owned()), values).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// What the front door wrote, in order.
+    pub(crate) fn recorded(&self) -> Vec<Json> {
+        let text = std::fs::read_to_string(self.folder.path().join("operations.jsonl")).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}

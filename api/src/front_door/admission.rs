@@ -1,0 +1,207 @@
+//! What every operation passes before it may become a record. Pure: the clock and the floor come in as values.
+
+use opstream_schemas::providers::canonical_provider;
+use opstream_schemas::validate::{AcceptedTimes, check_operation};
+use opstream_schemas::{Operation, UtcMicros};
+use serde::de::IgnoredAny;
+
+use super::identity::{IdSource, IdempotencyKey, identify};
+use super::item::Flaw;
+use crate::ContentCapture;
+
+/// The rules of one request.
+#[derive(Clone, Debug)]
+pub(crate) struct Admission {
+    /// Times that ids may have.
+    pub(crate) accepted_times: AcceptedTimes,
+    /// Start of operations that name none.
+    pub(crate) now: UtcMicros,
+    /// Derives the ids of operations that have none.
+    pub(crate) idempotency_key: Option<IdempotencyKey>,
+    /// Whether content passes.
+    pub(crate) content: ContentCapture,
+}
+
+impl Admission {
+    /// Completes an operation and checks it.
+    ///
+    /// # Errors
+    /// The first rule that it breaks, with the field.
+    pub(crate) fn admit(&self, mut operation: Operation, index: u64) -> Result<(Operation, IdSource), Flaw> {
+        if self.content == ContentCapture::Off {
+            drop_content(&mut operation);
+        }
+        check_characters(&operation)?;
+        check_json_objects(&operation)?;
+        operation.provider =
+            operation.provider.as_deref().map(canonical_provider).filter(|name| !name.is_empty()).map(String::from);
+        let source = identify(&mut operation, index, self.idempotency_key.as_ref(), self.now)?;
+        check_operation(&operation, self.accepted_times)
+            .map_err(|violation| Flaw::of_field(violation.field(), violation.code(), violation.to_string()))?;
+        Ok((operation, source))
+    }
+}
+
+fn drop_content(operation: &mut Operation) {
+    operation.system_prompt = None;
+    operation.input_messages = None;
+    operation.output_messages = None;
+    operation.tool_definitions = None;
+}
+
+/// Refuses U+0000: valid JSON and valid UTF-8, but no Postgres text.
+fn check_characters(operation: &Operation) -> Result<(), Flaw> {
+    match texts(operation).find(|(_, text)| text.contains('\0')) {
+        Some((field, _)) => Err(Flaw::of_field(
+            field,
+            "nul_character",
+            format!("{field} contains the character U+0000, which SQL text cannot hold"),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Refuses text that SQL's JSON functions would stumble over later.
+fn check_json_objects(operation: &Operation) -> Result<(), Flaw> {
+    let objects = [
+        ("request_parameters", &operation.request_parameters),
+        ("billable_units", &operation.billable_units),
+        ("metadata", &operation.metadata),
+    ];
+    for (field, text) in objects.iter().filter_map(|(field, text)| text.as_deref().map(|text| (*field, text))) {
+        let is_object = text.trim_start().starts_with('{') && serde_json::from_str::<IgnoredAny>(text).is_ok();
+        if !is_object {
+            return Err(Flaw::of_field(
+                field,
+                "not_json_object",
+                format!("{field} must be a JSON object, or text that contains one"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Every text of an operation with the name of its field.
+fn texts(operation: &Operation) -> impl Iterator<Item = (&'static str, &str)> {
+    let required = [("workspace", &operation.workspace), ("operation_type", &operation.operation_type)];
+    let optional = [
+        ("call_id", &operation.call_id),
+        ("trace_id", &operation.trace_id),
+        ("span_id", &operation.span_id),
+        ("parent_span_id", &operation.parent_span_id),
+        ("response_id", &operation.response_id),
+        ("producer_id", &operation.producer_id),
+        ("project", &operation.project),
+        ("team", &operation.team),
+        ("environment", &operation.environment),
+        ("service", &operation.service),
+        ("session_id", &operation.session_id),
+        ("user_id", &operation.user_id),
+        ("agent_id", &operation.agent_id),
+        ("agent_name", &operation.agent_name),
+        ("action_id", &operation.action_id),
+        ("source_type", &operation.source_type),
+        ("provider", &operation.provider),
+        ("model", &operation.model),
+        ("response_model", &operation.response_model),
+        ("endpoint", &operation.endpoint),
+        ("service_tier", &operation.service_tier),
+        ("processing", &operation.processing),
+        ("request_parameters", &operation.request_parameters),
+        ("error_type", &operation.error_type),
+        ("error_message", &operation.error_message),
+        ("billable_units", &operation.billable_units),
+        ("system_prompt", &operation.system_prompt),
+        ("input_messages", &operation.input_messages),
+        ("output_messages", &operation.output_messages),
+        ("tool_definitions", &operation.tool_definitions),
+        ("metadata", &operation.metadata),
+    ];
+    let lists = operation.finish_reasons.iter().map(|reason| ("finish_reasons", reason.as_str()));
+    let maps = operation.tags.iter().flat_map(|(name, value)| [("tags", name.as_str()), ("tags", value.as_str())]);
+    required
+        .into_iter()
+        .map(|(field, text)| (field, text.as_str()))
+        .chain(optional.into_iter().filter_map(|(field, text)| text.as_deref().map(|text| (field, text))))
+        .chain(lists)
+        .chain(maps)
+}
+
+#[cfg(test)]
+mod tests {
+    use opstream_schemas::UtcMillis;
+    use opstream_schemas::validate::DEFAULT_RETENTION_FLOOR;
+
+    use super::*;
+
+    fn admit(content: ContentCapture, operation: Operation) -> Result<Operation, Flaw> {
+        let now = UtcMillis::from_millis(1_790_000_000_000);
+        let admission = Admission {
+            accepted_times: AcceptedTimes::at(now, DEFAULT_RETENTION_FLOOR),
+            now: now.into(),
+            idempotency_key: None,
+            content,
+        };
+        admission.admit(operation, 0).map(|(operation, _)| operation)
+    }
+
+    fn refused_field(operation: Operation) -> Option<String> {
+        admit(ContentCapture::On, operation).unwrap_err().field
+    }
+
+    #[test]
+    fn providers_get_their_stored_name() {
+        let admitted = |name: &str| {
+            admit(ContentCapture::On, Operation { provider: Some(name.to_owned()), ..Operation::default() })
+                .unwrap()
+                .provider
+        };
+        assert_eq!(admitted("Gemini").as_deref(), Some("gcp.gemini"));
+        assert_eq!(admitted(" "), None);
+    }
+
+    #[test]
+    fn content_is_dropped_when_it_is_not_wanted() {
+        let secret = || Some("secret".to_owned());
+        let operation = Operation {
+            system_prompt: secret(),
+            input_messages: secret(),
+            output_messages: secret(),
+            tool_definitions: secret(),
+            ..Operation::default()
+        };
+        assert!(admit(ContentCapture::On, operation.clone()).unwrap().has_content());
+        assert!(!admit(ContentCapture::Off, operation).unwrap().has_content());
+    }
+
+    #[test]
+    fn what_the_database_could_not_hold_is_refused_by_field() {
+        let tags = [("a\0".to_owned(), "b".to_owned())].into();
+        assert_eq!(refused_field(Operation { tags, ..Operation::default() }).as_deref(), Some("tags"));
+        let messages = Some("x\0".to_owned());
+        assert_eq!(
+            refused_field(Operation { output_messages: messages, ..Operation::default() }).as_deref(),
+            Some("output_messages")
+        );
+        for metadata in ["[1]", "{", "x", ""] {
+            let operation = Operation { metadata: Some(metadata.to_owned()), ..Operation::default() };
+            assert_eq!(refused_field(operation).as_deref(), Some("metadata"), "{metadata}");
+        }
+    }
+
+    #[test]
+    fn a_session_id_may_look_like_a_path() {
+        let operation = Operation { session_id: Some("../..".to_owned()), ..Operation::default() };
+        assert_eq!(admit(ContentCapture::On, operation).unwrap().session_id.as_deref(), Some("../.."));
+    }
+
+    #[test]
+    fn negative_counts_and_wrong_times_are_refused_by_field() {
+        assert_eq!(
+            refused_field(Operation { output_tokens: Some(-1), ..Operation::default() }).as_deref(),
+            Some("output_tokens")
+        );
+        let started_at = UtcMicros::from_micros(1_000_000);
+        assert_eq!(refused_field(Operation { started_at, ..Operation::default() }).as_deref(), Some("operation_id"));
+    }
+}

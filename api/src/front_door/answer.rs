@@ -1,0 +1,186 @@
+//! What `POST /v1/operations` answers: how many items became records, and what happened to the others.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use opstream_schemas::OperationId;
+use opstream_schemas::offsets::{Offset, Partition};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::item::Refusal;
+use crate::error::ErrorBody;
+
+/// Most refusals, and most new ids, that an answer lists; their counts are always whole.
+const MAX_LISTED: usize = 1000;
+/// Seconds after which a client should try again when the broker is away.
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("2");
+
+/// What became of the items of a request. Accepted means that the broker has acknowledged the record.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub(crate) struct IntakeAnswer {
+    /// Why the request as a whole failed; absent when at least one item was accepted and none is left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<ErrorBody>,
+    /// Items that the broker has acknowledged.
+    pub(crate) accepted: u64,
+    /// The first 1000 refused items: send them again once they are corrected.
+    pub(crate) refused: Vec<Refusal>,
+    /// Refused items that are not listed.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) refused_not_listed: u64,
+    /// Accepted items that got a new id because they had none and the request had no Idempotency-Key.
+    pub(crate) minted: u64,
+    /// The first 1000 of the new ids.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) minted_ids: Vec<MintedId>,
+    /// What to know about the new ids.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) warning: Option<&'static str>,
+    /// For each partition, the highest acknowledged offset plus one: `/v1/progress` tells when it is committed.
+    pub(crate) offsets: Vec<PartitionOffset>,
+    /// When the request failed half-way: which items are accepted, as half-open ranges of their positions. Send the
+    /// others again; sending all of them again is harmless for those with an id.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) accepted_items: Vec<ItemRange>,
+}
+
+/// A new id.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct MintedId {
+    /// Position of the item, from 0.
+    pub(crate) index: u64,
+    /// Its id.
+    #[schema(value_type = String, format = "uuid")]
+    pub(crate) operation_id: OperationId,
+}
+
+/// How far a partition has come.
+#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct PartitionOffset {
+    /// Number of the partition.
+    pub(crate) partition: i32,
+    /// Offset after the last one.
+    pub(crate) next_offset: i64,
+}
+
+/// Items `from` (inclusive) to `to` (exclusive).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct ItemRange {
+    /// Position of the first item.
+    pub(crate) from: u64,
+    /// Position after the last item.
+    pub(crate) to: u64,
+}
+
+/// Why a request stopped before its end.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Halt {
+    /// The broker is away or its queue is full: try again.
+    BrokerUnavailable {
+        /// What the producer says.
+        reason: String,
+    },
+    /// The body is longer than allowed.
+    TooLarge {
+        /// The limit in words.
+        reason: String,
+    },
+    /// The body broke off.
+    BrokenOff {
+        /// What the connection says.
+        reason: String,
+    },
+}
+
+/// Collects what becomes of the items.
+#[derive(Debug, Default)]
+pub(crate) struct IntakeOutcome {
+    answer: IntakeAnswer,
+    offsets: BTreeMap<i32, i64>,
+    accepted_items: Vec<ItemRange>,
+}
+
+impl IntakeOutcome {
+    /// The broker acknowledged the item at this place.
+    pub(crate) fn accept(&mut self, index: u64, partition: Partition, offset: Option<Offset>) {
+        self.answer.accepted += 1;
+        if let Some(offset) = offset {
+            let next_offset = self.offsets.entry(partition.0).or_default();
+            *next_offset = (*next_offset).max(offset.next().0);
+        }
+        match self.accepted_items.last_mut() {
+            Some(range) if range.to == index => range.to += 1,
+            _ => self.accepted_items.push(ItemRange { from: index, to: index + 1 }),
+        }
+    }
+
+    /// The accepted item at this place had no id of its own.
+    pub(crate) fn note_minted(&mut self, index: u64, operation_id: OperationId) {
+        self.answer.minted += 1;
+        if self.answer.minted_ids.len() < MAX_LISTED {
+            self.answer.minted_ids.push(MintedId { index, operation_id });
+        }
+    }
+
+    /// The item is not accepted.
+    pub(crate) fn refuse(&mut self, refusal: Refusal) {
+        if self.answer.refused.len() < MAX_LISTED {
+            self.answer.refused.push(refusal);
+        } else {
+            self.answer.refused_not_listed += 1;
+        }
+    }
+
+    /// The answer to a request of which every item was looked at, or that stopped early.
+    pub(crate) fn finish(self, halt: Option<Halt>) -> (StatusCode, IntakeAnswer) {
+        let mut answer = self.answer;
+        answer.offsets = self
+            .offsets
+            .into_iter()
+            .map(|(partition, next_offset)| PartitionOffset { partition, next_offset })
+            .collect();
+        answer.refused.sort_by_key(|refusal| refusal.index);
+        answer.warning = (answer.minted > 0).then_some(
+            "operations without operation_id got a new one: sending this request again would count them twice; \
+             send operation_id, or an Idempotency-Key header with started_at",
+        );
+        let (status, error) = match halt {
+            None if answer.accepted == 0 && !answer.refused.is_empty() => {
+                let message = "no operation was accepted; `refused` says why".to_owned();
+                (StatusCode::BAD_REQUEST, Some(ErrorBody { code: "all_refused", message }))
+            }
+            None => (StatusCode::OK, None),
+            Some(halt) => {
+                answer.accepted_items = self.accepted_items;
+                let (status, code, reason) = match halt {
+                    Halt::BrokerUnavailable { reason } => {
+                        (StatusCode::SERVICE_UNAVAILABLE, "broker_unavailable", reason)
+                    }
+                    Halt::TooLarge { reason } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large", reason),
+                    Halt::BrokenOff { reason } => (StatusCode::BAD_REQUEST, "body_broken_off", reason),
+                };
+                (status, Some(ErrorBody { code, message: reason }))
+            }
+        };
+        answer.error = error;
+        (status, answer)
+    }
+}
+
+/// An answer with its status.
+pub(crate) fn respond(status: StatusCode, answer: IntakeAnswer) -> Response {
+    let mut response = (status, Json(answer)).into_response();
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+    }
+    response
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
+}

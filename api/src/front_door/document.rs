@@ -1,0 +1,140 @@
+//! Takes a JSON document apart: the elements of an array, or the one object, as slices of its text. Pure.
+//!
+//! The whole text is checked first, so that a document that breaks off at its end sends nothing; the items are then
+//! found one by one, so that a document of a million items costs no more memory than its text.
+
+use serde::de::IgnoredAny;
+
+/// A checked document.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Document<'a> {
+    text: &'a str,
+}
+
+/// Items of a document, in order.
+pub(crate) struct Items<'a> {
+    rest: &'a str,
+}
+
+/// A body that is no JSON document of operations.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum DocumentError {
+    /// Not text.
+    #[error("the body is not UTF-8: byte {byte} (line {line}) starts no character")]
+    NotUtf8 {
+        /// Position of the first wrong byte, from 0.
+        byte: usize,
+        /// Its line, from 1.
+        line: usize,
+    },
+    /// Not JSON.
+    #[error("the body is not JSON: {reason}")]
+    Malformed {
+        /// What the parser says, with line and column.
+        reason: String,
+    },
+    /// JSON, but nothing that could be operations.
+    #[error("the body is a JSON {found}; expected one operation as an object, or an array of them")]
+    NotOperations {
+        /// Kind of the value.
+        found: &'static str,
+    },
+}
+
+impl DocumentError {
+    /// Stable code.
+    pub(crate) const fn code(&self) -> &'static str {
+        match self {
+            Self::NotUtf8 { .. } => "invalid_utf8",
+            Self::Malformed { .. } => "malformed_json",
+            Self::NotOperations { .. } => "not_operations",
+        }
+    }
+}
+
+impl<'a> Document<'a> {
+    /// Checks a body from its first to its last byte.
+    ///
+    /// # Errors
+    /// Names the byte, or line and column, of the first thing that is wrong.
+    pub(crate) fn check(body: &'a [u8]) -> Result<Self, DocumentError> {
+        let text = std::str::from_utf8(body).map_err(|error| DocumentError::NotUtf8 {
+            byte: error.valid_up_to(),
+            line: 1 + body[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count(),
+        })?;
+        let malformed = |error: serde_json::Error| DocumentError::Malformed { reason: error.to_string() };
+        serde_json::from_str::<IgnoredAny>(text).map_err(malformed)?;
+        let text = text.trim();
+        let found = match text.as_bytes().first() {
+            Some(b'{' | b'[') => return Ok(Self { text }),
+            Some(b'"') => "string",
+            Some(b't' | b'f') => "boolean",
+            Some(b'n') => "null",
+            _ => "number",
+        };
+        Err(DocumentError::NotOperations { found })
+    }
+
+    /// The elements of the array, or the one object.
+    pub(crate) fn items(self) -> Items<'a> {
+        Items { rest: self.text.strip_prefix('[').unwrap_or(self.text) }
+    }
+}
+
+impl<'a> Iterator for Items<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let start = self.rest.trim_start_matches(|c: char| c == ',' || c.is_ascii_whitespace());
+        if start.is_empty() || start.starts_with(']') {
+            return None;
+        }
+        let (item, rest) = start.split_at(value_length(start)?);
+        self.rest = rest;
+        Some(item)
+    }
+}
+
+/// Bytes of the JSON value at the start of `text`; none when there is no whole value.
+pub(super) fn value_length(text: &str) -> Option<usize> {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>();
+    values.next()?.ok()?;
+    Some(values.byte_offset())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn items(text: &str) -> Vec<&str> {
+        Document::check(text.as_bytes()).unwrap().items().collect()
+    }
+
+    #[test]
+    fn an_array_gives_its_elements_and_an_object_itself() {
+        assert_eq!(items(r#" {"a": [1, 2]} "#), [r#"{"a": [1, 2]}"#]);
+        assert_eq!(items("[]"), Vec::<&str>::new());
+        assert_eq!(
+            items(r#"[{"a":"]\","} , 7,null,"x", [1,[2]] ]"#),
+            [r#"{"a":"]\","}"#, "7", "null", "\"x\"", "[1,[2]]"]
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_place() {
+        let error = Document::check(b"[{}\n,{\"a\":\"\xff\"}]").unwrap_err();
+        assert_eq!(error.to_string(), "the body is not UTF-8: byte 11 (line 2) starts no character");
+        let error = Document::check(br#"[{"a": 1}, {"a""#).unwrap_err();
+        assert!(error.to_string().contains("line 1 column 15"), "{error}");
+        assert_eq!(Document::check(b"{}{}").unwrap_err().code(), "malformed_json");
+        assert_eq!(Document::check(b"true").unwrap_err(), DocumentError::NotOperations { found: "boolean" });
+    }
+
+    #[test]
+    fn a_tower_of_brackets_is_read_without_climbing_it() {
+        let open = "[".repeat(1_000_000);
+        assert_eq!(Document::check(open.as_bytes()).unwrap_err().code(), "malformed_json");
+        let closed = format!("{open}{}", "]".repeat(1_000_000));
+        assert_eq!(items(&closed).iter().map(|item| item.len()).collect::<Vec<_>>(), [1_999_998]);
+    }
+}

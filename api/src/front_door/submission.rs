@@ -1,0 +1,118 @@
+//! Hands operations to the producer in chunks and waits for the broker's acknowledgement of each.
+
+use opstream_producer::{Acknowledged, Producer, RecordError};
+use opstream_schemas::{Operation, OperationId};
+
+use super::admission::Admission;
+use super::answer::{Halt, IntakeOutcome};
+use super::identity::IdSource;
+use super::item::Flaw;
+
+/// Operations of a chunk: enough to hide the way to the broker and back, few enough to hold.
+const CHUNK_OPERATIONS: usize = 500;
+/// Bytes of JSON after which a chunk is sent, however few operations it has.
+pub(crate) const CHUNK_BYTES: usize = 4 << 20;
+
+/// The items of one request on their way to the topic.
+pub(crate) struct Submission<'a> {
+    producer: &'a Producer,
+    admission: Admission,
+    chunk: Vec<(Place, IdSource, Operation)>,
+    chunk_bytes: usize,
+    items: u64,
+    outcome: IntakeOutcome,
+}
+
+/// Where an item stood in the request.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    index: u64,
+    line: Option<u64>,
+}
+
+impl<'a> Submission<'a> {
+    /// A request whose items follow `admission`'s rules.
+    pub(crate) fn new(producer: &'a Producer, admission: Admission) -> Self {
+        Self { producer, admission, chunk: Vec::new(), chunk_bytes: 0, items: 0, outcome: IntakeOutcome::default() }
+    }
+
+    /// Takes the next item of `bytes` bytes, read or refused.
+    ///
+    /// # Errors
+    /// When the broker does not acknowledge: the rest of the request is not looked at.
+    pub(crate) async fn take(
+        &mut self,
+        item: Result<Operation, Flaw>,
+        bytes: usize,
+        line: Option<u64>,
+    ) -> Result<(), Halt> {
+        let place = Place { index: self.items, line };
+        self.items += 1;
+        match item.and_then(|operation| self.admission.admit(operation, place.index)) {
+            Ok((operation, source)) => {
+                self.chunk.push((place, source, operation));
+                self.chunk_bytes += bytes;
+            }
+            Err(flaw) => self.refuse(flaw, place),
+        }
+        if self.chunk.len() >= CHUNK_OPERATIONS || self.chunk_bytes >= CHUNK_BYTES {
+            self.send_chunk().await?;
+        }
+        Ok(())
+    }
+
+    /// Sends what is left and gives back what became of all items.
+    pub(crate) async fn finish(mut self, halt: Option<Halt>) -> (IntakeOutcome, Option<Halt>) {
+        // What was read before the body broke off is as good as any: accept it, and say so.
+        let last = if matches!(halt, Some(Halt::BrokerUnavailable { .. })) { Ok(()) } else { self.send_chunk().await };
+        (self.outcome, halt.or(last.err()))
+    }
+
+    async fn send_chunk(&mut self) -> Result<(), Halt> {
+        self.chunk_bytes = 0;
+        let chunk = std::mem::take(&mut self.chunk);
+        if chunk.is_empty() {
+            return Ok(());
+        }
+        let mut places = Vec::with_capacity(chunk.len());
+        let mut operations = Vec::with_capacity(chunk.len());
+        for (place, source, operation) in chunk {
+            places.push((place, source, operation.operation_id));
+            operations.push(operation);
+        }
+        let acknowledgements = self.producer.record_all_acked(operations).await;
+        let mut halt = Ok(());
+        for (place, acknowledgement) in places.into_iter().zip(acknowledgements) {
+            if let Err(reason) = self.note(place, acknowledgement) {
+                halt = Err(reason);
+            }
+        }
+        halt
+    }
+
+    fn note(
+        &mut self,
+        (place, source, id): (Place, IdSource, OperationId),
+        acknowledgement: Result<Acknowledged, RecordError>,
+    ) -> Result<(), Halt> {
+        match acknowledgement {
+            Ok(acknowledged) => {
+                self.outcome.accept(place.index, acknowledged.partition, acknowledged.offset);
+                if source == IdSource::Minted {
+                    self.outcome.note_minted(place.index, id);
+                }
+                Ok(())
+            }
+            Err(error @ RecordError::TooLarge { .. }) => {
+                self.refuse(Flaw::of_item("too_large", error.to_string()), place);
+                Ok(())
+            }
+            Err(error) => Err(Halt::BrokerUnavailable { reason: error.to_string() }),
+        }
+    }
+
+    fn refuse(&mut self, flaw: Flaw, place: Place) {
+        crate::metrics::count_refused(flaw.code);
+        self.outcome.refuse(flaw.at(place.index, place.line));
+    }
+}

@@ -1,0 +1,27 @@
+//! The api of opstream: the front door for operations, answers about them, and the first page.
+//!
+//! In reading order: [`config`], [`run`] and the [`router`](mod@router), which shows every route on one screen; what
+//! every request passes first ([`guard`]); how posted operations become records ([`front_door`]); and one file per
+//! resource in [`routes`], each with its handler, its request and answer, and its SQL. The api reads the database and
+//! writes only to the topic: no handler changes a row.
+
+pub mod config;
+mod content;
+mod error;
+#[cfg(test)]
+mod fixture;
+mod front_door;
+mod guard;
+mod metrics;
+mod query;
+mod readiness;
+mod router;
+mod routes;
+mod run;
+mod secret;
+mod state;
+mod stored_operation;
+
+pub use config::{ApiConfig, ContentCapture, RequestLimits};
+pub use run::{run, serve};
+pub use secret::{Secret, SecretError};

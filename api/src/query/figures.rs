@@ -1,0 +1,69 @@
+//! The numbers of totals, series and breakdowns, as they stand in JSON.
+
+use std::collections::BTreeMap;
+
+use opstream_schemas::NanoUsd;
+use opstream_schemas::window::{Dimension, WindowSums};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// What a group of operations adds up to. Money is exact decimal text in US dollars.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct Figures {
+    /// Operations.
+    operations: i64,
+    /// Operations without success.
+    failures: i64,
+    /// Everything in the prompts, cache reads and writes included.
+    input_tokens: i64,
+    /// Part of the input that was read from a cache.
+    cache_read_tokens: i64,
+    /// Everything generated, reasoning included.
+    output_tokens: i64,
+    /// What the operations cost by the price catalogue.
+    #[schema(value_type = String, example = "2.60759")]
+    cost_usd: NanoUsd,
+    /// What providers or producers reported.
+    #[schema(value_type = String, example = "2.60759")]
+    reported_cost_usd: NanoUsd,
+    /// Operations whose price is unknown; they are not in `cost_usd`.
+    unpriced: i64,
+}
+
+/// Mean of a duration over the operations that have it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct DurationFigures {
+    /// Operations with a known latency.
+    latency_count: i64,
+    /// Their mean in microseconds, rounded down; null when there are none.
+    latency_mean_us: Option<i64>,
+}
+
+impl From<&WindowSums> for Figures {
+    fn from(sums: &WindowSums) -> Self {
+        Self {
+            operations: sums.operations,
+            failures: sums.failures,
+            input_tokens: sums.input_tokens,
+            cache_read_tokens: sums.cache_read_tokens,
+            output_tokens: sums.output_tokens,
+            cost_usd: sums.cost,
+            reported_cost_usd: sums.reported_cost,
+            unpriced: sums.unpriced,
+        }
+    }
+}
+
+impl From<&WindowSums> for DurationFigures {
+    fn from(sums: &WindowSums) -> Self {
+        Self { latency_count: sums.latency_count, latency_mean_us: sums.latency_sum_us.checked_div(sums.latency_count) }
+    }
+}
+
+/// Values of a group by the names of their dimensions.
+pub(crate) fn dimension_values(
+    dimensions: &[Dimension],
+    values: Vec<Option<String>>,
+) -> BTreeMap<&'static str, Option<String>> {
+    dimensions.iter().map(|dimension| dimension.column()).zip(values).collect()
+}

@@ -1,0 +1,224 @@
+//! Answers over windows that were filled from known operations.
+
+use opstream_schemas::window::{Dimension, DimensionSet, Dimensions, OTHER, WindowSums};
+use opstream_schemas::{NanoUsd, UtcMillis};
+use serde_json::{Value, json};
+
+use crate::fixture::Fixture;
+use crate::fixture::windows::Counted;
+
+/// 2026-11-23T08:00:00Z.
+const EIGHT: i64 = 1_795_420_800_000;
+const MINUTE: i64 = 60_000;
+
+fn counted(minutes_after_eight: i64, model: &str, cost: i64, latency_us: u64) -> Counted {
+    let dimensions = Dimensions {
+        workspace: "w".to_owned(),
+        provider: Some("openai".to_owned()),
+        model: Some(model.to_owned()),
+        team: (model == "b").then(|| "blue".to_owned()),
+        operation_type: Some("chat".to_owned()),
+        ..Dimensions::default()
+    };
+    let sums = WindowSums {
+        operations: 1,
+        failures: i64::from(model == "b"),
+        input_tokens: 10,
+        output_tokens: 5,
+        cost: NanoUsd::from_nanos(cost),
+        latency_count: 1,
+        latency_sum_us: latency_us.try_into().unwrap(),
+        ..WindowSums::default()
+    };
+    Counted {
+        time: UtcMillis::from_millis(EIGHT + minutes_after_eight * MINUTE + 59_999),
+        dimensions,
+        sums,
+        latency_us: Some(latency_us),
+    }
+}
+
+/// Operations at 8:00, 8:01, 8:20, 9:30 and the next day at 8:00.
+async fn filled() -> Fixture {
+    let api = Fixture::new().await;
+    for operation in [
+        counted(0, "a", 1_000_000_000, 100),
+        counted(1, "b", 500_000_000, 200),
+        counted(20, "a", 1, 300),
+        counted(90, "b", 70_000_000, 400),
+        counted(24 * 60, "a", 3_000_000_000, 500),
+    ] {
+        api.count(&operation).await;
+    }
+    api
+}
+
+async fn answer(api: &Fixture, path: &str) -> Value {
+    let answer = api.get(path).await;
+    assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+    answer.json()
+}
+
+async fn refusal(api: &Fixture, path: &str) -> String {
+    let answer = api.get(path).await;
+    assert_eq!(answer.status, 400, "{path}: {}", answer.text);
+    answer.json()["error"]["message"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn totals_of_all_time_and_of_any_range_are_exact() {
+    let api = filled().await;
+    insta::assert_json_snapshot!("totals", answer(&api, "/v1/totals").await);
+    for (query, operations) in [
+        ("from=2026-11-23T08:00:00Z&to=2026-11-23T08:01:00Z", 1),
+        ("from=2026-11-23T08:01:00Z&to=2026-11-23T08:20:00Z", 1),
+        ("from=2026-11-23T08:00:00Z&to=2026-11-23T08:00:00Z", 0),
+        ("from=2026-11-23T08:01:00Z", 4),
+        ("to=2026-11-23T09:30:00Z", 3),
+        ("to=2026-11-24T08:01:00Z", 5),
+        ("from=2026-11-23T00:00:00Z&to=2026-11-24T00:00:00Z", 4),
+        ("from=2026-11-23T09:00:00%2B01:00&to=2026-11-23T10:00:00%2B01:00", 3),
+    ] {
+        assert_eq!(answer(&api, &format!("/v1/totals?{query}")).await["operations"], operations, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn filters_are_exact_and_bound_as_values() {
+    let api = filled().await;
+    for (query, operations) in [
+        ("model=a", 3),
+        ("model=b&provider=OpenAI", 2),
+        ("team=blue", 2),
+        ("team=", 3),
+        ("team=&model=a", 3),
+        ("team=blue&model=a", 0),
+        ("workspace=w", 5),
+        ("workspace=other", 0),
+        ("model=a%27%20or%20%271%27=%271", 0),
+    ] {
+        assert_eq!(answer(&api, &format!("/v1/totals?{query}")).await["operations"], operations, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn operations_beyond_the_kept_combinations_are_named_when_a_filter_may_miss_them() {
+    let api = filled().await;
+    let mut beyond = counted(3, "a", 7, 100);
+    beyond.dimensions = Dimensions::other(DimensionSet::Base, "w");
+    api.count(&beyond).await;
+    assert_eq!(answer(&api, "/v1/totals").await.get("unattributed"), None);
+    assert_eq!(answer(&api, "/v1/totals?workspace=w").await.get("unattributed"), None);
+    let filtered = answer(&api, "/v1/totals?model=a").await;
+    assert_eq!((&filtered["operations"], &filtered["unattributed"]), (&json!(3), &json!(1)));
+    assert_eq!(answer(&api, "/v1/totals?model=a&workspace=x").await.get("unattributed"), None);
+    let rows = answer(&api, "/v1/breakdown?by=model&order=operations").await["rows"].clone();
+    assert_eq!(rows[2]["dimensions"]["model"], OTHER);
+}
+
+#[tokio::test]
+async fn what_cannot_be_answered_says_why() {
+    let api = filled().await;
+    assert!(refusal(&api, "/v1/totals?session_id=s").await.contains("known are from, to, workspace"));
+    assert!(refusal(&api, "/v1/totals?from=2026-11-23T08:00:30Z").await.contains("whole UTC minute"));
+    assert!(refusal(&api, "/v1/totals?from=yesterday").await.contains("RFC 3339"));
+    assert!(refusal(&api, "/v1/totals?from=2026-11-23T08:00:00Z&to=2026-11-23T07:00:00Z").await.contains("before"));
+    assert!(refusal(&api, "/v1/breakdown").await.contains("by=model"));
+    assert!(refusal(&api, "/v1/breakdown?by=session_id").await.contains("windows are kept by"));
+    assert!(refusal(&api, "/v1/series").await.contains("from is missing"));
+    assert!(refusal(&api, "/v1/series?from=2020-01-01T00:00:00Z&resolution=minute").await.contains("wider resolution"));
+    assert!(refusal(&api, "/v1/series?from=2026-11-23T08:00:00Z&resolution=week").await.contains("quarter_hour"));
+    let floor = "update settings set value = $1 where name = 'window_minute_floor_ms'";
+    api.execute(floor, &[(EIGHT + 60 * MINUTE).into()]).await;
+    assert!(refusal(&api, "/v1/totals?from=2026-11-23T08:01:00Z").await.contains("minutes are kept only since"));
+    let minutes = "/v1/series?from=2026-11-23T08:00:00Z&to=2026-11-23T09:30:00Z&resolution=minute";
+    assert!(refusal(&api, minutes).await.contains("kept only since 2026-11-23T09:00:00.000Z"));
+}
+
+#[tokio::test]
+async fn a_series_adds_up_to_the_totals_at_every_resolution() {
+    let api = filled().await;
+    let range = "from=2026-11-23T08:01:00Z&to=2026-11-24T08:01:00Z";
+    let total = answer(&api, &format!("/v1/totals?{range}")).await["operations"].as_i64().unwrap();
+    for (resolution, points) in [("minute", 4), ("quarter_hour", 4), ("hour", 3), ("day", 2)] {
+        let series = answer(&api, &format!("/v1/series?{range}&resolution={resolution}")).await;
+        let found = series["series"][0]["points"].as_array().unwrap();
+        assert_eq!(found.len(), points, "{resolution}");
+        assert_eq!(found.iter().map(|point| point["operations"].as_i64().unwrap()).sum::<i64>(), total);
+    }
+    let by_model = answer(&api, &format!("/v1/series?{range}&resolution=hour&by=model")).await;
+    insta::assert_json_snapshot!("series_by_model", by_model);
+    let nothing = answer(&api, "/v1/series?from=2026-11-25T00:00:00Z&to=2026-11-25T00:00:00Z").await;
+    assert_eq!(nothing["series"], json!([{ "dimensions": {}, "points": [] }]));
+}
+
+#[tokio::test]
+async fn a_breakdown_is_ordered_and_says_what_it_leaves_out() {
+    let api = filled().await;
+    insta::assert_json_snapshot!("breakdown", answer(&api, "/v1/breakdown?by=provider,model").await);
+    let cut = answer(&api, "/v1/breakdown?by=model&limit=1&order=failures").await;
+    assert_eq!((&cut["rows"][0]["dimensions"]["model"], &cut["left_out"]), (&json!("b"), &json!(1)));
+    for dimension in Dimension::ALL {
+        answer(&api, &format!("/v1/breakdown?by={}", dimension.column())).await;
+    }
+}
+
+#[tokio::test]
+async fn percentiles_are_within_their_error_as_a_whole_and_in_steps() {
+    let api = filled().await;
+    let whole = answer(&api, "/v1/percentiles?to=2026-11-24T00:00:00Z").await;
+    assert_eq!((&whole["latency"]["count"], &whole["ttft"]["count"]), (&json!(4), &json!(0)));
+    for (name, exact) in [("p50_us", 200.0), ("p95_us", 400.0), ("max_us", 400.0)] {
+        let value = whole["latency"][name].as_f64().unwrap();
+        let error = whole["relative_error"].as_f64().unwrap();
+        assert!((value - exact).abs() <= exact * error + 0.5, "{name} {value}");
+    }
+    assert_eq!(whole["ttft"]["p50_us"], Value::Null);
+    let steps =
+        answer(&api, "/v1/percentiles?from=2026-11-23T08:00:00Z&to=2026-11-23T10:00:00Z&resolution=hour&model=b").await;
+    let counts: Vec<&Value> =
+        steps["points"].as_array().unwrap().iter().map(|point| &point["latency"]["count"]).collect();
+    assert_eq!(counts, [&json!(1), &json!(1)]);
+}
+
+#[tokio::test]
+async fn only_the_current_generation_is_read() {
+    let api = filled().await;
+    api.execute("update settings set value = 2 where name = 'window_generation'", &[]).await;
+    assert_eq!(answer(&api, "/v1/totals").await["operations"], 0);
+}
+
+#[tokio::test]
+async fn progress_tells_committed_and_windowed_offsets() {
+    let api = Fixture::new().await;
+    assert_eq!(answer(&api, "/v1/progress").await, json!({ "committed": [], "complete_to": null }));
+    api.execute(
+        "insert into streams (stream_id, cluster_id, topic, topic_id, first_seen_ms) values (1, 'c', 't', 'i', 0)",
+        &[],
+    )
+    .await;
+    api.execute(
+        "insert into stream_partitions (stream_id, partition, fence, owner, start_offset, next_offset, updated_at_ms) \
+                 values (1, 0, 1, '', 0, 123, 0)",
+        &[],
+    )
+    .await;
+    api.execute("insert into windowed_offsets (stream_id, partition, next_offset) values (1, 0, 120)", &[]).await;
+    api.execute(
+        "insert into watermarks (stream_id, partition, observed_at_ms, high_watermark) values (1, 0, $1, 100)",
+        &[EIGHT.into()],
+    )
+    .await;
+    insta::assert_json_snapshot!(answer(&api, "/v1/progress").await, @r#"
+    {
+      "committed": [
+        {
+          "next_offset": 123,
+          "partition": 0,
+          "windowed_to": 120
+        }
+      ],
+      "complete_to": "2026-11-23T08:00:00.000Z"
+    }
+    "#);
+}

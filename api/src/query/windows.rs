@@ -1,0 +1,197 @@
+//! The one statement over windows. Names in it come from constants; everything that a client said is bound.
+
+use opstream_schemas::UtcMillis;
+use opstream_schemas::database::{Database, Row, Value};
+use opstream_schemas::window::{
+    CURRENT_GENERATION, Dimension, DimensionSet, Level, OTHER, SUM_COLUMNS, WindowSpan, WindowSums,
+};
+use sqlx::AssertSqlSafe;
+
+use super::Filters;
+
+/// By what the answer is grouped.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct GroupBy {
+    /// Width of the steps of time; none for the whole range at once.
+    pub(crate) step: Option<Level>,
+    /// Dimensions, in the order of the answer.
+    pub(crate) dimensions: Vec<Dimension>,
+}
+
+/// One group of windows.
+#[derive(Clone, Debug)]
+pub(crate) struct WindowRow<T> {
+    /// Start of the step; none when there are no steps.
+    pub(crate) step: Option<UtcMillis>,
+    /// Values of the dimensions, in their order.
+    pub(crate) dimensions: Vec<Option<String>>,
+    /// What the windows hold.
+    pub(crate) value: T,
+}
+
+/// Which windows a question is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Question<'a> {
+    /// The windows that are exactly the range.
+    pub(crate) spans: &'a [WindowSpan],
+    /// Values that dimensions must have.
+    pub(crate) filters: &'a Filters,
+    /// How the answer is grouped.
+    pub(crate) group_by: &'a GroupBy,
+}
+
+/// Sums of the windows of a question, one row per group, in order of time.
+///
+/// # Errors
+/// What the database answers.
+pub(crate) async fn fetch_sums(
+    database: &Database,
+    question: Question<'_>,
+) -> Result<Vec<WindowRow<WindowSums>>, sqlx::Error> {
+    let statement = Statement::for_sums(question);
+    let rows = statement.fetch(database, question.spans).await?;
+    rows.iter().map(|row| question.group_by.read(row, WindowSums::from_row(row)?)).collect()
+}
+
+/// Bytes of the sketches of latency and time to first token of the windows of a question, one row per window, at most
+/// `limit`.
+///
+/// # Errors
+/// What the database answers.
+pub(crate) async fn fetch_sketches(
+    database: &Database,
+    question: Question<'_>,
+    limit: usize,
+) -> Result<Vec<WindowRow<[Vec<u8>; 2]>>, sqlx::Error> {
+    let statement = Statement::for_sketches(question, limit);
+    let rows = statement.fetch(database, question.spans).await?;
+    let sketches = |row: &Row| Ok::<_, sqlx::Error>([row.bytes("latency_sketch")?, row.bytes("ttft_sketch")?]);
+    rows.iter().map(|row| question.group_by.read(row, sketches(row)?)).collect()
+}
+
+/// Operations that may or may not pass the filters: those beyond the limit of kept combinations, in the same
+/// workspaces. None when there are none.
+///
+/// # Errors
+/// What the database answers.
+pub(crate) async fn unattributed(
+    database: &Database,
+    spans: &[WindowSpan],
+    filters: &Filters,
+) -> Result<Option<i64>, sqlx::Error> {
+    // The overflow of a set has `(other)` in place of every value but the workspace.
+    let others = filters.iter().map(|(dimension, value)| match dimension {
+        Dimension::Workspace => (dimension, value.map(str::to_owned)),
+        _ => (dimension, Some(OTHER.to_owned())),
+    });
+    let others = Filters::new(others.collect());
+    if others == *filters {
+        return Ok(None);
+    }
+    let group_by = GroupBy::default();
+    let rows = fetch_sums(database, Question { spans, filters: &others, group_by: &group_by }).await?;
+    Ok(rows.first().map(|row| row.value.operations).filter(|operations| *operations > 0))
+}
+
+impl GroupBy {
+    fn read<T>(&self, row: &Row, value: T) -> Result<WindowRow<T>, sqlx::Error> {
+        let step = self.step.map(|_| row.int("step_ms").map(UtcMillis::from_millis)).transpose()?;
+        let dimensions = self.dimensions.iter().map(|dimension| row.optional_text(dimension.column()));
+        Ok(WindowRow { step, dimensions: dimensions.collect::<Result<_, _>>()?, value })
+    }
+}
+
+/// SQL with what is bound to it.
+struct Statement {
+    sql: String,
+    values: Vec<Value>,
+}
+
+impl Statement {
+    fn for_sums(question: Question<'_>) -> Self {
+        let sums = SUM_COLUMNS.map(|column| format!("cast(coalesce(sum(w.{column}), 0) as bigint) as {column}"));
+        let mut statement = Self::select(question, &SUM_COLUMNS, &sums);
+        let step = question.group_by.step.map(step_expression);
+        let dimensions = question.group_by.dimensions.iter().map(|dimension| format!("d.{}", dimension.column()));
+        let groups: Vec<String> = step.into_iter().chain(dimensions).collect();
+        if !groups.is_empty() {
+            statement.sql += &format!(" group by {}", groups.join(", "));
+        }
+        if question.group_by.step.is_some() {
+            statement.sql += " order by step_ms";
+        }
+        statement
+    }
+
+    fn for_sketches(question: Question<'_>, limit: usize) -> Self {
+        const SKETCHES: [&str; 2] = ["latency_sketch", "ttft_sketch"];
+        let mut statement = Self::select(question, &SKETCHES, &SKETCHES.map(|column| format!("w.{column}")));
+        statement.sql += &format!(" limit {limit}");
+        statement
+    }
+
+    /// `selected` is made of `columns` of the windows.
+    fn select(question: Question<'_>, columns: &[&str], selected: &[String]) -> Self {
+        let Question { spans, filters, group_by } = question;
+        let mut statement = Self { sql: String::new(), values: Vec::new() };
+        let step = group_by.step.map(|step| format!("{} as step_ms", step_expression(step)));
+        let dimensions = group_by.dimensions.iter().map(|dimension| format!("d.{0} as {0}", dimension.column()));
+        let selected: Vec<String> = step.into_iter().chain(dimensions).chain(selected.iter().cloned()).collect();
+        let set = filters.narrowest_set(&group_by.dimensions);
+        let windows = statement.windows(set, spans, &columns.join(", "));
+        let conditions = statement.conditions(filters);
+        statement.sql = format!("select {} from ({windows}) w", selected.join(", "));
+        if !conditions.is_empty() || !group_by.dimensions.is_empty() {
+            statement.sql += " join window_dimensions d on d.dimension_id = w.dimension_id";
+        }
+        if !conditions.is_empty() {
+            statement.sql += &format!(" where {}", conditions.join(" and "));
+        }
+        statement
+    }
+
+    /// The windows of each span by their own range of the primary key: one `or` over all would leave the choice of a
+    /// scan to the planner.
+    fn windows(&mut self, set: DimensionSet, spans: &[WindowSpan], columns: &str) -> String {
+        let set = self.bind(set.code());
+        let parts: Vec<String> = spans
+            .iter()
+            .map(|span| {
+                let (level, from, to) = (self.bind(span.level.code()), self.bind(span.from), self.bind(span.to));
+                format!(
+                    "select window_start_ms, dimension_id, {columns} from windows where generation = {CURRENT_GENERATION} \
+                     and dimension_set = {set} and level = {level} and window_start_ms >= {from} and window_start_ms < {to}"
+                )
+            })
+            .collect();
+        parts.join(" union all ")
+    }
+
+    fn conditions(&mut self, filters: &Filters) -> Vec<String> {
+        filters
+            .iter()
+            .map(|(dimension, value)| match value {
+                Some(value) => format!("d.{} = {}", dimension.column(), self.bind(value)),
+                None => format!("d.{} is null", dimension.column()),
+            })
+            .collect()
+    }
+
+    fn bind(&mut self, value: impl Into<Value>) -> String {
+        self.values.push(value.into());
+        format!("${}", self.values.len())
+    }
+
+    /// An empty range has no windows, and no statement could say so.
+    async fn fetch(self, database: &Database, spans: &[WindowSpan]) -> Result<Vec<Row>, sqlx::Error> {
+        if spans.is_empty() {
+            return Ok(Vec::new());
+        }
+        database.fetch_all(AssertSqlSafe(self.sql), &self.values).await
+    }
+}
+
+/// Start of the step that contains a window; no window is wider than a step, and none is before 1970.
+fn step_expression(step: Level) -> String {
+    format!("w.window_start_ms - w.window_start_ms % {}", step.width_millis())
+}

@@ -1,0 +1,90 @@
+//! Every route, and what surrounds them, on one screen.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderValue, Method, Uri};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::error::ApiError;
+use crate::guard::{Guard, guard};
+use crate::metrics::measure;
+use crate::routes::{
+    breakdown, health, list_operations, lookup, openapi, page, percentiles, post_operations, progress, prometheus,
+    registry, series, show_operation, totals,
+};
+use crate::state::Shared;
+
+/// What the page may load and talk to: its own files and this server.
+const CONTENT_SECURITY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
+     frame-ancestors 'none'; base-uri 'none'; form-action 'self'; require-trusted-types-for 'script'",
+);
+
+/// All routes behind all middleware.
+pub(crate) fn router(state: Shared, rules: Guard) -> Router {
+    Router::new()
+        .route("/", get(page::index))
+        .route("/favicon.svg", get(page::favicon))
+        .route("/assets/{name}", get(page::asset))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/metrics", get(prometheus::metrics))
+        .route("/v1/openapi.json", get(openapi::document))
+        .route("/v1/operations", post(post_operations::post_operations).get(list_operations::list_operations))
+        .route("/v1/operations/lookup", post(lookup::look_up))
+        .route("/v1/operations/{operation_id}", get(show_operation::show_operation))
+        .route("/v1/progress", get(progress::progress))
+        .route("/v1/totals", get(totals::totals))
+        .route("/v1/series", get(series::series))
+        .route("/v1/breakdown", get(breakdown::breakdown))
+        .route("/v1/percentiles", get(percentiles::percentiles))
+        .nest("/registry", registry::router())
+        .route("/registry/", get(registry::root))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(state.clone(), limit_time))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(Arc::new(rules), guard))
+        .layer(from_fn(secure))
+        .layer(from_fn(measure))
+        .with_state(state)
+}
+
+async fn not_found(uri: Uri) -> ApiError {
+    let path: String = uri.path().chars().take(200).collect();
+    ApiError::NotFound { message: format!("nothing is at {path}; /v1/openapi.json lists the routes") }
+}
+
+async fn method_not_allowed(method: Method, uri: Uri) -> ApiError {
+    ApiError::MethodNotAllowed { method: method.to_string(), path: uri.path().to_owned() }
+}
+
+async fn limit_time(State(state): State<Shared>, request: Request, next: Next) -> Result<Response, ApiError> {
+    let limit = state.limits.timeout;
+    tokio::time::timeout(limit, next.run(request)).await.map_err(|_| ApiError::TimedOut { seconds: limit.as_secs() })
+}
+
+fn panicked(_: Box<dyn Any + Send>) -> Response {
+    // The panic itself went to the log by the panic hook.
+    ApiError::Internal("a handler panicked".into()).into_response()
+}
+
+/// Headers that keep browsers from doing more with an answer than showing it.
+async fn secure(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, CONTENT_SECURITY);
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}
+
+#[cfg(test)]
+mod tests;

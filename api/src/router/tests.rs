@@ -1,0 +1,85 @@
+//! What surrounds every route.
+
+use axum::body::Body;
+use axum::http::Request;
+
+use crate::Secret;
+use crate::fixture::{Fixture, Setup};
+
+#[tokio::test]
+async fn every_answer_tells_browsers_to_do_nothing_with_it() {
+    let api = Fixture::new().await;
+    for path in ["/", "/v1/totals", "/nowhere", "/registry/subjects", "/assets/none.js"] {
+        let answer = api.get(path).await;
+        assert_eq!(answer.headers["x-content-type-options"], "nosniff", "{path}");
+        assert_eq!(answer.headers["referrer-policy"], "no-referrer", "{path}");
+        let policy = answer.headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+        assert!(!answer.headers.contains_key("access-control-allow-origin"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_says_where_to_look() {
+    let api = Fixture::new().await;
+    let answer = api.get("/v1/total").await;
+    assert_eq!(answer.status, 404);
+    insta::assert_json_snapshot!(answer.json(), @r#"
+    {
+      "error": {
+        "code": "not_found",
+        "message": "nothing is at /v1/total; /v1/openapi.json lists the routes"
+      }
+    }
+    "#);
+    let answer = api.send(Request::delete("/v1/operations").body(Body::empty()).unwrap()).await;
+    assert_eq!((answer.status.as_u16(), &*answer.json()["error"]["code"].to_string()), (405, "\"method_not_allowed\""));
+}
+
+#[tokio::test]
+async fn with_a_token_nothing_is_answered_without_it() {
+    let token = Secret::new("0123456789abcdef").unwrap();
+    let api = Fixture::with(Setup { token: Some(token), ..Setup::default() }).await;
+    let refused = api.get("/v1/operations").await;
+    assert_eq!(
+        (refused.status.as_u16(), refused.headers["www-authenticate"].to_str().unwrap()),
+        (401, "Bearer realm=\"opstream\"")
+    );
+    let refused = api.post("/v1/operations", "application/json", "{}").await;
+    assert_eq!(refused.status, 401);
+    assert!(api.recorded().is_empty());
+    let request = Request::get("/v1/operations").header("authorization", "Bearer 0123456789abcdef").body(Body::empty());
+    assert_eq!(api.send(request.unwrap()).await.status, 200);
+    assert_eq!(api.get("/health/ready").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_rebound_name_is_refused_before_the_handler() {
+    let api = Fixture::new().await;
+    let request = Request::get("/v1/operations").header("host", "evil.example").body(Body::empty()).unwrap();
+    let answer = api.send(request).await;
+    assert_eq!(answer.status, 403);
+    assert!(answer.text.contains("--token-file"), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn ready_names_what_it_asked() {
+    let api = Fixture::new().await;
+    assert_eq!(api.get("/health/live").await.json(), serde_json::json!({ "live": true }));
+    let answer = api.get("/health/ready").await;
+    assert_eq!(answer.json(), serde_json::json!({ "ready": true, "checks": [{ "name": "database", "ok": true }] }));
+    api.database.close().await;
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    let answer = api.get("/health/ready").await;
+    assert_eq!((answer.status.as_u16(), &answer.json()["ready"]), (503, &serde_json::json!(false)));
+}
+
+#[tokio::test]
+async fn the_page_is_never_kept_and_unknown_files_are_not_there() {
+    let api = Fixture::new().await;
+    let answer = api.get("/").await;
+    assert_eq!((answer.status.as_u16(), answer.headers["cache-control"].to_str().unwrap()), (200, "no-cache"));
+    assert!(answer.headers["content-type"].to_str().unwrap().starts_with("text/html"));
+    assert!(answer.text.contains("opstream"));
+    assert_eq!(api.get("/assets/../../Cargo.toml").await.status, 404);
+}

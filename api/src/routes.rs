@@ -1,0 +1,16 @@
+//! One file per resource: its handler, its request and answer, and its SQL.
+
+pub(crate) mod breakdown;
+pub(crate) mod health;
+pub(crate) mod list_operations;
+pub(crate) mod lookup;
+pub(crate) mod openapi;
+pub(crate) mod page;
+pub(crate) mod percentiles;
+pub(crate) mod post_operations;
+pub(crate) mod progress;
+pub(crate) mod prometheus;
+pub(crate) mod registry;
+pub(crate) mod series;
+pub(crate) mod show_operation;
+pub(crate) mod totals;

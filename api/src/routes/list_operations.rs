@@ -1,0 +1,177 @@
+//! `GET /v1/operations`: single operations, newest first.
+
+use axum::Json;
+use axum::extract::State;
+use opstream_schemas::database::{Database, Value};
+use opstream_schemas::providers::canonical_provider;
+use opstream_schemas::{OperationId, UtcMicros, UtcMillis};
+use serde::Serialize;
+use serde_json::Map;
+use sqlx::AssertSqlSafe;
+use utoipa::ToSchema;
+
+use crate::error::{ApiError, ErrorAnswer};
+use crate::query::{Parameters, invalid};
+use crate::routes::openapi::{FilterParameters, ListParameters, StoredOperation};
+use crate::state::Shared;
+use crate::stored_operation::Extent;
+
+/// Operations of an answer that names no limit.
+const DEFAULT_OPERATIONS: u32 = 100;
+/// Most operations of an answer.
+const MAX_OPERATIONS: u32 = 1000;
+/// Most rows that one request looks at: a rare value must not read the whole table. The next page continues behind
+/// them.
+const MAX_EXAMINED: i64 = 50_000;
+
+/// Columns that can be asked for a value; an empty one asks for operations without a value.
+const FILTERS: [&str; 21] = [
+    "workspace",
+    "project",
+    "team",
+    "environment",
+    "provider",
+    "model",
+    "operation_type",
+    "agent_id",
+    "action_id",
+    "service",
+    "session_id",
+    "user_id",
+    "agent_name",
+    "call_id",
+    "trace_id",
+    "response_id",
+    "response_model",
+    "source_type",
+    "service_tier",
+    "error_type",
+    "cost_status",
+];
+
+/// A page of operations.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct OperationsAnswer {
+    /// The operations, newest first, without their content and without fields of unlimited length: `tags`, `metadata`,
+    /// `request_parameters` and `billable_units` are at `/v1/operations/{operation_id}`.
+    #[schema(value_type = Vec<StoredOperation>)]
+    operations: Vec<Map<String, serde_json::Value>>,
+    /// `cursor` of the next page; null on the last one. A page may be short or empty and still have a next one: a
+    /// request examines 50,000 operations at most.
+    #[schema(value_type = Option<String>)]
+    next_cursor: Option<OperationId>,
+}
+
+/// What is asked for.
+#[derive(Debug)]
+struct Listing {
+    /// First id that is not listed any more, going back in time; none for all.
+    from: Option<OperationId>,
+    /// Listed ids are below.
+    below: OperationId,
+    filters: Vec<(&'static str, Option<Value>)>,
+    limit: i64,
+}
+
+/// Single operations, newest first, with a cursor to older ones.
+#[utoipa::path(get, path = "/v1/operations", tag = "operations",
+    params(ListParameters, FilterParameters),
+    responses((status = 200, body = OperationsAnswer), (status = 400, body = ErrorAnswer)))]
+pub(crate) async fn list_operations(
+    State(state): State<Shared>,
+    mut parameters: Parameters,
+) -> Result<Json<OperationsAnswer>, ApiError> {
+    let listing = Listing::read(&mut parameters)?;
+    parameters.finish()?;
+    let (sql, values) = listing.statement();
+    let rows = state.database.fetch_all(AssertSqlSafe(sql), &values).await?;
+    let last = rows.last().map(|row| row.id("operation_id")).transpose()?;
+    let is_full = i64::try_from(rows.len()).unwrap_or(i64::MAX) >= listing.limit;
+    let next_cursor = if is_full { last } else { listing.last_examined(&state.database).await? };
+    let operations = rows.iter().map(|row| Extent::Listed.read(row)).collect::<Result<_, _>>()?;
+    Ok(Json(OperationsAnswer { operations, next_cursor }))
+}
+
+impl Listing {
+    fn read(parameters: &mut Parameters) -> Result<Self, ApiError> {
+        let from = parameters.take_moment("from")?.map(lowest_from);
+        let to = parameters.take_moment("to")?.map(lowest_from);
+        let cursor = parameters.take("cursor")?.map(|text| text.parse::<OperationId>()).transpose();
+        let cursor =
+            cursor.map_err(|error| invalid("cursor", &format!("is no next_cursor of an earlier answer: {error}")))?;
+        let below = [to, cursor].into_iter().flatten().min().unwrap_or(OperationId::MAX);
+        let limit = i64::from(parameters.take_count("limit", MAX_OPERATIONS)?.unwrap_or(DEFAULT_OPERATIONS));
+        let mut filters = Vec::new();
+        if let Some(success) = parameters.take_choice("success", &[("true", true), ("false", false)])? {
+            filters.push(("success", Some(success.into())));
+        }
+        for column in FILTERS {
+            let Some(value) = parameters.take(column)? else { continue };
+            let value = if column == "provider" { canonical_provider(&value).into_owned() } else { value };
+            filters.push((column, Some(value).filter(|value| !value.is_empty()).map(Value::from)));
+        }
+        Ok(Self { from, below, filters, limit })
+    }
+
+    /// Rows are examined in the order of the primary key, and only then compared with the filters: whatever the planner
+    /// thinks of a filter, it cannot read more than the limit.
+    fn statement(&self) -> (String, Vec<Value>) {
+        let mut values = Vec::new();
+        let range = self.range(&mut values);
+        let examined = if self.filters.is_empty() { self.limit } else { MAX_EXAMINED };
+        let mut conditions = Vec::new();
+        for (column, value) in &self.filters {
+            conditions.push(match value {
+                Some(value) => {
+                    values.push(value.clone());
+                    format!("{column} = ${}", values.len())
+                }
+                None => format!("{column} is null"),
+            });
+        }
+        let filter = if conditions.is_empty() { String::new() } else { format!(" where {}", conditions.join(" and ")) };
+        let sql = format!(
+            "select {columns} from (select * from operations where {range} order by operation_id desc limit {examined}) o\
+             {filter} order by operation_id desc limit {limit}",
+            columns = Extent::Listed.select_list(),
+            limit = self.limit,
+        );
+        (sql, values)
+    }
+
+    /// The last row that was examined, when there may be more behind it.
+    async fn last_examined(&self, database: &Database) -> Result<Option<OperationId>, sqlx::Error> {
+        if self.filters.is_empty() {
+            return Ok(None);
+        }
+        let mut values = Vec::new();
+        let range = self.range(&mut values);
+        let skipped = MAX_EXAMINED - 1;
+        let sql = format!(
+            "select operation_id from operations where {range} order by operation_id desc limit 1 offset {skipped}"
+        );
+        let row = database.fetch_optional(AssertSqlSafe(sql), &values).await?;
+        row.map(|row| row.id("operation_id")).transpose()
+    }
+
+    fn range(&self, values: &mut Vec<Value>) -> String {
+        values.push(self.below.into());
+        match self.from {
+            None => "operation_id < $1".to_owned(),
+            Some(from) => {
+                values.push(from.into());
+                "operation_id < $1 and operation_id >= $2".to_owned()
+            }
+        }
+    }
+}
+
+/// The lowest id whose millisecond does not begin before `moment`.
+fn lowest_from(moment: UtcMicros) -> OperationId {
+    let millis = moment.to_millis();
+    let is_whole = UtcMicros::from(millis) == moment;
+    OperationId::lowest_at(if is_whole { millis } else { UtcMillis::from_millis(millis.millis() + 1) })
+}
+
+#[cfg(test)]
+mod tests;

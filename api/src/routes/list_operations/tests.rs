@@ -1,0 +1,118 @@
+//! Pages of stored operations.
+
+use opstream_schemas::database::Value;
+use serde_json::json;
+
+use crate::fixture::Fixture;
+
+/// Operations 0 to 9; even ones of session `../..`, 3 and 6 failed.
+async fn filled() -> Fixture {
+    let api = Fixture::new().await;
+    for number in 0..10_u8 {
+        let session: Option<&str> = (number % 2 == 0).then_some("../..");
+        let columns = [
+            ("session_id", session.into()),
+            ("provider", "gcp.gemini".into()),
+            ("success", (number % 3 != 0 || number == 0 || number == 9).into()),
+            ("cost_nano_usd", (number != 5).then_some(i64::from(number) * 1_000_000_000).into()),
+            ("metadata", "{\"a\":1}".into()),
+            ("finish_reasons", "[\"stop\"]".into()),
+            ("error_message", "e".repeat(2000).into()),
+        ];
+        api.store(number, &columns).await;
+    }
+    api
+}
+
+/// Numbers of the operations of a page, and its cursor.
+async fn page(api: &Fixture, query: &str) -> (Vec<i64>, Option<String>) {
+    let answer = api.get(&format!("/v1/operations?{query}")).await;
+    assert_eq!(answer.status, 200, "{query}: {}", answer.text);
+    let answer = answer.json();
+    let number = |id: &str| i64::from_str_radix(&id[id.len() - 2..], 16).unwrap();
+    let operations = answer["operations"].as_array().unwrap();
+    let numbers = operations.iter().map(|operation| number(operation["operation_id"].as_str().unwrap())).collect();
+    (numbers, answer["next_cursor"].as_str().map(str::to_owned))
+}
+
+#[tokio::test]
+async fn pages_follow_each_other_from_new_to_old_without_gap_or_repetition() {
+    let api = filled().await;
+    let (mut numbers, mut cursor) = page(&api, "limit=4").await;
+    while let Some(after) = cursor {
+        let (more, next) = page(&api, &format!("limit=4&cursor={after}")).await;
+        numbers.extend(more);
+        cursor = next;
+    }
+    assert_eq!(numbers, [9, 8, 7, 6, 5, 4, 3, 2, 1, 0]);
+}
+
+#[tokio::test]
+async fn filters_are_exact_and_bound_as_values() {
+    let api = filled().await;
+    for (query, numbers) in [
+        ("session_id=../..", &[8, 6, 4, 2, 0][..]),
+        ("session_id=&success=false", &[3]),
+        ("success=false", &[6, 3]),
+        ("provider=Gemini&success=false", &[6, 3]),
+        ("session_id=..%2F..%27%20or%201=1", &[]),
+        ("from=2026-11-23T08:00:00.003Z&to=2026-11-23T08:00:00.006Z", &[5, 4, 3]),
+        ("from=2026-11-23T08:00:00.0035Z&to=2026-11-23T08:00:00.0055Z", &[5, 4]),
+    ] {
+        let (found, cursor) = page(&api, query).await;
+        assert_eq!((found.as_slice(), cursor), (numbers, None), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_listed_operation_has_names_of_the_front_door_and_bounded_length() {
+    let api = filled().await;
+    let mut listed = api.get("/v1/operations?limit=1").await.json()["operations"][0].clone();
+    assert_eq!(listed["error_message"].as_str().unwrap().len(), 500);
+    listed["error_message"] = json!("[500 characters]");
+    insta::assert_json_snapshot!("listed", listed);
+    let unpriced = api.get("/v1/operations?limit=5").await.json()["operations"][4].clone();
+    assert_eq!(unpriced["cost_usd"], json!(null));
+    assert!(unpriced.as_object().unwrap().contains_key("cost_usd"));
+}
+
+#[tokio::test]
+async fn a_wrong_question_is_refused_by_name() {
+    let api = filled().await;
+    for (query, reason) in [
+        ("cursor=abc", "next_cursor"),
+        ("limit=1001", "1 to 1000"),
+        ("success=yes", "true, false"),
+        ("tag=a", "not known here"),
+    ] {
+        let answer = api.get(&format!("/v1/operations?{query}")).await;
+        assert!(answer.status == 400 && answer.text.contains(reason), "{query}: {}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn a_rare_value_is_searched_page_by_page() {
+    let api = filled().await;
+    let text = Value::from("needle");
+    // 60,000 rows that do not match lie between the newest operations and the one that does.
+    let copy = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 60000) \
+                insert into operations select \
+                unhex(format('01900000%04x7000800000000000%04x', i / 65536, i % 65536)), ";
+    let columns: Vec<&str> =
+        opstream_schemas::lake::OPERATION_COLUMNS.iter().skip(1).map(|column| column.name).collect();
+    let sql = format!("{copy}{} from n, operations where substr(hex(operation_id), 31) = '00'", columns.join(", "));
+    api.execute(&sql, &[]).await;
+    let old = "insert into operations select unhex('018f00000000700080000000000000ff'), ";
+    let sql = format!("{old}{} from operations order by operation_id desc limit 1", columns.join(", "));
+    api.execute(&sql, &[]).await;
+    api.execute(
+        "update operations set session_id = $1 where operation_id = unhex('018f00000000700080000000000000ff')",
+        &[text],
+    )
+    .await;
+
+    let (found, cursor) = page(&api, "session_id=needle").await;
+    assert_eq!(found, Vec::<i64>::new());
+    let (found, cursor) = page(&api, &format!("session_id=needle&cursor={}", cursor.unwrap())).await;
+    assert_eq!((found.as_slice(), cursor), (&[255][..], None));
+}

@@ -1,0 +1,212 @@
+//! The front door as clients see it. A file stands in for the broker.
+
+use std::fmt::Write as _;
+
+use axum::body::Body;
+use axum::http::Request;
+use opstream_schemas::{OperationId, UtcMillis};
+use serde_json::{Value, json};
+
+use crate::fixture::{Answer, Fixture, Setup};
+use crate::{ContentCapture, RequestLimits};
+
+const JSON: &str = "application/json";
+const NDJSON: &str = "application/x-ndjson";
+
+async fn post(api: &Fixture, content_type: &str, body: impl Into<Body>) -> Answer {
+    api.post("/v1/operations", content_type, body).await
+}
+
+/// An id of the present, so that it is accepted.
+fn id() -> String {
+    OperationId::generate(UtcMillis::now()).to_string()
+}
+
+/// The answer without the positions in the file, which depend on the lengths of the ids' lines.
+fn without_offsets(answer: &Answer) -> Value {
+    let mut answer = answer.json();
+    assert!(answer["offsets"][0]["next_offset"].as_i64().unwrap() > 0);
+    answer["offsets"] = json!([]);
+    answer
+}
+
+#[tokio::test]
+async fn one_object_is_one_operation() {
+    let api = Fixture::new().await;
+    let id = id();
+    let body = json!({ "operation_id": id, "provider": "Gemini", "input_tokens": 3, "reported_cost_usd": 0.0675 });
+    let answer = post(&api, JSON, body.to_string()).await;
+    assert_eq!(answer.status, 200);
+    let answer = answer.json();
+    assert_eq!((&answer["accepted"], &answer["minted"], &answer["refused"]), (&json!(1), &json!(0), &json!([])));
+    assert_eq!(answer["offsets"][0]["partition"], 0);
+    let recorded = api.recorded();
+    assert_eq!((&recorded[0]["operation_id"], &recorded[0]["provider"]), (&json!(id), &json!("gcp.gemini")));
+    assert_eq!(recorded[0]["reported_cost_usd"], "0.0675");
+}
+
+#[tokio::test]
+async fn refused_items_are_named_and_the_others_accepted() {
+    let api = Fixture::new().await;
+    let body = json!([
+        { "operation_id": id() },
+        { "operation_id": id(), "input_tokens": -3 },
+        { "operation_id": id(), "modle": "gpt-5" },
+        { "operation_id": "018f0000-0000-7000-8000-000000000000", "success": "yes" },
+        7,
+        { "operation_id": id(), "session_id": "../.." },
+    ]);
+    let answer = post(&api, JSON, body.to_string()).await;
+    assert_eq!((answer.status.as_u16(), api.recorded().len()), (200, 2));
+    insta::assert_json_snapshot!("refusals", without_offsets(&answer));
+    assert_eq!(api.recorded()[1]["session_id"], "../..");
+}
+
+#[tokio::test]
+async fn lines_are_refused_one_by_one_with_their_number() {
+    let api = Fixture::new().await;
+    let mut body = format!("{{\"operation_id\":\"{}\"}}\n\n", id()).into_bytes();
+    body.extend_from_slice(b"{\"model\": \"\xff\"}\n{\"model\"\n");
+    body.extend_from_slice(format!("{{\"operation_id\":\"{}\"}}", id()).as_bytes());
+    let answer = post(&api, NDJSON, body).await;
+    assert_eq!((answer.status.as_u16(), api.recorded().len()), (200, 2));
+    insta::assert_json_snapshot!("line_refusals", without_offsets(&answer));
+}
+
+#[tokio::test]
+async fn nothing_accepted_is_a_400_that_lists_the_reasons() {
+    let api = Fixture::new().await;
+    let answer = post(&api, NDJSON, "{\"input_tokens\": \"many\"}\n").await;
+    assert_eq!(answer.status, 400);
+    let answer = answer.json();
+    assert_eq!(
+        (&answer["error"]["code"], &answer["refused"][0]["field"]),
+        (&json!("all_refused"), &json!("input_tokens"))
+    );
+    assert_eq!(post(&api, JSON, "[]").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_document_that_is_broken_anywhere_sends_nothing() {
+    let api = Fixture::new().await;
+    for (body, code) in [
+        (&b"[{}, {\"model\": \"\xff\"}]"[..], "invalid_utf8"),
+        (b"[{}, {", "malformed_json"),
+        (b"", "malformed_json"),
+        (b"[{}] trailing", "malformed_json"),
+        (b"\"operation\"", "not_operations"),
+    ] {
+        let answer = post(&api, JSON, body).await;
+        assert_eq!((answer.status.as_u16(), &answer.json()["error"]["code"]), (400, &json!(code)));
+    }
+    assert!(api.recorded().is_empty());
+}
+
+#[tokio::test]
+async fn new_ids_come_with_a_warning() {
+    let api = Fixture::new().await;
+    let answer = post(&api, JSON, r#"{"model": "m"}"#).await.json();
+    assert_eq!((&answer["accepted"], &answer["minted"]), (&json!(1), &json!(1)));
+    assert!(answer["warning"].as_str().unwrap().contains("twice"));
+    assert_eq!(answer["minted_ids"][0]["operation_id"], api.recorded()[0]["operation_id"]);
+}
+
+#[tokio::test]
+async fn a_retry_with_the_same_key_has_the_same_ids() {
+    let api = Fixture::new().await;
+    let body = json!([{ "started_at": "2026-11-23T08:00:00Z" }, { "started_at": "2026-11-23T08:00:00Z" }, {}]);
+    for _ in 0..2 {
+        let request = Request::post("/v1/operations").header("content-type", JSON).header("idempotency-key", "batch 7");
+        let answer = api.send(request.body(body.to_string().into()).unwrap()).await.json();
+        assert_eq!((&answer["accepted"], &answer["minted"]), (&json!(2), &json!(0)));
+        assert_eq!(answer["refused"][0]["field"], "started_at");
+    }
+    let ids: Vec<Value> = api.recorded().iter().map(|operation| operation["operation_id"].clone()).collect();
+    assert_eq!((&ids[0], &ids[1]), (&ids[2], &ids[3]));
+    assert_ne!(ids[0], ids[1]);
+    let request = Request::post("/v1/operations").header("content-type", JSON).header("idempotency-key", "");
+    assert_eq!(api.send(request.body("{}".into()).unwrap()).await.status, 400);
+}
+
+#[tokio::test]
+async fn content_is_passed_on_only_when_it_is_wanted() {
+    let messages = json!([{ "role": "user" }]);
+    let body = json!({ "operation_id": id(), "system_prompt": "s", "input_messages": messages, "tags": { "a": "b" } });
+    for (content, prompt) in [(ContentCapture::On, json!("s")), (ContentCapture::Off, json!(null))] {
+        let api = Fixture::with(Setup { content, ..Setup::default() }).await;
+        assert_eq!(post(&api, JSON, body.to_string()).await.status, 200);
+        let recorded = api.recorded().remove(0);
+        assert_eq!((&recorded["system_prompt"], &recorded["tags"]["a"]), (&prompt, &json!("b")));
+        assert_eq!(recorded["input_messages"].is_null(), content == ContentCapture::Off);
+    }
+}
+
+#[tokio::test]
+async fn a_prompt_of_five_megabytes_passes_in_both_formats() {
+    let api = Fixture::new().await;
+    let prompt = "p".repeat(5_000_000);
+    for content_type in [JSON, NDJSON] {
+        let body = json!({ "operation_id": id(), "system_prompt": prompt }).to_string();
+        assert_eq!(post(&api, content_type, body).await.status, 200);
+    }
+    assert_eq!(api.recorded()[1]["system_prompt"].as_str().unwrap().len(), 5_000_000);
+}
+
+#[tokio::test]
+async fn what_is_too_large_is_refused_as_a_whole_or_as_an_item() {
+    let limits = RequestLimits { body_bytes: 2000, item_bytes: 300, ..RequestLimits::default() };
+    let api = Fixture::with(Setup { limits, ..Setup::default() }).await;
+    let large = json!({ "operation_id": id(), "system_prompt": "p".repeat(400) });
+    let small = json!({ "operation_id": id() });
+    for (content_type, body) in [(JSON, json!([large, small]).to_string()), (NDJSON, format!("{large}\n{small}"))] {
+        let answer = post(&api, content_type, body).await.json();
+        assert_eq!((&answer["accepted"], &answer["refused"][0]["code"]), (&json!(1), &json!("too_large")));
+    }
+    let recorded = api.recorded().len();
+    for content_type in [JSON, NDJSON] {
+        let announced = post(&api, content_type, " ".repeat(2001)).await;
+        assert_eq!((announced.status.as_u16(), &announced.json()["error"]["code"]), (413, &json!("too_large")));
+    }
+    assert_eq!(api.recorded().len(), recorded);
+}
+
+#[tokio::test]
+async fn a_stream_that_grows_too_large_says_what_was_accepted() {
+    let limits = RequestLimits { body_bytes: 200, ..RequestLimits::default() };
+    let api = Fixture::with(Setup { limits, ..Setup::default() }).await;
+    let line = format!("{{\"operation_id\":\"{}\"}}\n", id());
+    let pieces = (0..4).map(move |_| Ok::<_, std::io::Error>(line.clone()));
+    let answer = post(&api, NDJSON, Body::from_stream(futures_util::stream::iter(pieces))).await;
+    assert_eq!(answer.status, 413);
+    assert_eq!(answer.json()["accepted_items"], json!([{ "from": 0, "to": 3 }]));
+}
+
+#[tokio::test]
+async fn another_type_or_encoding_is_refused_with_what_is_accepted() {
+    let api = Fixture::new().await;
+    for content_type in ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin1"] {
+        let answer = post(&api, content_type, "{}").await;
+        assert_eq!(answer.status, 415, "{content_type}");
+    }
+    assert!(post(&api, "text/plain", "{}").await.text.contains("application/x-ndjson"));
+    assert_eq!(post(&api, "application/json; charset=UTF-8", "{}").await.status, 200);
+    let zipped = Request::post("/v1/operations").header("content-type", JSON).header("content-encoding", "gzip");
+    assert_eq!(api.send(zipped.body("{}".into()).unwrap()).await.status, 415);
+}
+
+#[tokio::test]
+async fn thousands_of_lines_keep_their_order_and_their_count() {
+    let api = Fixture::new().await;
+    let mut body = String::new();
+    for session in 0..1234 {
+        writeln!(body, "{}", json!({ "operation_id": id(), "session_id": session.to_string() })).unwrap();
+        if session % 100 == 0 {
+            writeln!(body, "{{\"x\":1}}").unwrap();
+        }
+    }
+    let answer = post(&api, NDJSON, body).await.json();
+    assert_eq!((&answer["accepted"], answer["refused"].as_array().unwrap().len()), (&json!(1234), 13));
+    assert_eq!(answer["refused"][1]["index"], 102);
+    let sessions: Vec<Value> = api.recorded().iter().map(|operation| operation["session_id"].clone()).collect();
+    assert_eq!((sessions.len(), &sessions[1233]), (1234, &json!("1233")));
+}

@@ -1,0 +1,116 @@
+//! `GET /v1/series`: totals step by step, for charts.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use opstream_schemas::UtcMillis;
+use opstream_schemas::window::{Dimension, WindowSums, complete_to};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::error::{ApiError, ErrorAnswer};
+use crate::query::{
+    DurationFigures, Figures, Filters, GroupBy, Parameters, Question, Range, WindowRow, dimension_values, fetch_sums,
+    read_group_by, read_steps, unattributed,
+};
+use crate::routes::openapi::{FilterParameters, GroupParameters, RangeParameters, StepParameters};
+use crate::state::Shared;
+
+/// Most points of an answer: a week of minutes, or a month of hours for a dozen models.
+const MAX_POINTS: usize = 12_000;
+
+/// Totals of a range, step by step.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SeriesAnswer {
+    /// Start of the range.
+    #[schema(value_type = String, format = "date-time")]
+    from: UtcMillis,
+    /// End of the range.
+    #[schema(value_type = String, format = "date-time")]
+    to: UtcMillis,
+    /// Width of the steps: `minute`, `quarter_hour`, `hour` or `day`.
+    resolution: &'static str,
+    /// One series per group, the largest cost first; a single one when nothing is grouped.
+    series: Vec<Series>,
+    /// Operations that may or may not pass the filters and are not counted; absent when there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unattributed: Option<i64>,
+    /// Every operation that the broker acknowledged before this moment is counted; null until it is known.
+    #[schema(value_type = Option<String>, format = "date-time")]
+    complete_to: Option<UtcMillis>,
+}
+
+/// One group over time.
+#[derive(Debug, Serialize, ToSchema)]
+struct Series {
+    /// Values of the dimensions in `by`.
+    dimensions: BTreeMap<&'static str, Option<String>>,
+    /// Steps that have operations, in order of time; those without are left out.
+    points: Vec<Point>,
+}
+
+/// One step.
+#[derive(Debug, Serialize, ToSchema)]
+struct Point {
+    /// Start of the step. The first and last step of a range may be cut by it.
+    #[schema(value_type = String, format = "date-time")]
+    start: UtcMillis,
+    #[serde(flatten)]
+    figures: Figures,
+    #[serde(flatten)]
+    durations: DurationFigures,
+}
+
+/// Totals of a range in steps of a minute, quarter-hour, hour or day (UTC), optionally by dimensions.
+#[utoipa::path(get, path = "/v1/series", tag = "answers",
+    params(RangeParameters, StepParameters, GroupParameters, FilterParameters),
+    responses((status = 200, body = SeriesAnswer), (status = 400, body = ErrorAnswer)))]
+pub(crate) async fn series(
+    State(state): State<Shared>,
+    mut parameters: Parameters,
+) -> Result<Json<SeriesAnswer>, ApiError> {
+    let range = Range::read(&mut parameters)?;
+    let resolution = parameters.take_level("resolution")?;
+    let dimensions = read_group_by(&mut parameters)?;
+    let filters = Filters::read(&mut parameters)?;
+    parameters.finish()?;
+
+    let complete_to = complete_to(&state.database).await?;
+    let steps = read_steps(&state.database, range, resolution, UtcMillis::now()).await?;
+    let group_by = GroupBy { step: Some(steps.resolution), dimensions };
+    let question = Question { spans: &steps.spans, filters: &filters, group_by: &group_by };
+    let rows = fetch_sums(&state.database, question).await?;
+    if rows.len() > MAX_POINTS {
+        let message = format!(
+            "the answer would have {} points, more than {MAX_POINTS}; ask for a shorter range, a wider resolution or \
+             fewer dimensions",
+            rows.len()
+        );
+        return Err(ApiError::invalid("too_many_points", message));
+    }
+    let unattributed = unattributed(&state.database, &steps.spans, &filters).await?;
+    let series = collect_series(&group_by.dimensions, rows);
+    let resolution = steps.resolution.name();
+    Ok(Json(SeriesAnswer { from: steps.from, to: steps.to, resolution, series, unattributed, complete_to }))
+}
+
+fn collect_series(dimensions: &[Dimension], rows: Vec<WindowRow<WindowSums>>) -> Vec<Series> {
+    let mut groups: BTreeMap<Vec<Option<String>>, (i64, Vec<Point>)> = BTreeMap::new();
+    if dimensions.is_empty() {
+        // The one series is there even when it has no point.
+        groups.insert(Vec::new(), (0, Vec::new()));
+    }
+    for row in rows {
+        let Some(start) = row.step else { continue };
+        let (cost, points) = groups.entry(row.dimensions).or_default();
+        *cost = cost.saturating_add(row.value.cost.nanos());
+        points.push(Point { start, figures: Figures::from(&row.value), durations: DurationFigures::from(&row.value) });
+    }
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    groups.sort_by_key(|(_, (cost, _))| std::cmp::Reverse(*cost));
+    groups
+        .into_iter()
+        .map(|(values, (_, points))| Series { dimensions: dimension_values(dimensions, values), points })
+        .collect()
+}

@@ -1,0 +1,73 @@
+//! `GET /v1/operations/{operation_id}`: everything that is known of one operation, its content included.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use opstream_schemas::OperationId;
+use opstream_schemas::database::Database;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use sqlx::AssertSqlSafe;
+use utoipa::ToSchema;
+
+use crate::content::{Content, find_in_lake};
+use crate::error::{ApiError, ErrorAnswer};
+use crate::state::Shared;
+use crate::stored_operation::Extent;
+
+/// One operation.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct OperationAnswer {
+    /// Every column that has a value.
+    #[serde(flatten)]
+    #[schema(value_type = super::openapi::StoredOperation)]
+    operation: Map<String, Value>,
+    /// Prompts, messages and tool definitions; null when none were captured or they are no longer kept.
+    content: Option<Content>,
+}
+
+/// One operation with its content.
+#[utoipa::path(get, path = "/v1/operations/{operation_id}", tag = "operations",
+    params(("operation_id" = String, Path, description = "UUIDv7")),
+    responses((status = 200, body = OperationAnswer), (status = 404, body = ErrorAnswer)))]
+pub(crate) async fn show_operation(
+    State(state): State<Shared>,
+    Path(id): Path<String>,
+) -> Result<Json<OperationAnswer>, ApiError> {
+    let id: OperationId = id
+        .parse()
+        .map_err(|error: opstream_schemas::ids::IdError| ApiError::invalid("invalid_id", error.to_string()))?;
+    let sql = format!("select {} from operations where operation_id = $1", Extent::Whole.select_list());
+    let row = state.database.fetch_optional(AssertSqlSafe(sql), &[id.into()]).await?;
+    let Some(row) = row else {
+        return Err(ApiError::NotFound {
+            message: format!("operation {id} is not here; /v1/progress says how far the topic has been read"),
+        });
+    };
+    let content = if row.bool("has_content")? { find_content(&state, id).await? } else { None };
+    Ok(Json(OperationAnswer { operation: Extent::Whole.read(&row)?, content }))
+}
+
+async fn find_content(state: &Shared, id: OperationId) -> Result<Option<Content>, ApiError> {
+    if let Some(content) = find_in_sql(&state.database, id).await? {
+        return Ok(Some(content));
+    }
+    match &state.lake {
+        Some(lake) => find_in_lake(&state.database, lake, id).await,
+        None => Ok(None),
+    }
+}
+
+async fn find_in_sql(database: &Database, id: OperationId) -> Result<Option<Content>, sqlx::Error> {
+    let sql = "select system_prompt, input_messages, output_messages, tool_definitions \
+               from operation_contents where operation_id = $1";
+    let Some(row) = database.fetch_optional(sql, &[id.into()]).await? else { return Ok(None) };
+    Ok(Some(Content {
+        system_prompt: row.optional_text("system_prompt")?,
+        input_messages: row.optional_text("input_messages")?,
+        output_messages: row.optional_text("output_messages")?,
+        tool_definitions: row.optional_text("tool_definitions")?,
+    }))
+}
+
+#[cfg(test)]
+mod tests;

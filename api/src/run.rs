@@ -1,0 +1,102 @@
+//! Starts the api and stops it: take no more requests → answer those under way → let the producer send what it holds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::serve::ListenerExt as _;
+use opstream_producer::Producer;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio_util::sync::CancellationToken;
+
+use crate::ApiConfig;
+use crate::guard::Guard;
+use crate::readiness::Readiness;
+use crate::router::router;
+use crate::state::{ApiState, BODY_MEMORY_KIB, RetentionFloor, Shared};
+
+/// How long requests under way may take after the stop signal.
+const GRACE: Duration = Duration::from_secs(10);
+/// How long the producer may take to send what it still holds. Nobody waits for it any more: every accepted operation
+/// is acknowledged before its request is answered.
+const PRODUCER_GRACE: Duration = Duration::from_secs(2);
+/// How often the retention floor is read and the histograms are drained.
+const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(5);
+
+/// Serves at the configured address until `shutdown`.
+///
+/// # Errors
+/// When the address cannot be bound or the producer's settings are wrong.
+pub async fn run(config: ApiConfig, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let listen = config.listen;
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+    serve(listener, config, shutdown).await
+}
+
+/// Serves at a listener that is bound already, as when port 0 was asked for; `config.listen` is not looked at.
+///
+/// # Errors
+/// When the producer's settings are wrong.
+pub async fn serve(listener: TcpListener, config: ApiConfig, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let address = listener.local_addr().context("cannot read the listener's own address")?;
+    let rules = Guard::new(address, config.token.clone());
+    let state = build_state(config)?;
+    crate::metrics::describe();
+
+    let mut tasks = JoinSet::new();
+    tasks.spawn(keep_house(state.clone()));
+    let app = router(state.clone(), rules);
+    let listener = listener.tap_io(|connection| {
+        // Small answers must not wait for the acknowledgement of earlier packets; without it they are merely slower.
+        connection.set_nodelay(true).ok();
+    });
+    let server = axum::serve(listener, app).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    tracing::info!(%address, "the api listens");
+    let overtime = async {
+        shutdown.cancelled().await;
+        sleep(GRACE).await;
+    };
+    tokio::select! {
+        served = server => served.context("the listener failed")?,
+        () = overtime => tracing::warn!("some requests were not answered in time and are dropped"),
+    }
+    tasks.shutdown().await;
+    state.producer.close(PRODUCER_GRACE).await;
+    Ok(())
+}
+
+fn build_state(config: ApiConfig) -> anyhow::Result<Shared> {
+    let readiness =
+        Readiness::new(config.database.clone(), &config.sink).context("cannot prepare the readiness check")?;
+    let producer = Producer::start(config.sink).context("cannot start the producer of the front door")?;
+    let permits = usize::try_from(BODY_MEMORY_KIB).context("fewer than 32 bits of memory")?;
+    Ok(Arc::new(ApiState {
+        database: config.database,
+        producer,
+        topics: config.topics,
+        content: config.content,
+        limits: config.limits,
+        lake: config.lake,
+        metrics: config.metrics,
+        readiness,
+        body_memory: Arc::new(Semaphore::new(permits)),
+        retention_floor: RetentionFloor::default(),
+    }))
+}
+
+async fn keep_house(state: Shared) {
+    let mut ticks = interval(HOUSEKEEPING_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = state.retention_floor.refresh(&state.database).await {
+            tracing::warn!(%error, "the retention floor could not be read; the last one stays in force");
+        }
+        if let Some(metrics) = &state.metrics {
+            metrics.run_upkeep();
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! What the handlers share.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use opstream_producer::Producer;
+use opstream_schemas::UtcMillis;
+use opstream_schemas::database::Database;
+use opstream_schemas::topics::Topics;
+use opstream_schemas::validate::DEFAULT_RETENTION_FLOOR;
+use tokio::sync::Semaphore;
+
+use crate::readiness::Readiness;
+use crate::{ContentCapture, RequestLimits};
+
+/// Body bytes that all requests together may hold in memory, in KiB: two documents of the largest default size.
+pub(crate) const BODY_MEMORY_KIB: u32 = 64 << 10;
+
+/// Handed to every handler.
+pub(crate) type Shared = Arc<ApiState>;
+
+/// Connections, limits and settings of the running api.
+pub(crate) struct ApiState {
+    /// Read by the queries.
+    pub(crate) database: Database,
+    /// The way into the topic.
+    pub(crate) producer: Producer,
+    /// Names of the topics.
+    pub(crate) topics: Topics,
+    /// Whether content passes the front door.
+    pub(crate) content: ContentCapture,
+    /// Sizes and times of requests.
+    pub(crate) limits: RequestLimits,
+    /// Root of the lake.
+    pub(crate) lake: Option<PathBuf>,
+    /// Renders `/metrics`.
+    pub(crate) metrics: Option<PrometheusHandle>,
+    /// Asks database and broker.
+    pub(crate) readiness: Readiness,
+    /// Permits are KiB of body.
+    pub(crate) body_memory: Arc<Semaphore>,
+    /// Earliest accepted time of an id.
+    pub(crate) retention_floor: RetentionFloor,
+}
+
+/// The floor that the database names, as last read; the front door works while the database is away.
+pub(crate) struct RetentionFloor(AtomicI64);
+
+impl Default for RetentionFloor {
+    fn default() -> Self {
+        Self(AtomicI64::new(DEFAULT_RETENTION_FLOOR.millis()))
+    }
+}
+
+impl RetentionFloor {
+    /// The floor as last read.
+    pub(crate) fn get(&self) -> UtcMillis {
+        UtcMillis::from_millis(self.0.load(Ordering::Relaxed))
+    }
+
+    /// Reads the floor again.
+    ///
+    /// # Errors
+    /// What the database answers; the floor stays as it was.
+    pub(crate) async fn refresh(&self, database: &Database) -> Result<(), sqlx::Error> {
+        let row = database.fetch_optional("select value from settings where name = 'retention_floor_ms'", &[]).await?;
+        if let Some(row) = row {
+            self.0.store(row.int("value")?, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
