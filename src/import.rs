@@ -1,0 +1,112 @@
+//! `opstream import`: brings operations that were recorded elsewhere into the pipeline, through the front door.
+//!
+//! In: `AiCore`'s records, a CSV file or JSON lines. Out: the same operations, committed and counted in windows by the
+//! time the command returns. An id follows from its record alone, so a second run finds every operation in place and
+//! adds nothing. The command speaks HTTP to one address and nothing else: it opens no broker and no database of the
+//! pipeline.
+
+mod aicore;
+mod csv_file;
+mod delivery;
+mod display;
+mod door;
+mod feed;
+mod identity;
+mod json_lines;
+mod summary;
+#[cfg(test)]
+mod test_door;
+#[cfg(test)]
+mod test_input;
+#[cfg(test)]
+mod tests;
+mod windowed;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use tokio_util::sync::CancellationToken;
+
+use self::delivery::{Delivered, Delivery};
+use self::display::Display;
+use self::door::Door;
+use self::feed::{Feed, Input};
+
+/// Arguments of `opstream import`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ImportArgs {
+    /// Address of a running opstream
+    #[arg(long, env = "OPSTREAM_URL", default_value = "http://127.0.0.1:8080", global = true)]
+    url: String,
+    /// File whose first line is the access token, where the address asks for one
+    #[arg(long, env = "OPSTREAM_TOKEN_FILE", global = true)]
+    token_file: Option<PathBuf>,
+    #[command(subcommand)]
+    source: Source,
+}
+
+/// What to import.
+#[derive(Debug, clap::Subcommand)]
+enum Source {
+    #[command(about = "AiCore's records: the folder of its JSON files or its SQLite database")]
+    Aicore(aicore::AicoreArgs),
+    /// A CSV file with a header line
+    Csv(csv_file::CsvArgs),
+    /// Operations as the front door takes them, one JSON object per line
+    Jsonl(json_lines::JsonLinesArgs),
+}
+
+/// Imports everything that the source holds and prints what came of it.
+///
+/// The exit code is a failure when a record was refused; the others are imported all the same.
+///
+/// # Errors
+/// When the source cannot be read, the address does not answer, or the pipeline does not take the operations in. What
+/// was sent until then stays sent, and a second run continues.
+pub(crate) async fn run(args: ImportArgs, shutdown: CancellationToken) -> anyhow::Result<ExitCode> {
+    let mut stdout = std::io::stdout();
+    let input = match args.source {
+        Source::Aicore(source) => aicore::open(source).await?,
+        Source::Csv(source) if source.dry_run => {
+            csv_file::preview(&source, &mut stdout)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Source::Csv(source) => csv_file::open(&source)?,
+        Source::Jsonl(source) => json_lines::open(source)?,
+    };
+    let display = Display::start(&input.name, input.extent);
+    let door = Door::open(&args.url, args.token_file.as_deref(), display.clone(), shutdown)?;
+    let name = input.name.clone();
+    let outcome = transfer(input, &door, &display).await;
+    display.finish();
+    let (delivered, remarks) = outcome?;
+    let summary = summary::Summary { source: &name, delivered: &delivered, remarks: &remarks };
+    summary.write_to(&mut stdout).and_then(|()| stdout.flush()).context("cannot write the summary")?;
+    Ok(if delivered.n_refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Reads the input on a thread of its own, delivers what it yields, and waits until that is in windows.
+async fn transfer(input: Input, door: &Door, display: &Display) -> anyhow::Result<(Delivered, Vec<String>)> {
+    door.greet().await?;
+    let (feed, mut yields) = Feed::new();
+    let (report, reported) = tokio::sync::oneshot::channel();
+    // A plain thread, because one that waits for standard input must not hold up the end of the process.
+    std::thread::Builder::new()
+        .name("import-reader".to_owned())
+        .spawn(move || {
+            // Nobody listens any more when the delivery has failed; its error is the one that is shown.
+            drop(report.send((input.read)(&feed)));
+        })
+        .context("cannot start the reader")?;
+
+    let mut delivery = Delivery::new(door.clone(), display.clone());
+    while let Some(record) = door.unless_interrupted(yields.recv()).await? {
+        delivery.take(record).await?;
+    }
+    let remarks = reported.await.context("the reader stopped without a result")??;
+    let delivered = delivery.finish().await?;
+    windowed::wait(door, &delivered, display).await?;
+    Ok((delivered, remarks))
+}

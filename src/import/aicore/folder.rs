@@ -1,0 +1,125 @@
+//! Reads `AiCore`'s JSON files: `root/session/N.json`, arrays of records, and `fallback/record_*.json`, single records.
+//!
+//! `AiCore` writes the latter when a session's file could not be written, and no reader of its own ever takes them up; they
+//! are imported like the others. A damaged record is refused and the rest goes on; of a file that breaks off, the records
+//! before the break count. Links are not followed, so nothing outside the folder is read.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use serde_json::Value;
+
+use self::records::read_records;
+use super::convert::{Store, convert};
+use super::record::AicoreRecord;
+use super::remarks::Remarks;
+use crate::import::feed::{At, Extent, Feed, Input, Item, Place, Record, Refusal};
+use crate::import::identity::SeenIds;
+
+mod records;
+
+/// Folder of the records that `AiCore` wrote aside.
+const FALLBACK: &str = "fallback";
+
+/// Lists the files and prepares to read them.
+///
+/// # Errors
+/// When the folder cannot be listed or holds no JSON file.
+pub(super) fn open(root: PathBuf, workspace: String) -> anyhow::Result<Input> {
+    let files = list(&root).with_context(|| format!("cannot list {}", root.display()))?;
+    anyhow::ensure!(!files.is_empty(), "{} holds no .json file, and neither does a folder in it", root.display());
+    let mut n_bytes = 0;
+    for file in &files {
+        n_bytes += file.metadata().with_context(|| format!("cannot read {}", file.display()))?.len();
+    }
+    let name = format!("AiCore's JSON files in {} ({} files)", root.display(), files.len());
+    let read = move |feed: &Feed| Reader { root, workspace, feed, seen: SeenIds::default() }.read(&files);
+    Ok(Input { name, extent: Extent::Bytes(n_bytes), read: Box::new(read) })
+}
+
+struct Reader<'a> {
+    root: PathBuf,
+    workspace: String,
+    feed: &'a Feed,
+    seen: SeenIds,
+}
+
+impl Reader<'_> {
+    fn read(mut self, files: &[PathBuf]) -> anyhow::Result<Vec<String>> {
+        let mut remarks = Remarks::default();
+        for file in files {
+            let is_fallback = file.parent().and_then(Path::file_name).is_some_and(|folder| folder == FALLBACK);
+            let of_file = self.read_file(file, is_fallback)?;
+            remarks.add(of_file);
+        }
+        Ok(remarks.sentences(Some(&self.root.join(FALLBACK))))
+    }
+
+    fn read_file(&mut self, path: &Path, is_fallback: bool) -> anyhow::Result<Remarks> {
+        let shown = path.strip_prefix(&self.root).unwrap_or(path).display().to_string();
+        let file: Arc<str> = Arc::from(if shown.is_empty() { path.display().to_string() } else { shown });
+        let place = |at| Place { file: Arc::clone(&file), at };
+        let opened = File::open(path).and_then(|opened| opened.metadata().map(|metadata| (opened, metadata.len())));
+        let (opened, n_bytes) = match opened {
+            Ok(opened) => opened,
+            Err(error) => {
+                self.feed.push(Record::Refused(Refusal::because(place(At::Whole), &error)))?;
+                return Ok(Remarks::default());
+            }
+        };
+        let (records, failure) = read_records(BufReader::new(opened));
+        let weight = n_bytes / u64::try_from(records.len().max(1)).unwrap_or(1);
+        let mut remarks = Remarks::default();
+        for (index, record) in records.into_iter().enumerate() {
+            let (record, of_record) = self.record(record, place(At::Index(index)), weight);
+            remarks.add(of_record);
+            remarks.from_fallback += u64::from(is_fallback && matches!(record, Record::Item(_)));
+            self.feed.push(record)?;
+        }
+        if let Some(error) = failure {
+            self.feed.push(Record::Refused(Refusal::because(place(At::Whole), &error)))?;
+        }
+        Ok(remarks)
+    }
+
+    fn record(&mut self, record: Value, place: Place, weight: u64) -> (Record, Remarks) {
+        let read = serde_json::from_value::<AicoreRecord>(record).map_err(|error| error.to_string());
+        let converted =
+            read.and_then(|read| convert(&read, Store::Json, &self.workspace).map_err(|error| error.to_string()));
+        match converted {
+            Err(reason) => (Record::Refused(Refusal { place, reason }), Remarks::default()),
+            Ok((operation, _)) if !self.seen.is_first(operation.operation_id) => (Record::Repeated, Remarks::default()),
+            Ok((operation, remarks)) => (Record::Item(Item::new(&operation, place, weight)), remarks),
+        }
+    }
+}
+
+/// The JSON files of the folder and of the folders in it, in the order in which `AiCore` wrote them: by folder, then by
+/// number. A file stands for itself.
+fn list(root: &Path) -> io::Result<Vec<PathBuf>> {
+    if root.is_file() {
+        return Ok(vec![root.to_owned()]);
+    }
+    let mut files = Vec::new();
+    for entry in fs::read_dir(root)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            for inner in fs::read_dir(entry.path())? {
+                let inner = inner?;
+                if inner.file_type()?.is_file() {
+                    files.push(inner.path());
+                }
+            }
+        } else if kind.is_file() {
+            files.push(entry.path());
+        }
+    }
+    files.retain(|file| file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json")));
+    let number = |file: &PathBuf| file.file_stem().and_then(|stem| stem.to_str()?.parse::<u64>().ok());
+    files.sort_by_cached_key(|file| (file.parent().map(Path::to_owned), number(file), file.clone()));
+    Ok(files)
+}

@@ -1,0 +1,132 @@
+//! `opstream import csv`: one operation per row of a CSV file with a header line.
+//!
+//! Columns are mapped to the operation's fields by name, `--map` or a known header. What a file does not say stays null: a
+//! trace without provider, model or latency gets none. An id follows from workspace, row and occurrence number, so two
+//! identical rows are two operations and a second run adds neither again.
+
+mod cells;
+mod columns;
+mod moment;
+mod rows;
+
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use opstream_schemas::operation::DEFAULT_WORKSPACE;
+
+use self::columns::ColumnMapping;
+use self::moment::{TimeFormat, UtcOffset};
+use self::rows::{Constants, Rows};
+use super::feed::{Extent, Feed, Input, Record};
+
+/// Rows that `--dry-run` shows.
+const PREVIEWED_ROWS: usize = 3;
+
+/// Arguments of `opstream import csv`.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "Examples:
+  opstream import csv AzureLLMInferenceTrace_code.csv
+  opstream import csv calls.csv --map when=started_at --map prompt=input_tokens --map took=latency_ms \\
+      --map customer=tags.customer --time-format '%d.%m.%Y %H:%M:%S' --utc-offset +02:00 --provider openai --dry-run
+
+A column that is named like a field needs no --map. Durations may be given as latency_us, latency_ms or latency_s \
+(likewise queue, ttft, generation), and tags.NAME makes a tag. The header of the Azure LLM inference traces \
+(TIMESTAMP,ContextTokens,GeneratedTokens) is recognised.")]
+pub(super) struct CsvArgs {
+    /// The file
+    file: PathBuf,
+    /// A column and the field that it fills; repeatable
+    #[arg(long = "map", value_name = "COLUMN=FIELD")]
+    map: Vec<ColumnMapping>,
+    /// How times are written: auto (RFC 3339, or the same without a zone), unix, unix-ms, unix-us, or a pattern such as
+    /// '%d.%m.%Y %H:%M:%S'
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    time_format: TimeFormat,
+    /// Zone of times that name none, as +HH:MM
+    #[arg(long, value_name = "OFFSET", default_value = "+00:00", allow_hyphen_values = true)]
+    utc_offset: UtcOffset,
+    /// Character between two columns
+    #[arg(long, value_name = "CHARACTER", default_value_t = ',')]
+    delimiter: char,
+    /// Workspace of rows that name none
+    #[arg(long, default_value = DEFAULT_WORKSPACE)]
+    workspace: String,
+    /// Provider of rows that name none
+    #[arg(long)]
+    provider: Option<String>,
+    /// Model of rows that name none
+    #[arg(long)]
+    model: Option<String>,
+    /// Kind of operation of rows that name none
+    #[arg(long, default_value = "chat")]
+    operation_type: String,
+    /// Show the first rows as they would be imported, and stop
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+/// Opens the file and checks the mapping against its header.
+///
+/// # Errors
+/// When the file cannot be read, a mapping names no column or no field, or no column gives a time.
+pub(super) fn open(args: &CsvArgs) -> anyhow::Result<Input> {
+    let n_bytes = args.file.metadata().with_context(|| format!("cannot read {}", args.file.display()))?.len();
+    let mut rows = rows(args)?;
+    let name = args.file.display().to_string();
+    let remarks = rows.remarks();
+    let read = move |feed: &Feed| {
+        while let Some(record) = rows.next_record()? {
+            feed.push(record)?;
+        }
+        Ok(remarks)
+    };
+    Ok(Input { name, extent: Extent::Bytes(n_bytes), read: Box::new(read) })
+}
+
+/// Writes the first rows as they would be imported.
+///
+/// # Errors
+/// Those of [`open`], and when the output is closed.
+pub(super) fn preview(args: &CsvArgs, out: &mut impl Write) -> anyhow::Result<()> {
+    let mut rows = rows(args)?;
+    for remark in rows.remarks() {
+        writeln!(out, "{remark}")?;
+    }
+    for _ in 0..PREVIEWED_ROWS {
+        match rows.next_record()? {
+            None => break,
+            Some(Record::Item(item)) => {
+                let operation: serde_json::Value = serde_json::from_str(&item.json)?;
+                writeln!(out, "{}: {operation:#}", item.place)?;
+            }
+            Some(Record::Refused(refusal)) => writeln!(out, "refused: {refusal}")?,
+            Some(Record::Repeated) => writeln!(out, "repeats an earlier row's operation_id")?,
+        }
+    }
+    writeln!(out, "Nothing was sent; without --dry-run every row is.")?;
+    Ok(())
+}
+
+fn rows(args: &CsvArgs) -> anyhow::Result<Rows<File>> {
+    let file = File::open(&args.file).with_context(|| format!("cannot open {}", args.file.display()))?;
+    let delimiter = u8::try_from(args.delimiter)
+        .ok()
+        .filter(u8::is_ascii)
+        .with_context(|| format!("--delimiter {:?} is not an ASCII character", args.delimiter))?;
+    let name = args.file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let constants = Constants {
+        workspace: args.workspace.clone(),
+        provider: args.provider.clone(),
+        model: args.model.clone(),
+        operation_type: args.operation_type.clone(),
+        time_format: args.time_format.clone(),
+        utc_offset: args.utc_offset,
+    };
+    let reader = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(file);
+    Rows::open(reader, &name, &args.map, constants).with_context(|| args.file.display().to_string())
+}
+
+#[cfg(test)]
+mod tests;

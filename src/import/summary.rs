@@ -1,0 +1,102 @@
+//! The summary that an import prints: what became of the records, and what the operations add up to.
+
+use std::io::{self, Write};
+
+use super::delivery::Delivered;
+
+/// Everything that the summary says.
+pub(super) struct Summary<'a> {
+    /// The source in a few words.
+    pub(super) source: &'a str,
+    /// The account of the delivery.
+    pub(super) delivered: &'a Delivered,
+    /// What the source has to say, one sentence each.
+    pub(super) remarks: &'a [String],
+}
+
+impl Summary<'_> {
+    /// Writes the summary as text: refusals first, because they are what somebody has to act on.
+    ///
+    /// # Errors
+    /// When the output is closed.
+    pub(super) fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
+        let Delivered { n_sent, n_existing, n_repeated, n_refused, ref refusals, ref totals, .. } = *self.delivered;
+        for refusal in refusals {
+            writeln!(out, "refused: {refusal}")?;
+        }
+        if let Some(unlisted) = n_refused.checked_sub(refusals.len().try_into().unwrap_or(u64::MAX)).filter(|n| *n > 0)
+        {
+            writeln!(out, "refused: {} more", grouped(unlisted.into()))?;
+        }
+        writeln!(out, "{}", self.source)?;
+        let row = |out: &mut dyn Write, label: &str, value: String| writeln!(out, "  {label:<18} {value:>16}");
+        row(out, "new", grouped(n_sent.into()))?;
+        row(out, "already there", grouped(n_existing.into()))?;
+        if n_repeated > 0 {
+            row(out, "repeated", grouped(n_repeated.into()))?;
+        }
+        row(out, "refused", grouped(n_refused.into()))?;
+        row(out, "operations", grouped(totals.operations.into()))?;
+        row(out, "input tokens", grouped(totals.input_tokens))?;
+        row(out, "  of them cached", grouped(totals.cache_read_tokens))?;
+        row(out, "output tokens", grouped(totals.output_tokens))?;
+        let cost = totals.reported_cost().map_or_else(|error| error.to_string(), |cost| format!("${cost}"));
+        row(out, "reported cost", cost)?;
+        for remark in self.remarks {
+            writeln!(out, "- {remark}")?;
+        }
+        writeln!(out, "{}", verdict(self.delivered))
+    }
+}
+
+fn verdict(delivered: &Delivered) -> &'static str {
+    match (delivered.n_sent, delivered.n_existing) {
+        (0, 0) if delivered.n_refused > 0 => "No record could be imported.",
+        (0, 0) => "There was nothing to import.",
+        (0, _) => "Every operation was there before: the first import wins, and this one added nothing.",
+        (_, 0) => "All of them are committed and counted in windows.",
+        _ => "All of them are committed and counted in windows; those already there stay as first imported.",
+    }
+}
+
+/// A number with commas between groups of three digits.
+pub(super) fn grouped(number: i128) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut text = String::from(if number < 0 { "-" } else { "" });
+    for (index, digit) in digits.char_indices() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(delivered: &Delivered) -> String {
+        let mut out = Vec::new();
+        let remarks = ["corrected nothing".to_owned()];
+        Summary { source: "trace.csv", delivered, remarks: &remarks }.write_to(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn numbers_are_grouped_in_threes() {
+        let pairs = [(0, "0"), (999, "999"), (1000, "1,000"), (-1_234_567, "-1,234,567"), (18_059_974, "18,059,974")];
+        for (number, expected) in pairs {
+            assert_eq!(grouped(number), expected);
+        }
+    }
+
+    #[test]
+    fn a_second_run_says_that_it_added_nothing() {
+        let second = text(&Delivered { n_existing: 300, ..Delivered::default() });
+        assert!(second.contains("this one added nothing"), "{second}");
+        let first = text(&Delivered { n_sent: 300, ..Delivered::default() });
+        assert!(first.contains("committed and counted in windows"), "{first}");
+        assert!(first.contains("corrected nothing"), "{first}");
+    }
+}
