@@ -1,0 +1,148 @@
+//! `opstream verify`: proves that nothing was lost or doubled, from one snapshot and by reading everything.
+//!
+//! In: a database and the lake that it lists, while the pipeline runs or stands still. Out: a table of checks on
+//! standard output, or JSON, and the exit code. The checks run in the order in which causes come before their
+//! consequences: `files`, `contents`, `rows_and_files`, `applied_ranges`, `source_offsets`, `windows`, `bookkeeping`;
+//! docs/verify.md describes them. Memory does not grow with the number of operations, except for one bit each.
+//!
+//! It repairs nothing and writes nothing. It decodes and adds up by itself instead of calling the ingestor or the
+//! aggregator, so that it cannot share their mistakes.
+
+mod bookkeeping;
+mod facts;
+mod files;
+mod lake_file;
+mod offset_set;
+mod progress;
+mod ranges;
+mod render;
+mod report;
+mod rows;
+mod slice;
+mod snapshot;
+mod windows;
+
+#[cfg(test)]
+mod tests;
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use opstream_schemas::UtcMillis;
+use opstream_schemas::database::{Database, DatabaseUrl};
+use tokio_util::sync::CancellationToken;
+
+use self::progress::Progress;
+use self::report::Report;
+use self::snapshot::{Snapshot, VerifyError};
+use self::windows::WindowsCheck;
+use crate::settings::{DatabaseArgs, LakeArgs};
+
+/// Folder of `opstream up` when neither a folder nor a database is named.
+const DEFAULT_DATA: &str = "./opstream-data";
+/// Exit code when something is not as promised.
+const FOUND: u8 = 1;
+/// Exit code when the verification could not run.
+const NOT_RUN: u8 = 2;
+
+/// Prove from one snapshot that no operation was lost or doubled, by reading every row, file and window.
+///
+/// Exit code 0: everything is as promised. 1: something is not, and the report names it. 2: the verification could not run.
+#[derive(clap::Args)]
+pub(crate) struct VerifyArgs {
+    /// Folder of `opstream up`, with its database and lake; wins over --database-url [default: ./opstream-data]
+    #[arg(long, value_name = "DIR", env = "OPSTREAM_DATA")]
+    data: Option<PathBuf>,
+    #[command(flatten)]
+    database: DatabaseArgs,
+    #[command(flatten)]
+    lake: LakeArgs,
+    /// Print the report as one JSON object instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+/// Verifies and prints the report to standard output, or to standard error why there is none. `shutdown` gives up.
+pub(crate) async fn run(args: VerifyArgs, shutdown: CancellationToken) -> ExitCode {
+    let outcome = tokio::select! {
+        outcome = verify_and_print(&args) => outcome,
+        () = shutdown.cancelled() => Err(anyhow::anyhow!("interrupted")),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(FOUND),
+        Err(error) => {
+            // A standard error that is gone leaves the exit code to say it.
+            drop(writeln!(std::io::stderr(), "opstream verify could not run: {error:#}"));
+            ExitCode::from(NOT_RUN)
+        }
+    }
+}
+
+/// Returns whether the report is clean.
+async fn verify_and_print(args: &VerifyArgs) -> anyhow::Result<bool> {
+    let (url, lake) = place(args)?;
+    if let DatabaseUrl::Sqlite(file) = &url {
+        // Opening would create it, and an empty database would be clean.
+        anyhow::ensure!(file.is_file(), "there is no database {}; name the folder with --data", file.display());
+    }
+    anyhow::ensure!(lake.is_dir(), "there is no lake {}; name its folder with --data or --lake", lake.display());
+    let database = Database::connect(&url).await?;
+    let report = verify(&database, &lake, UtcMillis::now()).await;
+    database.close().await;
+    let report = report?.at(url.to_string(), lake.display().to_string());
+    let mut stdout = std::io::stdout().lock();
+    let written = if args.json { render::json(&report, &mut stdout) } else { render::table(&report, &mut stdout) };
+    written.and_then(|()| stdout.flush()).context("cannot write the report")?;
+    Ok(report.clean)
+}
+
+/// Where the tables and the files are.
+fn place(args: &VerifyArgs) -> anyhow::Result<(DatabaseUrl, PathBuf)> {
+    let names_database = args.database.database_url.is_some() || args.database.connection_string.is_some();
+    if args.data.is_none() && names_database {
+        return Ok((args.database.url()?, args.lake.lake.clone()));
+    }
+    let data = args.data.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_DATA));
+    Ok((DatabaseUrl::Sqlite(data.join("opstream.db")), data.join("lake")))
+}
+
+/// Runs every check on one snapshot that is taken now.
+///
+/// # Errors
+/// When the database fails or has no tables of opstream, or a file changes while it is being read.
+async fn verify(database: &Database, lake: &Path, now: UtcMillis) -> Result<Report, VerifyError> {
+    verify_snapshot(Snapshot::begin(database.clone(), lake).await?, now).await
+}
+
+async fn verify_snapshot(mut snapshot: Snapshot, now: UtcMillis) -> Result<Report, VerifyError> {
+    let progress = Progress::start();
+    let outcome = check_all(&mut snapshot, &progress).await;
+    progress.finish();
+    let checks = outcome?;
+    snapshot.end().await?;
+    Ok(Report::new(now, checks))
+}
+
+async fn check_all(snapshot: &mut Snapshot, progress: &Progress) -> Result<Vec<report::Check>, VerifyError> {
+    let rows = snapshot.listed_rows().await?;
+    progress.expect("reading files", rows);
+    let files = files::check_files(snapshot, progress).await?;
+    progress.expect("comparing rows", rows);
+    let windows = WindowsCheck::begin(snapshot, &files.unreadable_spans).await?;
+    let rows = rows::check_rows(snapshot, windows, &files.unreadable, progress).await?;
+    progress.expect("walking ranges", 0);
+    let ranges = ranges::check_ranges(snapshot, rows.offsets).await?;
+    let bookkeeping = bookkeeping::check_bookkeeping(snapshot).await?;
+    Ok(vec![
+        files.files,
+        files.contents,
+        rows.check,
+        ranges.applied_ranges,
+        ranges.source_offsets,
+        rows.windows,
+        bookkeeping,
+    ])
+}

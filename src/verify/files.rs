@@ -1,0 +1,236 @@
+//! Reads every live file once and holds it against its row in the manifest, and contents against their operations.
+//!
+//! In: the snapshot. Out: the checks `files` and `contents`, and the numbers of the files that could not be read, which
+//! later checks leave out. One file at a time is open, on a blocking thread.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use opstream_schemas::lake::FileKind;
+use opstream_schemas::{OperationId, UtcMillis};
+
+use super::lake_file::{LakeFileError, Measured, SUMMED, measure_contents, measure_operations};
+use super::progress::Progress;
+use super::report::{Check, Finding};
+use super::snapshot::{ListedFile, Snapshot, VerifyError};
+
+const LOST_FILE: (&str, &str) = (
+    "the file was deleted, moved or damaged outside opstream, or --lake names another folder than the pipeline writes to",
+    "bring the file back from a backup of the lake; while the topic still holds its offsets a fresh database and lake \
+     can also read them again",
+);
+const WRONG_MANIFEST: (&str, &str) = (
+    "the manifest row or the file was changed after its commit",
+    "compare with a backup: docs/verify.md shows how to add a file up by hand",
+);
+const WRONG_CONTENTS: (&str, &str) = (
+    "a file of contents was lost, or the manifest row that ties it to its operations was changed",
+    "bring the file or the manifest row back from a backup; operations, costs and windows do not depend on it",
+);
+
+/// What reading every file brought.
+pub(super) struct FilesOutcome {
+    /// Every file is there and is what the manifest says.
+    pub(super) files: Check,
+    /// Contents belong to the operations that have them.
+    pub(super) contents: Check,
+    /// Numbers of files that cannot be read.
+    pub(super) unreadable: HashSet<i64>,
+    /// The spans of time of their operations, both ends included, according to the manifest.
+    pub(super) unreadable_spans: Vec<(UtcMillis, UtcMillis)>,
+}
+
+/// Checks every live file of the snapshot.
+///
+/// # Errors
+/// When the database fails, or a file was removed by the pipeline while this ran.
+pub(super) async fn check_files(snapshot: &mut Snapshot, progress: &Progress) -> Result<FilesOutcome, VerifyError> {
+    let files = Check::new("files", "every live file exists, can be read and adds up to its row in the manifest");
+    let contents = Check::new("contents", "prompts and messages exist for exactly the operations that have them");
+    let mut outcome = FilesOutcome { files, contents, unreadable: HashSet::new(), unreadable_spans: Vec::new() };
+    let mut after = 0;
+    loop {
+        let page = snapshot.live_files(FileKind::Operations, after).await?;
+        let Some(last) = page.last() else { break };
+        after = last.number;
+        let mut contents = snapshot.contents_of(&page).await?;
+        for file in page {
+            let contents = contents.remove(&file.number).unwrap_or_default();
+            outcome.check_file(snapshot, &file, &contents).await?;
+            progress.advance(file.sums.rows);
+        }
+    }
+    check_stray_contents(snapshot, &mut outcome.contents).await?;
+    Ok(outcome)
+}
+
+impl FilesOutcome {
+    async fn check_file(
+        &mut self,
+        snapshot: &Snapshot,
+        file: &ListedFile,
+        contents: &[ListedFile],
+    ) -> Result<(), VerifyError> {
+        let operations = self.measure(snapshot, file, FileKind::Operations).await?;
+        let mut found = Vec::new();
+        let mut is_complete = true;
+        for part in contents {
+            match self.measure(snapshot, part, FileKind::Contents).await? {
+                Some(measured) => found.extend(measured.content_ids),
+                None => is_complete = false,
+            }
+        }
+        let Some(operations) = operations.filter(|_| is_complete) else { return Ok(()) };
+        self.contents.compared("operations with content", count(operations.content_ids.len()));
+        found.sort_unstable();
+        compare_contents(&mut self.contents, file, &operations.content_ids, &found);
+        Ok(())
+    }
+
+    /// Reads one file and compares it with the manifest; none when it cannot be read, which is then a finding.
+    async fn measure(
+        &mut self,
+        snapshot: &Snapshot,
+        file: &ListedFile,
+        kind: FileKind,
+    ) -> Result<Option<Measured>, VerifyError> {
+        self.files.compared("files", 1);
+        self.files.compared("bytes", u64::try_from(file.bytes).unwrap_or(0));
+        let has_size = has_listed_size(&mut self.files, file).await;
+        let local = file.local.clone();
+        let measured = blocking(&file.path, move || measure(local, kind)).await?;
+        match measured {
+            Ok(measured) => {
+                self.files.compared("rows in files", u64::try_from(measured.sums.rows).unwrap_or(0));
+                compare_sums(&mut self.files, file, &measured);
+                Ok(Some(measured))
+            }
+            Err(error) => {
+                if snapshot.was_removed_since(file.number).await? {
+                    return Err(VerifyError::Outrun { path: file.path.clone() });
+                }
+                self.unreadable.insert(file.number);
+                let time = |id: Option<OperationId>| id.map(OperationId::time).unwrap_or_default();
+                if kind == FileKind::Operations {
+                    self.unreadable_spans.push((time(file.sums.min_id), time(file.sums.max_id)));
+                }
+                // A wrong size has been reported already and explains why the file cannot be decoded.
+                if has_size {
+                    let what = format!("file {} ({}): {}", file.number, file.path, chain(&error));
+                    self.files.find(|| Finding { what, cause: LOST_FILE.0, way_out: LOST_FILE.1 });
+                }
+                Ok(None)
+            }
+        }
+    }
+}
+
+fn measure(local: Option<PathBuf>, kind: FileKind) -> Result<Measured, LakeFileError> {
+    let local = local.ok_or(LakeFileError::Path)?;
+    match kind {
+        FileKind::Operations => measure_operations(&local),
+        FileKind::Contents => measure_contents(&local),
+    }
+}
+
+/// Runs a file's decoding on a blocking thread. A decoder that panics on damaged bytes becomes an error of that file.
+pub(super) async fn blocking<T: Send + 'static>(
+    path: &str,
+    work: impl FnOnce() -> Result<T, LakeFileError> + Send + 'static,
+) -> Result<Result<T, LakeFileError>, VerifyError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(outcome) => Ok(outcome),
+        Err(stopped) if stopped.is_panic() => Ok(Err(LakeFileError::Undecodable)),
+        Err(_) => Err(VerifyError::Interrupted { path: path.to_owned() }),
+    }
+}
+
+/// Whether the file's length is the listed one. A missing file is left to the reading, which says so.
+async fn has_listed_size(check: &mut Check, file: &ListedFile) -> bool {
+    let Some(local) = &file.local else { return true };
+    let Ok(metadata) = tokio::fs::metadata(local).await else { return true };
+    let is_same = u64::try_from(file.bytes).is_ok_and(|bytes| bytes == metadata.len());
+    if !is_same {
+        let (number, path) = (file.number, &file.path);
+        let what = format!("file {number} ({path}) has {} bytes, the manifest lists {}", metadata.len(), file.bytes);
+        check.find(|| Finding { what, cause: LOST_FILE.0, way_out: LOST_FILE.1 });
+    }
+    is_same
+}
+
+fn compare_sums(check: &mut Check, file: &ListedFile, measured: &Measured) {
+    let (listed, found) = (&file.sums, &measured.sums);
+    let mut differences = Vec::new();
+    let mut compare = |name: &str, listed: String, found: String| {
+        if listed != found {
+            differences.push(format!("{name} {listed} in the manifest, {found} in the file"));
+        }
+    };
+    compare("rows", listed.rows.to_string(), found.rows.to_string());
+    compare("id_hash", listed.id_hash.to_string(), found.id_hash.to_string());
+    compare("min_operation_id", id_text(listed.min_id), id_text(found.min_id));
+    compare("max_operation_id", id_text(listed.max_id), id_text(found.max_id));
+    for (name, (listed, found)) in SUMMED.iter().zip(listed.sums.iter().zip(&found.sums)) {
+        compare(name, listed.to_string(), found.to_string());
+    }
+    if !differences.is_empty() {
+        let what = format!("file {} ({}): {}", file.number, file.path, differences.join("; "));
+        check.find(|| Finding { what, cause: WRONG_MANIFEST.0, way_out: WRONG_MANIFEST.1 });
+    }
+}
+
+fn id_text(id: Option<OperationId>) -> String {
+    id.map_or_else(|| "none".to_owned(), |id| id.to_string())
+}
+
+/// Both ascending.
+fn compare_contents(check: &mut Check, file: &ListedFile, operations: &[OperationId], contents: &[OperationId]) {
+    let (mut left, mut right) = (operations.iter().peekable(), contents.iter().peekable());
+    loop {
+        let (id, problem) = match (left.peek(), right.peek()) {
+            (None, None) => return,
+            (Some(one), Some(other)) if one == other => {
+                left.next();
+                right.next();
+                continue;
+            }
+            (Some(one), other) if other.is_none_or(|other| one < other) => (left.next(), "has content in no live file"),
+            _ => (right.next(), "has content, but once too often or not by its row in the operations' file"),
+        };
+        let id = id.copied().unwrap_or_default();
+        let what = format!("operation {id} of file {} ({}) {problem}", file.number, file.path);
+        check.find(|| Finding { what, cause: WRONG_CONTENTS.0, way_out: WRONG_CONTENTS.1 });
+    }
+}
+
+/// Contents, in files and in SQL, whose operations are not there.
+async fn check_stray_contents(snapshot: &mut Snapshot, check: &mut Check) -> Result<(), VerifyError> {
+    for row in snapshot.fetch("contents", include_str!("stray_contents_files.sql"), &[]).await? {
+        let broken = |source| VerifyError::Database { what: "contents", source };
+        let (number, path) = (row.int("file_number").map_err(broken)?, row.text("path").map_err(broken)?);
+        let what = format!("file {number} ({path}) holds contents of an operations file that is not live");
+        check.find(|| Finding { what, cause: WRONG_CONTENTS.0, way_out: WRONG_CONTENTS.1 });
+    }
+    let floor = snapshot.lowest_id();
+    for row in snapshot.fetch("contents", include_str!("stray_contents.sql"), &[floor.into()]).await? {
+        let id = row.id("operation_id").map_err(|source| VerifyError::Database { what: "contents", source })?;
+        let what = format!("operation_contents holds {id}, which is not in operations or has no content there");
+        check.find(|| Finding { what, cause: WRONG_CONTENTS.0, way_out: WRONG_CONTENTS.1 });
+    }
+    Ok(())
+}
+
+/// An error and what it came from, on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}

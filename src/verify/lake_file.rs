@@ -1,0 +1,201 @@
+//! Reads one Parquet file of the lake: its sums for the manifest, or its operations between two ids.
+//!
+//! Sync and without the database: callers run it on a blocking thread. A file is read in batches, so that its size
+//! does not matter; row groups whose statistics lie outside the wanted ids are skipped.
+
+use std::fs::File;
+use std::io;
+use std::ops::RangeInclusive;
+use std::path::Path;
+
+use arrow_array::{Array, RecordBatch};
+use opstream_schemas::OperationId;
+use opstream_schemas::lake::{Column, OPERATION_COLUMNS, id_hash};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::RowGroupMetaData;
+
+use super::facts::{NumberColumn, id_at, id_column};
+
+/// Ids from the first to the last, both included.
+pub(super) type IdRange = RangeInclusive<OperationId>;
+
+/// Rows decoded at once; with some forty columns about 3 MB.
+const BATCH_ROWS: usize = 8192;
+
+/// Why a file cannot be compared.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LakeFileError {
+    /// The manifest names no file below the lake's root.
+    #[error("path leaves the lake")]
+    Path,
+    /// The decoder gave up in a way it does not report.
+    #[error("file makes the decoder fail")]
+    Undecodable,
+    /// Nothing is there.
+    #[error("file is missing")]
+    Missing,
+    /// The operating system does not hand it out.
+    #[error("file cannot be opened")]
+    Open(#[source] io::Error),
+    /// Its bytes are no Parquet, or damaged.
+    #[error("file cannot be decoded")]
+    Decode(#[source] ParquetError),
+    /// Parquet, but not with the lake's columns.
+    #[error("column {name} is absent or is not {expected}")]
+    Column {
+        /// Name of the column.
+        name: String,
+        /// What the lake's files hold there.
+        expected: &'static str,
+    },
+}
+
+/// What the manifest says about a file, and what the file itself adds up to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct FileSums {
+    /// Rows.
+    pub(super) rows: i64,
+    /// Order-independent fingerprint of the ids.
+    pub(super) id_hash: i64,
+    /// Lowest id; none without rows.
+    pub(super) min_id: Option<OperationId>,
+    /// Highest id; none without rows.
+    pub(super) max_id: Option<OperationId>,
+    /// Sums in the order of [`SUMMED`]. They are wider than their columns, so that damage cannot overflow them.
+    pub(super) sums: [i128; SUMMED.len()],
+}
+
+/// The manifest's columns that are sums over a file's rows. All are 0 for a file of contents.
+pub(super) const SUMMED: [&str; 8] = [
+    "failures",
+    "unpriced",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "cost_nano_usd",
+    "reported_cost_nano_usd",
+];
+
+/// An operations file as a whole.
+#[derive(Debug, Default)]
+pub(super) struct Measured {
+    /// Its sums.
+    pub(super) sums: FileSums,
+    /// Ids with `has_content`, ascending.
+    pub(super) content_ids: Vec<OperationId>,
+}
+
+/// Reads an operations file and adds it up.
+pub(super) fn measure_operations(path: &Path) -> Result<Measured, LakeFileError> {
+    let sources: Vec<&Column> = ["success", "has_content"]
+        .iter()
+        .chain(&SUMMED)
+        .filter_map(|name| OPERATION_COLUMNS.iter().find(|column| column.name == *name))
+        .collect();
+    let names: Vec<&str> = std::iter::once("operation_id").chain(sources.iter().map(|column| column.name)).collect();
+    let mut measured = Measured::default();
+    read(path, &names, |_| true, |batch| measured.add(batch, &sources))?;
+    measured.content_ids.sort_unstable();
+    Ok(measured)
+}
+
+/// Reads a file of contents: its sums, of which only the ids' are not 0, and its ids, ascending.
+pub(super) fn measure_contents(path: &Path) -> Result<Measured, LakeFileError> {
+    let mut measured = Measured::default();
+    read(
+        path,
+        &["operation_id"],
+        |_| true,
+        |batch| {
+            let ids = measured.sums.add_ids(batch)?;
+            measured.content_ids.extend(ids);
+            Ok(())
+        },
+    )?;
+    measured.content_ids.sort_unstable();
+    Ok(measured)
+}
+
+/// Hands every batch of these columns to `take`, leaving out row groups that `wanted` refuses.
+pub(super) fn read(
+    path: &Path,
+    columns: &[&str],
+    wanted: impl Fn(&RowGroupMetaData) -> bool,
+    mut take: impl FnMut(&RecordBatch) -> Result<(), LakeFileError>,
+) -> Result<(), LakeFileError> {
+    let file = File::open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => LakeFileError::Missing,
+        _ => LakeFileError::Open(error),
+    })?;
+    // The types are those of the Parquet schema, whatever Arrow type the writer had in hand.
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let builder =
+        ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(LakeFileError::Decode)?;
+    let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
+    let groups = builder.metadata().row_groups().iter().enumerate();
+    let groups = groups.filter(|(_, group)| wanted(group)).map(|(index, _)| index).collect();
+    let reader = builder.with_projection(mask).with_row_groups(groups).with_batch_size(BATCH_ROWS).build();
+    for batch in reader.map_err(LakeFileError::Decode)? {
+        take(&batch.map_err(|error| LakeFileError::Decode(error.into()))?)?;
+    }
+    Ok(())
+}
+
+/// Whether a row group may hold ids of this range; true when its statistics do not say.
+pub(super) fn may_hold(group: &RowGroupMetaData, range: &IdRange) -> bool {
+    let column = group.columns().iter().find(|column| column.column_path().string() == "operation_id");
+    let Some(statistics) = column.and_then(|column| column.statistics()) else { return true };
+    // Truncated statistics still are bounds: shortened minima are lower, shortened maxima are rounded up.
+    let starts_late = statistics.min_bytes_opt().is_some_and(|min| min > &range.end().bytes()[..]);
+    let ends_early = statistics.max_bytes_opt().is_some_and(|max| max < &range.start().bytes()[..]);
+    !starts_late && !ends_early
+}
+
+impl Measured {
+    fn add(&mut self, batch: &RecordBatch, sources: &[&Column]) -> Result<(), LakeFileError> {
+        self.sums.add_ids(batch)?;
+        let ids = id_column(batch)?;
+        for source in sources {
+            let column = NumberColumn::of(batch, source)?;
+            let values = (0..batch.num_rows()).map(|row| column.value(row));
+            match source.name {
+                "success" => {
+                    *self.sums.sum_of("failures") += values.map(|value| i128::from(value != Some(1))).sum::<i128>()
+                }
+                "has_content" => {
+                    let with_content = values.enumerate().filter(|(_, value)| *value == Some(1));
+                    self.content_ids.extend(with_content.map(|(row, _)| id_at(ids, row)));
+                }
+                name => *self.sums.sum_of(name) += values.flatten().map(i128::from).sum::<i128>(),
+            }
+            if source.name == "cost_nano_usd" {
+                let nulls = (0..batch.num_rows()).filter(|row| column.value(*row).is_none()).count();
+                *self.sums.sum_of("unpriced") += i128::try_from(nulls).expect("a batch's rows fit 128 bits");
+            }
+        }
+        Ok(())
+    }
+}
+
+impl FileSums {
+    /// Adds the ids of a batch and returns them in its order.
+    fn add_ids(&mut self, batch: &RecordBatch) -> Result<Vec<OperationId>, LakeFileError> {
+        let column = id_column(batch)?;
+        let ids: Vec<OperationId> = (0..column.len()).map(|row| id_at(column, row)).collect();
+        let bytes: Vec<[u8; 16]> = ids.iter().map(|id| id.bytes()).collect();
+        self.rows += i64::try_from(ids.len()).expect("a batch's rows fit 63 bits");
+        self.id_hash = self.id_hash.wrapping_add(id_hash(bytes.iter().map(|id| &id[..])));
+        self.min_id = self.min_id.into_iter().chain(ids.iter().copied()).min();
+        self.max_id = self.max_id.into_iter().chain(ids.iter().copied()).max();
+        Ok(ids)
+    }
+
+    /// The sum of one of [`SUMMED`].
+    pub(super) fn sum_of(&mut self, name: &str) -> &mut i128 {
+        let place = SUMMED.iter().position(|summed| *summed == name).expect("every summed column is listed");
+        &mut self.sums[place]
+    }
+}

@@ -1,0 +1,262 @@
+//! The walk along one partition after another, from its first offset to its checkpoint.
+
+use opstream_schemas::database::{Row, Value};
+
+use super::SourceOffsets;
+use crate::verify::offset_set::OffsetSet;
+use crate::verify::report::{Check, Finding};
+use crate::verify::snapshot::{Snapshot, VerifyError};
+
+const WRONG_RANGES: (&str, &str) = (
+    "rows of applied_ranges were deleted, inserted or changed outside the ingest transaction",
+    "bring applied_ranges and stream_partitions back from one backup; rows that exist are not lost by this",
+);
+const MOVED_CHECKPOINT: (&str, &str) = (
+    "stream_partitions.next_offset was changed outside the ingest transaction, or the last ranges were deleted",
+    "stop the ingestors and set next_offset to the end of the ranges: behind it records are read again, beyond it \
+     records are skipped",
+);
+const WRONG_ROWS: (&str, &str) = (
+    "rows of operations or dead_letters were deleted or inserted outside the ingest transaction",
+    "compare with the check `rows_and_files`, which names single operations, and bring them back from a backup",
+);
+const STRAY: (&str, &str) = (
+    "a row of streams or stream_partitions was deleted, or rows were copied from another database",
+    "bring both tables back from a backup",
+);
+
+/// What the walk brought.
+pub(in crate::verify) struct RangesOutcome {
+    /// Ranges touch, add up and end at the checkpoint.
+    pub(in crate::verify) applied_ranges: Check,
+    /// Rows and dead letters come from where the ranges say.
+    pub(in crate::verify) source_offsets: Check,
+}
+
+/// A partition and its checkpoint.
+#[derive(Clone, Debug)]
+pub(super) struct Checkpoint {
+    /// As people read it: topic, partition, stream.
+    pub(super) name: String,
+    pub(super) start: i64,
+    pub(super) next: i64,
+}
+
+/// One row of `applied_ranges`.
+#[derive(Clone, Debug)]
+pub(super) struct AppliedRange {
+    pub(super) from: i64,
+    pub(super) to: i64,
+    pub(super) rows: i64,
+    pub(super) duplicates: i64,
+    pub(super) dead: i64,
+    pub(super) skipped: i64,
+    /// Whether all its rows are above the retention floor, so that none of them may be absent.
+    pub(super) is_kept: bool,
+}
+
+/// Checks every partition of the snapshot against the offsets that its rows came from.
+///
+/// # Errors
+/// When the database fails.
+pub(in crate::verify) async fn check_ranges(
+    snapshot: &mut Snapshot,
+    mut offsets: SourceOffsets,
+) -> Result<RangesOutcome, VerifyError> {
+    let applied = "the ranges of each partition touch from its first offset to its checkpoint, and each adds up";
+    let sources = "each offset of a range became the row or dead letter that the range counts, and one only";
+    let mut outcome = RangesOutcome {
+        applied_ranges: Check::new("applied_ranges", applied),
+        source_offsets: Check::new("source_offsets", sources),
+    };
+    for row in snapshot.fetch("stream_partitions", include_str!("partitions.sql"), &[]).await? {
+        let broken = |source| VerifyError::Database { what: "stream_partitions", source };
+        let place = (row.int("stream_id").map_err(broken)?, row.int("partition").map_err(broken)?);
+        let checkpoint = checkpoint(&row).map_err(broken)?;
+        let dead = dead_letter_offsets(snapshot, place).await?;
+        outcome.walk(snapshot, place, &Sources { checkpoint, rows: offsets.take(place), dead }).await?;
+    }
+    outcome.check_files_of_ranges(snapshot).await?;
+    outcome.check_strays(snapshot, &offsets).await?;
+    Ok(outcome)
+}
+
+/// Where a partition's walk leads along.
+struct Sources {
+    checkpoint: Checkpoint,
+    rows: OffsetSet,
+    dead: OffsetSet,
+}
+
+impl RangesOutcome {
+    async fn walk(&mut self, snapshot: &mut Snapshot, place: (i64, i64), sources: &Sources) -> Result<(), VerifyError> {
+        self.applied_ranges.compared("partitions", 1);
+        let floor = snapshot.lowest_id();
+        let (mut expected, mut after) = (sources.checkpoint.start, i64::MIN);
+        loop {
+            let values = [place.0.into(), place.1.into(), after.into(), floor.into(), snapshot.page_limit()];
+            let page = snapshot.fetch("applied_ranges", include_str!("ranges.sql"), &values).await?;
+            for row in &page {
+                let range = applied_range(row);
+                let range = range.map_err(|source| VerifyError::Database { what: "applied_ranges", source })?;
+                self.step(&range, expected, sources);
+                after = range.from;
+                expected = expected.max(range.to);
+            }
+            if page.is_empty() {
+                break;
+            }
+        }
+        self.finish(expected, sources);
+        Ok(())
+    }
+
+    fn step(&mut self, range: &AppliedRange, expected: i64, sources: &Sources) {
+        let (check, name) = (&mut self.applied_ranges, &sources.checkpoint.name);
+        check.compared("ranges", 1);
+        check.compared("offsets", u64::try_from(range.to.saturating_sub(range.from)).unwrap_or(0));
+        let (from, to) = (range.from, range.to);
+        if from > expected {
+            let (rows, dead) = (sources.rows.count(expected, from), sources.dead.count(expected, from));
+            check.find(|| {
+                let what = format!(
+                    "{name}: hole, no range covers the offsets [{expected}, {from}), from which there are {rows} rows \
+                     and {dead} dead letters"
+                );
+                Finding { what, cause: WRONG_RANGES.0, way_out: WRONG_RANGES.1 }
+            });
+        }
+        if from < expected {
+            let what =
+                format!("{name}: overlap, range [{from}, {to}) begins before {expected}, where the last one ended");
+            check.find(|| Finding { what, cause: WRONG_RANGES.0, way_out: WRONG_RANGES.1 });
+        }
+        if !adds_up(range) {
+            let AppliedRange { rows, duplicates, dead, skipped, .. } = range;
+            let what = format!(
+                "{name}: range [{from}, {to}) does not add up: {rows} rows, {duplicates} duplicates, {dead} dead and \
+                 {skipped} skipped for {} offsets",
+                to.saturating_sub(from)
+            );
+            check.find(|| Finding { what, cause: WRONG_RANGES.0, way_out: WRONG_RANGES.1 });
+        }
+        self.compare_counts(range, sources);
+    }
+
+    fn compare_counts(&mut self, range: &AppliedRange, sources: &Sources) {
+        let (from, to) = (range.from, range.to);
+        let (rows, dead) = (sources.rows.count(from, to), sources.dead.count(from, to));
+        let check = &mut self.source_offsets;
+        check.compared("rows", u64::try_from(rows).unwrap_or(0));
+        check.compared("dead letters", u64::try_from(dead).unwrap_or(0));
+        let has_its_rows = if range.is_kept { rows == range.rows } else { rows <= range.rows };
+        if !has_its_rows || dead != range.dead {
+            let what = format!(
+                "{}: range [{from}, {to}) counts {} rows and {} dead letters, the tables hold {rows} and {dead}",
+                sources.checkpoint.name, range.rows, range.dead
+            );
+            check.find(|| Finding { what, cause: WRONG_ROWS.0, way_out: WRONG_ROWS.1 });
+        }
+    }
+
+    fn finish(&mut self, end: i64, sources: &Sources) {
+        let Checkpoint { name, start, next } = &sources.checkpoint;
+        if end != *next {
+            let what = format!("{name}: the checkpoint is at {next}, the ranges end at {end}");
+            self.applied_ranges.find(|| Finding { what, cause: MOVED_CHECKPOINT.0, way_out: MOVED_CHECKPOINT.1 });
+        }
+        for (noun, offsets) in [("rows", &sources.rows), ("dead letters", &sources.dead)] {
+            let outside = offsets.count(i64::MIN, *start) + offsets.count(end, i64::MAX);
+            if outside > 0 {
+                let what = format!("{name}: {outside} {noun} come from offsets outside [{start}, {end})");
+                self.source_offsets.find(|| Finding { what, cause: WRONG_ROWS.0, way_out: WRONG_ROWS.1 });
+            }
+        }
+        for offset in sources.rows.common(&sources.dead) {
+            let what = || format!("{name}: offset {offset} is both a row and a dead letter");
+            self.source_offsets.find(|| Finding { what: what(), cause: WRONG_ROWS.0, way_out: WRONG_ROWS.1 });
+        }
+    }
+
+    /// A file is written for the rows of one transaction, whose ranges name it.
+    async fn check_files_of_ranges(&mut self, snapshot: &mut Snapshot) -> Result<(), VerifyError> {
+        let broken = |source| VerifyError::Database { what: "applied_ranges", source };
+        for row in snapshot.fetch("applied_ranges", include_str!("files_of_ranges.sql"), &[]).await? {
+            let (number, ranges) = (row.int("file_number").map_err(broken)?, row.int("range_rows").map_err(broken)?);
+            let listed = row.optional_int("file_rows").map_err(broken)?;
+            let listed = listed.map_or_else(|| "is not in the manifest".to_owned(), |rows| format!("lists {rows}"));
+            let what = format!("file {number}: its ranges count {ranges} rows, the manifest {listed}");
+            self.applied_ranges.find(|| Finding { what, cause: WRONG_RANGES.0, way_out: WRONG_RANGES.1 });
+        }
+        Ok(())
+    }
+
+    async fn check_strays(&mut self, snapshot: &mut Snapshot, offsets: &SourceOffsets) -> Result<(), VerifyError> {
+        for (place, offset, id) in &offsets.doubled {
+            let (stream, partition) = place;
+            let what = format!(
+                "operation {id} claims offset {offset} of partition {partition} of stream {stream}, which an operation \
+                 with a lower id came from"
+            );
+            self.source_offsets.find(|| Finding { what, cause: WRONG_ROWS.0, way_out: WRONG_ROWS.1 });
+        }
+        let more = offsets.doubled_total - u64::try_from(offsets.doubled.len()).unwrap_or(0);
+        self.source_offsets.findings_total += more;
+        for ((stream, partition), rows) in offsets.remaining() {
+            let what =
+                format!("{rows} rows come from partition {partition} of stream {stream}, which has no checkpoint");
+            self.source_offsets.find(|| Finding { what, cause: STRAY.0, way_out: STRAY.1 });
+        }
+        let broken = |source| VerifyError::Database { what: "applied_ranges and dead_letters", source };
+        for row in snapshot.fetch("applied_ranges and dead_letters", include_str!("strays.sql"), &[]).await? {
+            let (table, count) = (row.text("source").map_err(broken)?, row.int("strays").map_err(broken)?);
+            let (stream, partition) = (row.int("stream_id").map_err(broken)?, row.int("partition").map_err(broken)?);
+            let what = format!(
+                "{count} rows of {table} belong to partition {partition} of stream {stream}, which has no checkpoint"
+            );
+            self.applied_ranges.find(|| Finding { what, cause: STRAY.0, way_out: STRAY.1 });
+        }
+        Ok(())
+    }
+}
+
+fn adds_up(range: &AppliedRange) -> bool {
+    let parts = [range.rows, range.duplicates, range.dead, range.skipped];
+    let sum: i128 = parts.iter().copied().map(i128::from).sum();
+    range.to > range.from && parts.iter().all(|part| *part >= 0) && sum == i128::from(range.to) - i128::from(range.from)
+}
+
+async fn dead_letter_offsets(snapshot: &mut Snapshot, place: (i64, i64)) -> Result<OffsetSet, VerifyError> {
+    let mut offsets = OffsetSet::default();
+    let mut after = i64::MIN;
+    loop {
+        let values: [Value; 4] = [place.0.into(), place.1.into(), after.into(), snapshot.page_limit()];
+        let page = snapshot.fetch("dead_letters", include_str!("dead_letters.sql"), &values).await?;
+        for row in &page {
+            let offset = row.int("source_offset");
+            after = offset.map_err(|source| VerifyError::Database { what: "dead_letters", source })?;
+            offsets.insert(after);
+        }
+        if page.is_empty() {
+            return Ok(offsets);
+        }
+    }
+}
+
+fn checkpoint(row: &Row) -> Result<Checkpoint, sqlx::Error> {
+    let (topic, partition, stream) = (row.text("topic")?, row.int("partition")?, row.int("stream_id")?);
+    let name = format!("{topic}[{partition}] of stream {stream}");
+    Ok(Checkpoint { name, start: row.int("start_offset")?, next: row.int("next_offset")? })
+}
+
+fn applied_range(row: &Row) -> Result<AppliedRange, sqlx::Error> {
+    Ok(AppliedRange {
+        from: row.int("from_offset")?,
+        to: row.int("to_offset")?,
+        rows: row.int("rows")?,
+        duplicates: row.int("duplicates")?,
+        dead: row.int("dead")?,
+        skipped: row.int("skipped")?,
+        is_kept: row.int("is_kept")? == 1,
+    })
+}
