@@ -8,7 +8,9 @@ use std::sync::Arc;
 use arrow_array::builder::StringBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMicrosecondType;
-use arrow_array::{Array, ArrayRef, BooleanArray, FixedSizeBinaryArray, Int32Array, Int64Array, RecordBatch, StringArray, UInt32Array};
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, FixedSizeBinaryArray, Int32Array, Int64Array, RecordBatch, StringArray, UInt32Array,
+};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use arrow_select::take::take;
 use opstream_schemas::OperationId;
@@ -19,8 +21,10 @@ use crate::record::RawBatch;
 
 /// Arrow schema of stored columns.
 pub fn stored_schema(columns: &[Column]) -> SchemaRef {
-    let fields: Vec<Field> =
-        columns.iter().map(|column| Field::new(column.name, data_type(column.kind), column.nullable == Nullable::Yes)).collect();
+    let fields: Vec<Field> = columns
+        .iter()
+        .map(|column| Field::new(column.name, data_type(column.kind), column.nullable == Nullable::Yes))
+        .collect();
     Arc::new(Schema::new(fields))
 }
 
@@ -57,8 +61,11 @@ pub fn select_rows(columns: &RecordBatch, rows: &[u32]) -> RecordBatch {
         return columns.clone();
     }
     let rows = UInt32Array::from(rows.to_vec());
-    let taken: Vec<ArrayRef> =
-        columns.columns().iter().map(|column| take(column, &rows, None).expect("row numbers are within the batch")).collect();
+    let taken: Vec<ArrayRef> = columns
+        .columns()
+        .iter()
+        .map(|column| take(column, &rows, None).expect("row numbers are within the batch"))
+        .collect();
     RecordBatch::try_new(columns.schema(), taken).expect("columns keep their types")
 }
 
@@ -73,7 +80,12 @@ pub struct Origin<'a> {
 }
 
 /// Assembles the stored columns of operations.
-pub fn operation_columns(decoded: &RecordBatch, prices: &PriceColumns, origin: &Origin<'_>, keeps_content: bool) -> RecordBatch {
+pub fn operation_columns(
+    decoded: &RecordBatch,
+    prices: &PriceColumns,
+    origin: &Origin<'_>,
+    keeps_content: bool,
+) -> RecordBatch {
     let columns = OPERATION_COLUMNS
         .iter()
         .map(|column| match column.name {
@@ -86,17 +98,23 @@ pub fn operation_columns(decoded: &RecordBatch, prices: &PriceColumns, origin: &
             "cost_status" => prices.cost_status.clone(),
             "price_model" => prices.price_model.clone(),
             "price_version" => prices.price_version.clone(),
-            "has_content" => Arc::new(if keeps_content { has_content(decoded) } else { BooleanArray::from(vec![false; decoded.num_rows()]) }),
+            "has_content" => Arc::new(if keeps_content {
+                has_content(decoded)
+            } else {
+                BooleanArray::from(vec![false; decoded.num_rows()])
+            }),
             name => stored_column(field(decoded, name), column.kind),
         })
         .collect();
-    RecordBatch::try_new(stored_schema(OPERATION_COLUMNS), columns).expect("every stored column has its type and length")
+    RecordBatch::try_new(stored_schema(OPERATION_COLUMNS), columns)
+        .expect("every stored column has its type and length")
 }
 
 /// Assembles the content of the rows that have any; none when no row has.
 pub fn content_columns(decoded: &RecordBatch) -> Option<RecordBatch> {
     let has_content = has_content(decoded);
-    let rows: Vec<u32> = (0..).zip(has_content.values().iter()).filter_map(|(row, has): (u32, bool)| has.then_some(row)).collect();
+    let rows: Vec<u32> =
+        (0..).zip(has_content.values().iter()).filter_map(|(row, has): (u32, bool)| has.then_some(row)).collect();
     if rows.is_empty() {
         return None;
     }
@@ -108,7 +126,10 @@ pub fn content_columns(decoded: &RecordBatch) -> Option<RecordBatch> {
             stored_column(&taken, column.kind)
         })
         .collect();
-    Some(RecordBatch::try_new(stored_schema(CONTENT_COLUMNS), columns).expect("every content column has its type and length"))
+    Some(
+        RecordBatch::try_new(stored_schema(CONTENT_COLUMNS), columns)
+            .expect("every content column has its type and length"),
+    )
 }
 
 fn field<'a>(decoded: &'a RecordBatch, name: &str) -> &'a ArrayRef {

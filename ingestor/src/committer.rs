@@ -1,14 +1,15 @@
 //! The second stage: writes the files of a prepared batch and runs its transaction until the outcome is certain.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use opstream_schemas::database::Database;
-use opstream_schemas::offsets::{Offset, Partition, StreamId};
+use opstream_schemas::offsets::{Fence, Offset, Partition, StreamId};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{ContentPolicy, IngestorConfig};
+use crate::duplicates::StoredIds;
 use crate::metrics;
 use crate::ownership::Ownership;
 use crate::patience::Patience;
@@ -22,6 +23,7 @@ pub struct Committer {
     content_in_sql: bool,
     stream: StreamId,
     days: DayTables,
+    stored: Arc<Mutex<StoredIds>>,
     shutdown: CancellationToken,
 }
 
@@ -48,13 +50,19 @@ enum Attempt {
 
 impl Committer {
     /// Stores into this configuration's database and lake.
-    pub fn new(config: &IngestorConfig, stream: StreamId, shutdown: CancellationToken) -> Self {
+    pub fn new(
+        config: &IngestorConfig,
+        stream: StreamId,
+        stored: Arc<Mutex<StoredIds>>,
+        shutdown: CancellationToken,
+    ) -> Self {
         Self {
             database: config.database.clone(),
             lake: config.lake.clone(),
             content_in_sql: config.content == ContentPolicy::LakeAndSql,
             stream,
             days: DayTables::default(),
+            stored,
             shutdown,
         }
     }
@@ -66,12 +74,16 @@ impl Committer {
 
     /// Stores the batch, waiting outages out.
     pub async fn store(&mut self, batch: PreparedBatch, ownership: &Ownership) -> Stored {
-        let partitions: Vec<Partition> = batch.ranges().iter().map(|range| range.partition).collect();
-        let Some(fences) = batch.ranges().iter().map(|range| ownership.fence_for(range.partition, range.epoch)).collect::<Option<Vec<_>>>() else {
-            // Part of the batch was read before a revocation or restart.
+        let fences: Vec<Option<Fence>> =
+            batch.ranges().iter().map(|range| ownership.fence_for(range.partition, range.epoch)).collect();
+        if fences.contains(&None) {
+            // Part of the batch was read before a revocation or a restart: that part is being read again, or is somebody
+            // else's. The rest has to be read again too.
             metrics::record_dropped_batch();
-            return Stored::Dropped(partitions);
-        };
+            let current = batch.ranges().iter().zip(&fences).filter(|(_, fence)| fence.is_some());
+            return Stored::Dropped(current.map(|(range, _)| range.partition).collect());
+        }
+        let fences: Vec<Fence> = fences.into_iter().flatten().collect();
         let started = Instant::now();
         let mut batch = Arc::new(batch);
         let mut patience = Patience::default();
@@ -79,6 +91,9 @@ impl Committer {
             let ranges = applied_ranges(&batch, &fences);
             match self.attempt(&mut batch, &ranges).await {
                 Attempt::Done(stored) => {
+                    if matches!(stored, Stored::Committed(_)) {
+                        batch.remember_in(&mut self.stored.lock().expect("no holder of this lock can panic"));
+                    }
                     note(&stored, &batch, (&ranges, started));
                     return stored;
                 }
@@ -100,18 +115,28 @@ impl Committer {
         let files = match tokio::task::spawn_blocking(move || writing.write_files(&lake)).await {
             Ok(Ok(files)) => files,
             Ok(Err(error)) => {
-                tracing::error!(error = format!("{:#}", anyhow::Error::new(error)), "cannot write the lake; trying again");
+                tracing::error!(
+                    error = format!("{:#}", anyhow::Error::new(error)),
+                    "cannot write the lake; trying again"
+                );
                 return Attempt::Again("lake");
             }
             Err(_) => return Attempt::Again("panic"),
         };
         match self.transaction(batch, &files, ranges).await {
-            Ok(()) => Attempt::Done(Stored::Committed(ranges.iter().map(|range| (range.partition, range.offsets.to)).collect())),
+            Ok(()) => Attempt::Done(Stored::Committed(
+                ranges.iter().map(|range| (range.partition, range.offsets.to)).collect(),
+            )),
             Err(error) => self.judge(error, batch, ranges).await,
         }
     }
 
-    async fn transaction(&self, batch: &PreparedBatch, files: &BatchFiles, ranges: &[AppliedRange]) -> Result<(), StoreError> {
+    async fn transaction(
+        &self,
+        batch: &PreparedBatch,
+        files: &BatchFiles,
+        ranges: &[AppliedRange],
+    ) -> Result<(), StoreError> {
         let commit = BatchCommit {
             stream: self.stream,
             ranges,
@@ -142,7 +167,9 @@ impl Committer {
             StoreError::Unavailable(error) => {
                 tracing::warn!(%error, "the database did not store the batch; asking the checkpoint");
                 match self.is_applied(ranges).await {
-                    Some(true) => Attempt::Done(Stored::Committed(ranges.iter().map(|range| (range.partition, range.offsets.to)).collect())),
+                    Some(true) => Attempt::Done(Stored::Committed(
+                        ranges.iter().map(|range| (range.partition, range.offsets.to)).collect(),
+                    )),
                     _ => Attempt::Again("database"),
                 }
             }
@@ -159,7 +186,7 @@ impl Committer {
 
 const DUPLICATE: &str = "duplicate";
 
-fn applied_ranges(batch: &PreparedBatch, fences: &[opstream_schemas::offsets::Fence]) -> Vec<AppliedRange> {
+fn applied_ranges(batch: &PreparedBatch, fences: &[Fence]) -> Vec<AppliedRange> {
     let mut ranges: Vec<AppliedRange> = batch
         .ranges()
         .iter()

@@ -91,7 +91,8 @@ fn decode_range<'a>(data: &'a [Datum<'a>], report: &mut impl FnMut(Outcome<'a>))
 
 /// Decodes all or nothing. A panic of the decoder on hostile bytes counts as a failure: it must not stop the partition.
 fn decode_all(data: &[Datum<'_>]) -> Result<RecordBatch, String> {
-    catch_unwind(AssertUnwindSafe(|| decode_without_net(data))).unwrap_or_else(|_| Err("the decoder panicked".to_owned()))
+    catch_unwind(AssertUnwindSafe(|| decode_without_net(data)))
+        .unwrap_or_else(|_| Err("the decoder panicked".to_owned()))
 }
 
 fn decode_without_net(data: &[Datum<'_>]) -> Result<RecordBatch, String> {

@@ -53,8 +53,14 @@ pub struct Summary {
 }
 
 /// Columns whose sums the manifest states, in the order of [`Summary::sums`].
-pub const SUMMED: [&str; 6] =
-    ["input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cost_nano_usd", "reported_cost_nano_usd"];
+pub const SUMMED: [&str; 6] = [
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "cost_nano_usd",
+    "reported_cost_nano_usd",
+];
 
 /// Why a file could not be written. The caller tries again: nothing has been listed.
 #[derive(Debug, thiserror::Error)]
@@ -87,7 +93,12 @@ pub enum LakeFileError {
 ///
 /// # Errors
 /// When the disk refuses or a sum does not fit; a half-written file is never listed.
-pub fn write_lake_file(root: &Path, kind: FileKind, columns: &RecordBatch, named_at: UtcMillis) -> Result<LakeFile, LakeFileError> {
+pub fn write_lake_file(
+    root: &Path,
+    kind: FileKind,
+    columns: &RecordBatch,
+    named_at: UtcMillis,
+) -> Result<LakeFile, LakeFileError> {
     let summary = summarise(kind, columns)?;
     let path = file_path(kind, named_at, Uuid::new_v4());
     let target = local_path(root, &path).expect("our own paths stay inside the lake");
@@ -117,7 +128,8 @@ fn encode(file: File, columns: &RecordBatch) -> Result<File, ParquetError> {
 fn summarise(kind: FileKind, columns: &RecordBatch) -> Result<Summary, LakeFileError> {
     let ids = columns.column_by_name("operation_id").expect("stored columns have an id").as_fixed_size_binary();
     let every_id = || ids.iter().map(|id| id.expect("operation_id is not nullable"));
-    let bounds = (every_id().min().map_or(OperationId::MIN, read_id), every_id().max().map_or(OperationId::MIN, read_id));
+    let bounds =
+        (every_id().min().map_or(OperationId::MIN, read_id), every_id().max().map_or(OperationId::MIN, read_id));
     let mut summary = Summary {
         rows: i64::try_from(columns.num_rows()).unwrap_or(i64::MAX),
         id_hash: id_hash(every_id()),

@@ -52,7 +52,8 @@ async fn publish_some(database: &Database, producer: &FutureProducer, topic: &st
         let place = [row.int("stream_id")?.into(), row.int("partition")?.into(), row.int("source_offset")?.into()];
         let [stream, partition, offset] = place;
         let mut tx = database.begin().await?;
-        tx.execute(include_str!("outbox/mark_published.sql"), &[stream, partition, offset, UtcMillis::now().into()]).await?;
+        tx.execute(include_str!("outbox/mark_published.sql"), &[stream, partition, offset, UtcMillis::now().into()])
+            .await?;
         tx.commit().await?;
     }
     Ok(())

@@ -95,7 +95,13 @@ impl Ownership {
         self.admit(partition, fence, next, log).await.map(Some)
     }
 
-    async fn admit(&mut self, partition: Partition, fence: Fence, next: Offset, log: OffsetRange) -> Result<StartAt, ClaimError> {
+    async fn admit(
+        &mut self,
+        partition: Partition,
+        fence: Fence,
+        next: Offset,
+        log: OffsetRange,
+    ) -> Result<StartAt, ClaimError> {
         if next > log.to {
             self.owned.remove(&partition);
             return Err(ClaimError::BeyondEnd { partition, next, end: log.to });
@@ -146,7 +152,8 @@ impl Ownership {
         }
         let consumer = self.consumer.clone();
         let cluster = blocking(move || Ok(consumer.client().fetch_cluster_id(LOOKUP_TIMEOUT))).await.ok().flatten();
-        let key = StreamKey { cluster_id: cluster.unwrap_or_default(), topic: self.topic.clone(), topic_id: String::new() };
+        let key =
+            StreamKey { cluster_id: cluster.unwrap_or_default(), topic: self.topic.clone(), topic_id: String::new() };
         let stream = find_stream(&self.database, &key, UtcMillis::now()).await?;
         self.stream = Some(stream);
         Ok(stream)
@@ -157,9 +164,9 @@ impl Ownership {
         let mut marks = Vec::new();
         for partition in self.owned.keys().copied() {
             let observed_at = UtcMillis::now();
-            if let Ok(log) = self.watermarks(partition).await {
-                marks.push(Mark { partition, observed_at, high_watermark: log.to });
-            }
+            // A broker that is away would be waited for once for each partition.
+            let Ok(log) = self.watermarks(partition).await else { break };
+            marks.push(Mark { partition, observed_at, high_watermark: log.to });
         }
         marks
     }
@@ -173,6 +180,8 @@ impl Ownership {
 }
 
 /// Runs a blocking call of the client away from the async threads.
-async fn blocking<T: Send + 'static>(call: impl FnOnce() -> Result<T, KafkaError> + Send + 'static) -> Result<T, KafkaError> {
+async fn blocking<T: Send + 'static>(
+    call: impl FnOnce() -> Result<T, KafkaError> + Send + 'static,
+) -> Result<T, KafkaError> {
     tokio::task::spawn_blocking(call).await.unwrap_or(Err(KafkaError::Canceled))
 }

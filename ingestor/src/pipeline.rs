@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::committer::{Committer, Stored};
 use crate::config::IngestorConfig;
-use crate::duplicates::RecentIds;
+use crate::duplicates::StoredIds;
 use crate::outbox;
 use crate::ownership::{ClaimError, Ownership};
 use crate::patience::Patience;
@@ -39,21 +39,21 @@ const MARK_INTERVAL: Duration = Duration::from_secs(1);
 /// When a setting is refused or the client gave up; outages are waited out.
 pub async fn run(config: IngestorConfig, shutdown: CancellationToken) -> anyhow::Result<()> {
     let mut source = Source::start(&config, shutdown.clone()).context("cannot start reading the topic")?;
-    let recent = Arc::new(Mutex::new(RecentIds::default()));
+    let stored = Arc::new(Mutex::new(StoredIds::default()));
     let mut ownership = Ownership::new(config.database.clone(), source.consumer.clone(), config.topics.operations());
     let (floor_tx, floor) = tokio::sync::watch::channel(retention_floor(&config.database).await?);
     let stream = wait_for_stream(&mut ownership, &shutdown).await?;
     let batches = std::mem::replace(&mut source.batches, tokio::sync::mpsc::channel(1).1);
-    let preparer = Preparer { content: config.content, pricer: Pricer::new(Catalogue::embedded()), recent: recent.clone() };
+    let preparer =
+        Preparer { content: config.content, pricer: Pricer::new(Catalogue::embedded()), stored: stored.clone() };
     let (prepared_tx, mut prepared) = tokio::sync::mpsc::channel(1);
     let mut tasks = JoinSet::new();
     tasks.spawn(prepare_batches(Preparing { batches, prepared: prepared_tx, preparer, stream, floor }));
     tasks.spawn(outbox::publish_dead_letters(config.clone(), shutdown.clone()));
     let mut pipeline = Pipeline {
-        committer: Committer::new(&config, stream, shutdown.clone()),
+        committer: Committer::new(&config, stream, stored, shutdown.clone()),
         ownership,
         commands: source.commands.clone(),
-        recent,
         halted: 0,
         shutdown: shutdown.clone(),
     };
@@ -83,12 +83,17 @@ pub async fn run(config: IngestorConfig, shutdown: CancellationToken) -> anyhow:
         }
     };
     shutdown.cancel();
+    // The last holder of the consumer leaves the group, which blocks: `join` does that on a thread for it.
+    drop(pipeline);
     source.join().await;
     while tasks.join_next().await.is_some() {}
     outcome
 }
 
-async fn wait_for_stream(ownership: &mut Ownership, shutdown: &CancellationToken) -> anyhow::Result<opstream_schemas::offsets::StreamId> {
+async fn wait_for_stream(
+    ownership: &mut Ownership,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<opstream_schemas::offsets::StreamId> {
     let mut patience = Patience::default();
     loop {
         match ownership.stream().await {
@@ -105,7 +110,6 @@ struct Pipeline {
     committer: Committer,
     ownership: Ownership,
     commands: tokio::sync::mpsc::UnboundedSender<SourceCommand>,
-    recent: Arc<Mutex<RecentIds>>,
     halted: usize,
     shutdown: CancellationToken,
 }
@@ -143,7 +147,11 @@ impl Pipeline {
                     return None;
                 }
                 Err(error) => {
-                    tracing::warn!(partition = partition.0, error = format!("{error:#}"), "cannot claim the partition; trying again");
+                    tracing::warn!(
+                        partition = partition.0,
+                        error = format!("{error:#}"),
+                        "cannot claim the partition; trying again"
+                    );
                     if !patience.wait(&self.shutdown).await {
                         return None;
                     }
@@ -164,7 +172,6 @@ impl Pipeline {
             }
             Stored::Fenced => {
                 tracing::warn!("another ingestor has taken over; joining the group again");
-                self.forget_recent();
                 self.ownership.release_all();
                 self.command(SourceCommand::Rejoin);
             }
@@ -174,7 +181,6 @@ impl Pipeline {
 
     /// Reads these partitions again from their checkpoints.
     async fn restart(&mut self, partitions: &[Partition]) {
-        self.forget_recent();
         for partition in partitions {
             let mut patience = Patience::default();
             loop {
@@ -187,7 +193,11 @@ impl Pipeline {
                     }
                     Err(error @ ClaimError::BeyondEnd { .. }) => break self.halt(*partition, &error),
                     Err(error) => {
-                        tracing::warn!(partition = partition.0, error = format!("{error:#}"), "cannot restart the partition; trying again");
+                        tracing::warn!(
+                            partition = partition.0,
+                            error = format!("{error:#}"),
+                            "cannot restart the partition; trying again"
+                        );
                         if !patience.wait(&self.shutdown).await {
                             break;
                         }
@@ -202,10 +212,6 @@ impl Pipeline {
         self.halted += 1;
         crate::metrics::record_halted(self.halted);
         self.command(SourceCommand::Halt(partition));
-    }
-
-    fn forget_recent(&self) {
-        self.recent.lock().expect("no holder of this lock can panic").clear();
     }
 
     fn command(&self, command: SourceCommand) {

@@ -18,7 +18,7 @@ use crate::columns::{Origin, content_columns, operation_columns, operation_ids, 
 use crate::config::ContentPolicy;
 use crate::dead_letter::{DeadLetter, Poison};
 use crate::decode::{DecodedBatch, decode_batch};
-use crate::duplicates::{RecentIds, Sighting};
+use crate::duplicates::{BatchIds, Sighting, StoredIds};
 use crate::lake_file::{LakeFile, LakeFileError, write_lake_file};
 use crate::price::Pricer;
 use crate::record::{PartitionRange, RawBatch};
@@ -53,8 +53,8 @@ pub struct Preparer {
     pub content: ContentPolicy,
     /// Prices.
     pub pricer: Pricer,
-    /// Ids seen lately; shared with the pipeline, which clears it when batches are dropped.
-    pub recent: Arc<Mutex<RecentIds>>,
+    /// Ids stored lately; the committer adds to them.
+    pub stored: Arc<Mutex<StoredIds>>,
 }
 
 /// How many records of a partition became what.
@@ -72,8 +72,16 @@ impl Preparer {
     /// Prepares a batch. `stream` marks the rows' origin.
     pub fn prepare(&mut self, raw: RawBatch, stream: StreamId, accepted: AcceptedTimes) -> PreparedBatch {
         let DecodedBatch { columns, records, poison } = decode_batch(&raw);
-        let mut dead: Vec<DeadLetter> = poison.into_iter().map(|(index, poison)| DeadLetter::of(&raw, index, poison, None)).collect();
-        let mut prepared = PreparedBatch { raw, records: Vec::new(), operations: None, contents: None, dead: Vec::new(), duplicates: Vec::new() };
+        let mut dead: Vec<DeadLetter> =
+            poison.into_iter().map(|(index, poison)| DeadLetter::of(&raw, index, poison, None)).collect();
+        let mut prepared = PreparedBatch {
+            raw,
+            records: Vec::new(),
+            operations: None,
+            contents: None,
+            dead: Vec::new(),
+            duplicates: Vec::new(),
+        };
         if let Some(columns) = columns {
             let kept = self.keep(&columns, &records, accepted, (&mut prepared, &mut dead));
             self.assemble(&columns, &records, &kept, (&mut prepared, stream));
@@ -93,8 +101,10 @@ impl Preparer {
         let (prepared, dead) = outcome;
         let ids = operation_ids(columns);
         let faults = check_columns(columns, &ids, accepted);
-        let workspaces = columns.column_by_name("workspace").expect("decoded columns have a workspace").as_string::<i32>();
-        let mut recent = self.recent.lock().expect("no holder of this lock can panic");
+        let workspaces =
+            columns.column_by_name("workspace").expect("decoded columns have a workspace").as_string::<i32>();
+        let stored = self.stored.lock().expect("no holder of this lock can panic");
+        let mut seen = BatchIds::new(&stored, ids.len());
         let mut kept = Vec::with_capacity(ids.len());
         for (row, id) in (0_u32..).zip(&ids) {
             let place = usize::try_from(row).expect("a batch has fewer rows than an address space");
@@ -102,11 +112,16 @@ impl Preparer {
                 dead.push(DeadLetter::of(&prepared.raw, records[place], violation.clone().into(), Some(*id)));
                 continue;
             }
-            match recent.see(*id, workspaces.value(place)) {
+            match seen.see(*id, workspaces.value(place)) {
                 Sighting::New => kept.push(row),
                 Sighting::Duplicate => prepared.duplicates.push(records[place]),
                 Sighting::OtherWorkspace => {
-                    dead.push(DeadLetter::of(&prepared.raw, records[place], Poison::OtherWorkspace { id: *id }, Some(*id)));
+                    dead.push(DeadLetter::of(
+                        &prepared.raw,
+                        records[place],
+                        Poison::OtherWorkspace { id: *id },
+                        Some(*id),
+                    ));
                 }
             }
         }
@@ -114,13 +129,20 @@ impl Preparer {
         kept
     }
 
-    fn assemble(&mut self, columns: &RecordBatch, records: &[usize], kept: &[u32], target: (&mut PreparedBatch, StreamId)) {
+    fn assemble(
+        &mut self,
+        columns: &RecordBatch,
+        records: &[usize],
+        kept: &[u32],
+        target: (&mut PreparedBatch, StreamId),
+    ) {
         let (prepared, stream) = target;
         if kept.is_empty() {
             return;
         }
         let selected = select_rows(columns, kept);
-        prepared.records = kept.iter().map(|row| records[usize::try_from(*row).expect("row numbers are small")]).collect();
+        prepared.records =
+            kept.iter().map(|row| records[usize::try_from(*row).expect("row numbers are small")]).collect();
         let prices = self.pricer.price(&selected);
         let keeps_content = self.content != ContentPolicy::Drop;
         let origin = Origin { batch: &prepared.raw, records: &prepared.records, stream_id: stream.0 };
@@ -164,7 +186,8 @@ impl PreparedBatch {
     pub fn remove_existing(&mut self, existing: &HashMap<OperationId, String>) {
         let Some(operations) = &self.operations else { return };
         let ids = operation_ids(operations);
-        let workspaces = operations.column_by_name("workspace").expect("operations have a workspace").as_string::<i32>();
+        let workspaces =
+            operations.column_by_name("workspace").expect("operations have a workspace").as_string::<i32>();
         let mut kept = Vec::new();
         let mut records = Vec::new();
         for ((row, id), index) in (0_u32..).zip(&ids).zip(&self.records) {
@@ -175,14 +198,18 @@ impl PreparedBatch {
                     records.push(*index);
                 }
                 Some(workspace) if workspace == workspaces.value(place) => self.duplicates.push(*index),
-                Some(_) => self.dead.push(DeadLetter::of(&self.raw, *index, Poison::OtherWorkspace { id: *id }, Some(*id))),
+                Some(_) => {
+                    self.dead.push(DeadLetter::of(&self.raw, *index, Poison::OtherWorkspace { id: *id }, Some(*id)))
+                }
             }
         }
         self.records = records;
         self.operations = take_rows(operations, kept);
         self.contents = self.contents.as_ref().and_then(|contents| {
             let ids = contents.column_by_name("operation_id").expect("content has an id").as_fixed_size_binary();
-            let is_new = |row: &u32| !existing.contains_key(&read_id(ids.value(usize::try_from(*row).expect("row numbers are small"))));
+            let is_new = |row: &u32| {
+                !existing.contains_key(&read_id(ids.value(usize::try_from(*row).expect("row numbers are small"))))
+            };
             let rows = u32::try_from(ids.len()).expect("a batch has fewer than 2^32 rows");
             take_rows(contents, (0..rows).filter(is_new).collect())
         });
@@ -194,11 +221,23 @@ impl PreparedBatch {
     /// When the lake cannot be written.
     pub fn write_files(&self, lake: &Path) -> Result<BatchFiles, LakeFileError> {
         let now = UtcMillis::now();
-        let write = |kind, columns: &Option<RecordBatch>| columns.as_ref().map(|columns| write_lake_file(lake, kind, columns, now)).transpose();
+        let write = |kind, columns: &Option<RecordBatch>| {
+            columns.as_ref().map(|columns| write_lake_file(lake, kind, columns, now)).transpose()
+        };
         Ok(BatchFiles {
             operations: write(FileKind::Operations, &self.operations)?,
             contents: write(FileKind::Contents, &self.contents)?,
         })
+    }
+
+    /// Adds the stored operations to those that are remembered. Only after the commit.
+    pub fn remember_in(&self, stored: &mut StoredIds) {
+        let Some(operations) = &self.operations else { return };
+        let workspaces =
+            operations.column_by_name("workspace").expect("operations have a workspace").as_string::<i32>();
+        for (id, workspace) in operation_ids(operations).into_iter().zip(workspaces) {
+            stored.remember(id, workspace.unwrap_or_default());
+        }
     }
 
     /// Number of records.

@@ -32,7 +32,9 @@ pub async fn prepare_batches(stage: Preparing) {
             (preparer, batch)
         };
         let Ok((returned, batch)) = tokio::task::spawn_blocking(work).await else {
-            tracing::error!("preparing a batch panicked; the ingestor stops and reads from the checkpoint when it starts again");
+            tracing::error!(
+                "preparing a batch panicked; the ingestor stops and reads from the checkpoint when it starts again"
+            );
             return;
         };
         preparer = returned;

@@ -7,7 +7,9 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, Int64Array, PrimitiveArray, RecordBatch, StringArray};
 use opstream_schemas::UtcMicros;
-use opstream_schemas::prices::{Catalogue, Charge, PriceKey, Terms, Usage, bills_tokens, is_standard_service, was_refused};
+use opstream_schemas::prices::{
+    Catalogue, Charge, PriceKey, Terms, Usage, bills_tokens, is_standard_service, was_refused,
+};
 
 /// Distinct (provider, model, answered model) whose look-up is remembered; hostile names must not fill the memory.
 const REMEMBERED_NAMES: usize = 10_000;
@@ -63,7 +65,11 @@ impl Pricer {
     fn key(&mut self, names: Names<'_>) -> Option<PriceKey> {
         let provider = names.provider?;
         // The map is keyed by owned text, so a hit costs three short copies; still far cheaper than the look-up.
-        let owned = (provider.to_owned(), names.model.unwrap_or_default().to_owned(), names.response_model.unwrap_or_default().to_owned());
+        let owned = (
+            provider.to_owned(),
+            names.model.unwrap_or_default().to_owned(),
+            names.response_model.unwrap_or_default().to_owned(),
+        );
         if let Some(known) = self.keys.get(&owned) {
             return *known;
         }
@@ -114,7 +120,8 @@ const PARTS: [&str; 9] = [
 
 impl<'a> Source<'a> {
     fn new(columns: &'a RecordBatch) -> Self {
-        let column = |name: &str| columns.column_by_name(name).expect("decoded columns have the fields of the Avro schema");
+        let column =
+            |name: &str| columns.column_by_name(name).expect("decoded columns have the fields of the Avro schema");
         let text = |name: &str| column(name).as_string::<i32>();
         let int = |name: &str| column(name).as_primitive::<Int64Type>();
         Self {
@@ -134,7 +141,11 @@ impl<'a> Source<'a> {
     }
 
     fn names(&self, row: usize) -> Names<'a> {
-        Names { provider: text(self.provider, row), model: text(self.model, row), response_model: text(self.response_model, row) }
+        Names {
+            provider: text(self.provider, row),
+            model: text(self.model, row),
+            response_model: text(self.response_model, row),
+        }
     }
 
     fn charge(&self, row: usize, names: Names<'_>) -> Charge {

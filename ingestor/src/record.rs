@@ -78,7 +78,13 @@ impl RawBatch {
         }
         let key = record.key.map(|key| append(&mut self.arena, key));
         let value = record.value.map(|value| append(&mut self.arena, value));
-        self.records.push(RawRecord { partition: record.partition, offset: record.offset, timestamp: record.timestamp, key, value });
+        self.records.push(RawRecord {
+            partition: record.partition,
+            offset: record.offset,
+            timestamp: record.timestamp,
+            key,
+            value,
+        });
     }
 
     /// Forgets everything of these partitions, which now belong to somebody else.

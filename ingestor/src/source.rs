@@ -109,9 +109,15 @@ impl Source {
         let (commands, command_rx) = mpsc::unbounded_channel();
         let (batch_tx, batches) = mpsc::channel(1);
         let topic = config.topics.operations();
-        let consumer: SharedConsumer = Arc::new(client_config(config).create_with_context(SourceContext::new(event_tx))?);
+        let consumer: SharedConsumer =
+            Arc::new(client_config(config).create_with_context(SourceContext::new(event_tx))?);
         consumer.subscribe(&[&topic])?;
-        let reader = thread::Reader::new(consumer.clone(), topic, config.limits, thread::Channels { batches: batch_tx, commands: command_rx, stop });
+        let reader = thread::Reader::new(
+            consumer.clone(),
+            topic,
+            config.limits,
+            thread::Channels { batches: batch_tx, commands: command_rx, stop },
+        );
         let thread = std::thread::Builder::new()
             .name("opstream-source".to_owned())
             .spawn(move || reader.run())
@@ -121,9 +127,13 @@ impl Source {
 
     /// Waits until the thread has left the group. The token given to [`Source::start`] must be cancelled.
     pub async fn join(self) {
-        let Self { thread, batches, .. } = self;
-        drop(batches);
-        let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+        let Self { thread, consumer, .. } = self;
+        let joined = tokio::task::spawn_blocking(move || {
+            let joined = thread.join();
+            drop(consumer);
+            joined
+        })
+        .await;
         if !matches!(joined, Ok(Ok(()))) {
             tracing::error!("the source thread panicked");
         }

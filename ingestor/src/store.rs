@@ -57,3 +57,6 @@ pub async fn remember_marks(database: &Database, stream: StreamId, marks: &[Mark
     }
     Ok(tx.commit().await?)
 }
+
+#[cfg(test)]
+mod tests;

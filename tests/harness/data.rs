@@ -32,8 +32,10 @@ pub(crate) fn test_data() -> Option<PathBuf> {
 pub(crate) fn python() -> Option<String> {
     let interpreter = environment("OPSTREAM_TEST_PYTHON");
     if interpreter.is_none() {
-        assert!(!in_ci(), "OPSTREAM_TEST_PYTHON does not name an interpreter with confluent-kafka and Polars");
-        announce("SKIPPED: stock clients (set OPSTREAM_TEST_PYTHON to a Python with confluent-kafka[avro] and polars)");
+        assert!(!in_ci(), "OPSTREAM_TEST_PYTHON does not name an interpreter with confluent-kafka and DuckDB");
+        announce(
+            "SKIPPED: stock clients (set OPSTREAM_TEST_PYTHON to a Python with the packages of .ci/requirements.txt)",
+        );
     }
     interpreter
 }

@@ -4,6 +4,6 @@ pub(crate) mod backends;
 mod containers;
 pub(crate) mod data;
 pub(crate) mod eventually;
+pub(crate) mod pipeline;
 pub(crate) mod process;
 mod servers;
-pub(crate) mod pipeline;

@@ -40,12 +40,18 @@ impl<'a> Pipeline<'a> {
         let broker = format!("127.0.0.1:{}", self.broker_port);
         let commands: Vec<Vec<&str>> = match self.backends.kafka_bootstrap {
             None => vec![vec!["up", "--listen", &listen, "--broker-listen", &broker]],
-            Some(_) => vec![vec!["ingestor", "--content", "lake"], vec!["aggregator"], vec!["api", "--content", "lake", "--listen", &listen]],
+            Some(_) => vec![
+                vec!["ingestor", "--content", "lake"],
+                vec!["aggregator"],
+                vec!["api", "--content", "lake", "--listen", &listen],
+            ],
         };
         let variables = self.variables();
         let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        self.processes =
-            commands.iter().map(|arguments| Process::start_with(self.backends.folder.path(), arguments, &variables)).collect();
+        self.processes = commands
+            .iter()
+            .map(|arguments| Process::start_with(self.backends.folder.path(), arguments, &variables))
+            .collect();
         let url = self.url();
         self.processes.last_mut().expect("at least one process was started").ready(&url).await;
     }
@@ -166,8 +172,10 @@ impl<'a> Pipeline<'a> {
         let (bootstrap, topic) = (self.bootstrap(), self.topic("operations"));
         let ask = move || {
             use rdkafka::consumer::{BaseConsumer, Consumer};
-            let consumer: BaseConsumer =
-                rdkafka::ClientConfig::new().set("bootstrap.servers", bootstrap).create().expect("the settings are valid");
+            let consumer: BaseConsumer = rdkafka::ClientConfig::new()
+                .set("bootstrap.servers", bootstrap)
+                .create()
+                .expect("the settings are valid");
             let timeout = Duration::from_secs(20);
             let metadata = consumer.fetch_metadata(Some(&topic), timeout).expect("the broker answers");
             let partitions = metadata.topics()[0].partitions().iter().map(rdkafka::metadata::MetadataPartition::id);
@@ -183,8 +191,14 @@ impl<'a> Pipeline<'a> {
 
     /// Runs `opstream verify` and fails the story unless it is clean.
     pub(crate) async fn assert_verified(&self) {
-        let verified = self.run(&["verify", "--database-url", &self.database_url(), "--lake", &self.lake().display().to_string()]).await;
+        let verified = self
+            .run(&["verify", "--database-url", &self.database_url(), "--lake", &self.lake().display().to_string()])
+            .await;
         let text = String::from_utf8_lossy(&verified.stdout);
-        assert!(verified.status.success(), "verify found something:\n{text}\n{}", String::from_utf8_lossy(&verified.stderr));
+        assert!(
+            verified.status.success(),
+            "verify found something:\n{text}\n{}",
+            String::from_utf8_lossy(&verified.stderr)
+        );
     }
 }

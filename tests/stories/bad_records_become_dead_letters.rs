@@ -24,10 +24,16 @@ async fn each_bad_record_has_its_reason_and_holds_up_nobody() {
             ("not_framed", b"{\"model\": \"gpt-4o\"}".to_vec()),
             ("negative_count", encoded(&Operation { input_tokens: Some(-1), ..operation() })),
             ("before_retention_floor", encoded(&Operation { operation_id: id_of(1_000_000), ..operation() })),
-            ("too_far_ahead", encoded(&Operation { operation_id: id_of(UtcMillis::now().millis() + 172_800_000), ..operation() })),
+            (
+                "too_far_ahead",
+                encoded(&Operation { operation_id: id_of(UtcMillis::now().millis() + 172_800_000), ..operation() }),
+            ),
             ("undecodable", not_utf8()),
             ("good", encoded(&Operation { operation_id: shared, ..operation() })),
-            ("id_of_another_workspace", encoded(&Operation { operation_id: shared, workspace: "lab".to_owned(), ..operation() })),
+            (
+                "id_of_another_workspace",
+                encoded(&Operation { operation_id: shared, workspace: "lab".to_owned(), ..operation() }),
+            ),
             ("good", encoded(&Operation { session_id: Some("../..".to_owned()), ..operation() })),
             ("good", encoded(&Operation { system_prompt: Some("x".repeat(5 << 20)), ..operation() })),
             ("good", encoded(&Operation { agent_id: Some("nul\0agent".to_owned()), ..operation() })),
@@ -42,7 +48,8 @@ async fn each_bad_record_has_its_reason_and_holds_up_nobody() {
         let stored = expected.remove("good").unwrap();
         assert_eq!(pipeline.get("/v1/totals").await.unwrap()["operations"].as_i64(), Some(stored));
         assert_eq!(dead_letters(&pipeline).await, expected);
-        let outside: Vec<_> = std::fs::read_dir(pipeline.folder()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let outside: Vec<_> =
+            std::fs::read_dir(pipeline.folder()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert!(outside.iter().all(|name| !name.to_string_lossy().contains("..")), "{outside:?}");
         pipeline.assert_verified().await;
         pipeline.stop().await;
@@ -51,7 +58,11 @@ async fn each_bad_record_has_its_reason_and_holds_up_nobody() {
 }
 
 fn operation() -> Operation {
-    Operation { session_id: Some("s".to_owned()), provider: Some("openai".to_owned()), ..Operation::starting("chat", UtcMicros::now()) }
+    Operation {
+        session_id: Some("s".to_owned()),
+        provider: Some("openai".to_owned()),
+        ..Operation::starting("chat", UtcMicros::now())
+    }
 }
 
 fn id_of(millis: i64) -> OperationId {
@@ -100,7 +111,10 @@ async fn send<const N: usize>(pipeline: &Pipeline<'_>, values: [Vec<u8>; N]) {
 
 async fn dead_letters(pipeline: &Pipeline<'_>) -> BTreeMap<String, i64> {
     let database = pipeline.database().await;
-    let rows = database.fetch_all("select reason_code, count(*) as letters from dead_letters group by reason_code", &[]).await.unwrap();
+    let rows = database
+        .fetch_all("select reason_code, count(*) as letters from dead_letters group by reason_code", &[])
+        .await
+        .unwrap();
     database.close().await;
     rows.iter().map(|row| (row.text("reason_code").unwrap(), row.int("letters").unwrap())).collect()
 }

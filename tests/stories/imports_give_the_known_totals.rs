@@ -15,13 +15,16 @@ struct Totals {
     reported_nano_usd: i64,
 }
 
-const AICORE: Totals = Totals { operations: 300, input_tokens: 613_235, output_tokens: 119_451, reported_nano_usd: 2_607_590_000 };
-const AZURE_CODE: Totals = Totals { operations: 8819, input_tokens: 18_059_974, output_tokens: 245_896, reported_nano_usd: 0 };
+const AICORE: Totals =
+    Totals { operations: 300, input_tokens: 613_235, output_tokens: 119_451, reported_nano_usd: 2_607_590_000 };
+const AZURE_CODE: Totals =
+    Totals { operations: 8819, input_tokens: 18_059_974, output_tokens: 245_896, reported_nano_usd: 0 };
 
 #[tokio::test]
 async fn aicore_folder_and_database_are_the_same_300_operations_however_often() {
     let Some(data) = test_data() else { return };
-    let (folder, database) = (data.join("aicore/json").display().to_string(), data.join("aicore/operations.db").display().to_string());
+    let (folder, database) =
+        (data.join("aicore/json").display().to_string(), data.join("aicore/operations.db").display().to_string());
     each_combination(async |backends: &Backends| {
         let mut pipeline = Pipeline::start(backends).await;
         for path in [&folder, &database, &folder, &database] {

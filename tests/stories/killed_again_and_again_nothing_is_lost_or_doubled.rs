@@ -39,7 +39,11 @@ async fn rows_are_exactly_what_was_acknowledged() {
         let invented: Vec<_> = distinct.difference(&handed_over).collect();
         assert!(invented.is_empty(), "rows that nobody handed over: {invented:?}");
         let totals = pipeline.get("/v1/totals").await.unwrap();
-        assert_eq!(totals["operations"].as_u64(), u64::try_from(stored.len()).ok(), "windows count otherwise: {totals}");
+        assert_eq!(
+            totals["operations"].as_u64(),
+            u64::try_from(stored.len()).ok(),
+            "windows count otherwise: {totals}"
+        );
         pipeline.assert_verified().await;
         pipeline.stop().await;
     })
@@ -103,7 +107,8 @@ async fn post_for_ever(url: String, poster: usize, log: Arc<Log>) {
         let operations: Vec<Operation> = (0..OPERATIONS_PER_POST).map(|n| operation(poster, n)).collect();
         let ids: Vec<OperationId> = operations.iter().map(|operation| operation.operation_id).collect();
         log.handed_over.lock().unwrap().extend(&ids);
-        let body: String = operations.iter().map(|operation| serde_json::to_string(operation).unwrap() + "\n").collect();
+        let body: String =
+            operations.iter().map(|operation| serde_json::to_string(operation).unwrap() + "\n").collect();
         while !post(&client, &url, &body).await {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }

@@ -6,7 +6,7 @@ import json
 import sys
 import time
 
-import polars
+import duckdb
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
@@ -50,7 +50,10 @@ def main():
         latest[message.key()] = message.value() and decoded(message)
     windows = [window for window in latest.values() if window]
     totals = [w for w in windows if w["dimension_set"] == "workspace" and w["level"] == "day"]
-    files = polars.concat([polars.read_parquet(f"{lake}/{path}", columns=["input_tokens", "cost_nano_usd"]) for path in paths])
+    rows, tokens, cost = duckdb.sql(
+        "select count(*), sum(input_tokens)::bigint, sum(cost_nano_usd)::bigint from read_parquet($files)",
+        params={"files": [f"{lake}/{path}" for path in paths]},
+    ).fetchone()
     print(
         json.dumps(
             {
@@ -60,9 +63,9 @@ def main():
                 "window_input_tokens": sum(window["input_tokens"] for window in totals),
                 "window_cost_nano_usd": sum(window["cost_nano_usd"] for window in totals),
                 "windows": len(windows),
-                "file_rows": files.height,
-                "file_input_tokens": files["input_tokens"].sum(),
-                "file_cost_nano_usd": files["cost_nano_usd"].sum(),
+                "file_rows": rows,
+                "file_input_tokens": tokens,
+                "file_cost_nano_usd": cost,
             }
         )
     )

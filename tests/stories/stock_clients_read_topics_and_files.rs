@@ -1,5 +1,5 @@
-//! Other teams' tools read what we publish: Python's Confluent client with its Avro deserializer both topics, Polars in
-//! Python the files that the manifest lists, and all of them see the same sums.
+//! Other teams' tools read what we publish: Python's Confluent client with its Avro deserializer both topics, DuckDB the
+//! files that the manifest lists, and all of them see the same sums.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use crate::harness::eventually::eventually;
 use crate::harness::pipeline::Pipeline;
 
 #[tokio::test]
-async fn a_stock_consumer_and_polars_see_the_sums_of_sql() {
+async fn a_stock_consumer_and_duckdb_see_the_sums_of_sql() {
     let Some(python) = python() else { return };
     each_combination(async |backends: &Backends| {
         let mut pipeline = Pipeline::start(backends).await;
@@ -29,7 +29,11 @@ async fn a_stock_consumer_and_polars_see_the_sums_of_sql() {
         for name in ["window_cost_nano_usd", "file_cost_nano_usd"] {
             assert_eq!(seen[name].as_i64(), Some(expected[2]), "{name} in {seen}");
         }
-        assert_eq!(seen["windows"].as_i64(), Some(expected[3]), "the latest values on the topic are the windows in SQL: {seen}");
+        assert_eq!(
+            seen["windows"].as_i64(),
+            Some(expected[3]),
+            "the latest values on the topic are the windows in SQL: {seen}"
+        );
         pipeline.stop().await;
     })
     .await;
@@ -37,12 +41,20 @@ async fn a_stock_consumer_and_polars_see_the_sums_of_sql() {
 
 async fn run_client(pipeline: &Pipeline<'_>, python: &str) -> Value {
     let database = pipeline.database().await;
-    let files = database.fetch_all("select path from lake_files where kind = 'operations' and removed_at_ms is null", &[]).await.unwrap();
+    let files = database
+        .fetch_all("select path from lake_files where kind = 'operations' and removed_at_ms is null", &[])
+        .await
+        .unwrap();
     database.close().await;
     let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stories/stock_client.py");
     let client = tokio::process::Command::new(python)
         .arg(script)
-        .args([pipeline.bootstrap(), format!("{}/registry", pipeline.url()), pipeline.topic("operations"), pipeline.topic("windows")])
+        .args([
+            pipeline.bootstrap(),
+            format!("{}/registry", pipeline.url()),
+            pipeline.topic("operations"),
+            pipeline.topic("windows"),
+        ])
         .arg(pipeline.lake())
         .args(files.iter().map(|row| row.text("path").unwrap()))
         .output()

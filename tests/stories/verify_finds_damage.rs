@@ -29,7 +29,8 @@ async fn each_kind_of_damage_is_found() {
         assert_found(&pipeline, "a deleted file").await;
         std::fs::rename(&away, &file).unwrap();
         pipeline.assert_verified().await;
-        change(&database, "delete from operations where operation_id = (select operation_id from operations limit 1)").await;
+        change(&database, "delete from operations where operation_id = (select operation_id from operations limit 1)")
+            .await;
         assert_found(&pipeline, "a deleted row").await;
         database.close().await;
     })
@@ -61,10 +62,19 @@ async fn change(database: &Database, sql: &'static str) {
 async fn assert_found(pipeline: &Pipeline<'_>, damage: &str) {
     let lake = pipeline.lake().display().to_string();
     let verified = pipeline.run(&["verify", "--database-url", &pipeline.database_url(), "--lake", &lake]).await;
-    assert_eq!(verified.status.code(), Some(1), "verify missed: {damage}\n{}", String::from_utf8_lossy(&verified.stdout));
+    assert_eq!(
+        verified.status.code(),
+        Some(1),
+        "verify missed: {damage}\n{}",
+        String::from_utf8_lossy(&verified.stdout)
+    );
 }
 
 async fn a_file(database: &Database, lake: &Path) -> std::path::PathBuf {
-    let row = database.fetch_optional("select path from lake_files where kind = 'operations' limit 1", &[]).await.unwrap().unwrap();
+    let row = database
+        .fetch_optional("select path from lake_files where kind = 'operations' limit 1", &[])
+        .await
+        .unwrap()
+        .unwrap();
     lake.join(row.text("path").unwrap())
 }

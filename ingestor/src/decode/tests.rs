@@ -10,7 +10,10 @@ use super::*;
 use crate::record::IncomingRecord;
 
 fn operation(session: &str) -> Operation {
-    Operation { session_id: Some(session.to_owned()), ..Operation::starting("chat", UtcMicros::from_micros(1_790_000_000_000_000)) }
+    Operation {
+        session_id: Some(session.to_owned()),
+        ..Operation::starting("chat", UtcMicros::from_micros(1_790_000_000_000_000))
+    }
 }
 
 fn encoded(operation: &Operation) -> Vec<u8> {
@@ -22,7 +25,14 @@ fn encoded(operation: &Operation) -> Vec<u8> {
 fn batch(values: &[Option<Vec<u8>>]) -> RawBatch {
     let mut batch = RawBatch::default();
     for (offset, value) in (0..).map(Offset).zip(values) {
-        let record = IncomingRecord { partition: Partition(0), offset, timestamp: None, key: None, value: value.as_deref(), headers: Vec::new() };
+        let record = IncomingRecord {
+            partition: Partition(0),
+            offset,
+            timestamp: None,
+            key: None,
+            value: value.as_deref(),
+            headers: Vec::new(),
+        };
         batch.push(record, 1, offset);
     }
     batch
@@ -47,15 +57,33 @@ fn bad_records_are_named_and_good_ones_kept() {
     unknown[4] = 99;
     let mut window = encoded(&operation("window"));
     window[1..5].copy_from_slice(&WINDOW_V1_ID.0.to_be_bytes());
-    let values =
-        [Some(encoded(&operation("a"))), Some(cut), None, Some(long), Some(encoded(&operation("b"))), Some(not_utf8), Some(unknown), Some(b"{}".to_vec()), Some(window), Some(encoded(&operation("c")))];
+    let values = [
+        Some(encoded(&operation("a"))),
+        Some(cut),
+        None,
+        Some(long),
+        Some(encoded(&operation("b"))),
+        Some(not_utf8),
+        Some(unknown),
+        Some(b"{}".to_vec()),
+        Some(window),
+        Some(encoded(&operation("c"))),
+    ];
 
     let decoded = decode_batch(&batch(&values));
 
     assert_eq!(sessions(&decoded), ["a", "b", "c"]);
     assert_eq!(decoded.records, [0, 4, 9]);
     let codes: Vec<_> = decoded.poison.iter().map(|(index, poison)| (*index, poison.code())).collect();
-    let expected = [(1, "undecodable"), (2, "no_value"), (3, "undecodable"), (5, "undecodable"), (6, "unknown_schema"), (7, "not_framed"), (8, "unknown_schema")];
+    let expected = [
+        (1, "undecodable"),
+        (2, "no_value"),
+        (3, "undecodable"),
+        (5, "undecodable"),
+        (6, "unknown_schema"),
+        (7, "not_framed"),
+        (8, "unknown_schema"),
+    ];
     assert_eq!(codes, expected);
 }
 

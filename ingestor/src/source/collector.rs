@@ -93,7 +93,14 @@ mod tests {
     }
 
     fn record(offset: i64) -> IncomingRecord<'static> {
-        IncomingRecord { partition: Partition(0), offset: Offset(offset), timestamp: None, key: None, value: Some(b"x"), headers: Vec::new() }
+        IncomingRecord {
+            partition: Partition(0),
+            offset: Offset(offset),
+            timestamp: None,
+            key: None,
+            value: Some(b"x"),
+            headers: Vec::new(),
+        }
     }
 
     #[test]

@@ -56,7 +56,9 @@ impl ConsumerContext for SourceContext {
         let partitions: Vec<Partition> = list.elements().iter().map(|element| Partition(element.partition())).collect();
         let rebalance = self.rebalances.fetch_add(1, Ordering::AcqRel) + 1;
         match reason {
-            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => self.send(SourceEvent::Assigned { rebalance, partitions }),
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
+                self.send(SourceEvent::Assigned { rebalance, partitions })
+            }
             _ => {
                 let unassigned = match consumer.rebalance_protocol() {
                     RebalanceProtocol::Cooperative => consumer.incremental_unassign(list),

@@ -55,7 +55,18 @@ impl Reader {
                 self.poll();
             }
         }
+        self.hand_over_the_rest();
         self.consumer.unsubscribe();
+    }
+
+    /// Lets what was read already be stored; anything else is read again at the next start.
+    fn hand_over_the_rest(&mut self) {
+        let waiting = self.waiting.take().map(|waiting| waiting.batch);
+        for batch in waiting.into_iter().chain([self.collector.take_batch()]) {
+            if !batch.is_empty() && self.channels.batches.blocking_send(batch).is_err() {
+                return;
+            }
+        }
     }
 
     fn obey_commands(&mut self) {
@@ -95,7 +106,9 @@ impl Reader {
         }
         self.collector.start(at);
         self.drop_waiting(&[at.partition]);
-        if let Err(error) = self.consumer.seek(&self.topic, at.partition.0, KafkaOffset::Offset(at.offset.0), SEEK_TIMEOUT) {
+        if let Err(error) =
+            self.consumer.seek(&self.topic, at.partition.0, KafkaOffset::Offset(at.offset.0), SEEK_TIMEOUT)
+        {
             self.fail(&format!("cannot seek partition {} to offset {}: {error}", at.partition, at.offset));
         }
     }

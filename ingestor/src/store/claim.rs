@@ -98,7 +98,11 @@ async fn own_backend(tx: &mut Transaction) -> Result<Option<i64>, StoreError> {
 async fn terminate_blockers(database: &Database, backend: i64, partition: Partition) -> Result<(), StoreError> {
     let ended = database.fetch_all(include_str!("terminate_blockers.sql"), &[backend.into()]).await?;
     if !ended.is_empty() {
-        tracing::warn!(partition = partition.0, backends = ended.len(), "ended sessions of a former owner that held the partition");
+        tracing::warn!(
+            partition = partition.0,
+            backends = ended.len(),
+            "ended sessions of a former owner that held the partition"
+        );
     }
     Ok(())
 }

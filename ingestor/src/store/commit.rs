@@ -75,8 +75,14 @@ impl BatchCommit<'_> {
         let now = UtcMillis::now();
         for range in self.ranges {
             let OffsetRange { from, to } = range.offsets;
-            let values =
-                [self.stream.0.into(), range.partition.0.into(), range.fence.0.into(), from.0.into(), to.0.into(), now.into()];
+            let values = [
+                self.stream.0.into(),
+                range.partition.0.into(),
+                range.fence.0.into(),
+                from.0.into(),
+                to.0.into(),
+                now.into(),
+            ];
             if tx.execute(include_str!("advance_checkpoint.sql"), &values).await? != 1 {
                 return Err(self.explain_mismatch(tx, range).await?);
             }
@@ -117,7 +123,12 @@ impl BatchCommit<'_> {
         Ok(Some(number))
     }
 
-    async fn insert_range(&self, tx: &mut Transaction, range: &AppliedRange, stored: (Option<i64>, UtcMillis)) -> Result<(), StoreError> {
+    async fn insert_range(
+        &self,
+        tx: &mut Transaction,
+        range: &AppliedRange,
+        stored: (Option<i64>, UtcMillis),
+    ) -> Result<(), StoreError> {
         let (file, now) = stored;
         let values = [
             self.stream.0.into(),
@@ -135,7 +146,12 @@ impl BatchCommit<'_> {
         Ok(())
     }
 
-    async fn insert_dead_letter(&self, tx: &mut Transaction, letter: &DeadLetter, now: UtcMillis) -> Result<(), StoreError> {
+    async fn insert_dead_letter(
+        &self,
+        tx: &mut Transaction,
+        letter: &DeadLetter,
+        now: UtcMillis,
+    ) -> Result<(), StoreError> {
         let values = [
             self.stream.0.into(),
             letter.partition.0.into(),
@@ -154,7 +170,12 @@ impl BatchCommit<'_> {
     }
 }
 
-async fn insert_file(tx: &mut Transaction, engine: Engine, file: &LakeFile, operations: Option<i64>) -> Result<i64, StoreError> {
+async fn insert_file(
+    tx: &mut Transaction,
+    engine: Engine,
+    file: &LakeFile,
+    operations: Option<i64>,
+) -> Result<i64, StoreError> {
     let sql = match engine {
         Engine::Postgres => include_str!("insert_file.postgres.sql"),
         Engine::Sqlite => include_str!("insert_file.sqlite.sql"),
@@ -196,9 +217,14 @@ async fn insert_contents(tx: &mut Transaction, rows: &RecordBatch) -> Result<(),
 ///
 /// # Errors
 /// What the database answers.
-pub async fn read_checkpoint(database: &Database, stream: StreamId, partition: Partition) -> Result<(Fence, Offset), StoreError> {
+pub async fn read_checkpoint(
+    database: &Database,
+    stream: StreamId,
+    partition: Partition,
+) -> Result<(Fence, Offset), StoreError> {
     let values = [stream.0.into(), partition.0.into()];
-    let row = database.fetch_optional(include_str!("read_checkpoint.sql"), &values).await?.ok_or(sqlx::Error::RowNotFound)?;
+    let row =
+        database.fetch_optional(include_str!("read_checkpoint.sql"), &values).await?.ok_or(sqlx::Error::RowNotFound)?;
     Ok((Fence(row.int("fence")?), Offset(row.int("next_offset")?)))
 }
 

@@ -48,7 +48,9 @@ pub(super) fn day_table(day: UtcMillis) -> String {
 
 async fn create_day(tx: &mut Transaction, day: UtcMillis) -> Result<(), StoreError> {
     let table = day_table(day);
-    let exists = tx.fetch_optional("select 1 as found from pg_class where oid = to_regclass($1)", &[table.as_str().into()]).await?;
+    let exists = tx
+        .fetch_optional("select 1 as found from pg_class where oid = to_regclass($1)", &[table.as_str().into()])
+        .await?;
     if exists.is_some() {
         return Ok(());
     }

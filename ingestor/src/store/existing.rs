@@ -15,12 +15,18 @@ const CHUNK: usize = 1000;
 ///
 /// # Errors
 /// What the database answers.
-pub async fn find_existing(database: &Database, ids: &[OperationId]) -> Result<HashMap<OperationId, String>, StoreError> {
+pub async fn find_existing(
+    database: &Database,
+    ids: &[OperationId],
+) -> Result<HashMap<OperationId, String>, StoreError> {
     let mut existing = HashMap::new();
     for chunk in ids.chunks(CHUNK) {
         let places: Vec<String> = (1..=chunk.len()).map(|place| format!("${place}")).collect();
         // Only numbered placeholders are put into the text.
-        let sql = AssertSqlSafe(format!("select operation_id, workspace from operations where operation_id in ({})", places.join(",")));
+        let sql = AssertSqlSafe(format!(
+            "select operation_id, workspace from operations where operation_id in ({})",
+            places.join(",")
+        ));
         let values: Vec<Value> = chunk.iter().map(|id| (*id).into()).collect();
         for row in database.fetch_all(sql, &values).await? {
             existing.insert(row.id("operation_id")?, row.text("workspace")?);

@@ -37,10 +37,12 @@ pub(super) async fn copy_contents(tx: &mut PgConnection, rows: &RecordBatch) -> 
 
 async fn copy(tx: &mut PgConnection, table: &str, columns: &[Column], rows: &RecordBatch) -> Result<(), StoreError> {
     let names: Vec<&str> = columns.iter().map(|column| column.name).collect();
-    let mut copy = tx.copy_in_raw(&format!("copy {table} ({}) from stdin with (format binary)", names.join(", "))).await?;
+    let mut copy =
+        tx.copy_in_raw(&format!("copy {table} ({}) from stdin with (format binary)", names.join(", "))).await?;
     let mut buffer = SIGNATURE.to_vec();
     let fields = i16::try_from(columns.len()).expect("tables have fewer than 32,768 columns").to_be_bytes();
-    let typed: Vec<TypedColumn<'_>> = columns.iter().zip(rows.columns()).map(|(column, array)| TypedColumn::new(column.kind, array)).collect();
+    let typed: Vec<TypedColumn<'_>> =
+        columns.iter().zip(rows.columns()).map(|(column, array)| TypedColumn::new(column.kind, array)).collect();
     for row in 0..rows.num_rows() {
         buffer.extend_from_slice(&fields);
         for column in &typed {

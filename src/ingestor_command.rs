@@ -1,0 +1,100 @@
+//! `opstream ingestor`: the topic to SQL and Parquet, as a process of its own.
+
+use std::time::Duration;
+
+use clap::Args;
+use opstream_ingestor::{BatchLimits, ContentPolicy, IngestorConfig};
+use tokio_util::sync::CancellationToken;
+
+use crate::settings::{DatabaseArgs, KafkaArgs, LakeArgs};
+
+/// Writes every operation of the topic to SQL and Parquet, exactly once.
+///
+/// Any number of ingestors may share a group: each takes some of the topic's partitions, and the database fences out
+/// whoever has lost one.
+#[derive(Args, Clone)]
+pub(crate) struct IngestorArgs {
+    #[command(flatten)]
+    database: DatabaseArgs,
+    #[command(flatten)]
+    lake: LakeArgs,
+    #[command(flatten)]
+    kafka: KafkaArgs,
+    #[command(flatten)]
+    pub(crate) batches: BatchArgs,
+    /// Consumer group that the ingestors of one pipeline share
+    #[arg(long, value_name = "NAME", env = "OPSTREAM_GROUP", default_value = "opstream-ingestor")]
+    group: String,
+    /// What is kept of prompts, messages and tool definitions
+    #[arg(long, env = "OPSTREAM_CONTENT", value_enum, default_value_t = ContentChoice::Off)]
+    content: ContentChoice,
+}
+
+/// When a batch is stored.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct BatchArgs {
+    /// Oldest that a record may get before its batch is stored, in milliseconds, 1 to 60000
+    #[arg(long, value_name = "MS", env = "OPSTREAM_BATCH_AGE_MS", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    batch_age_ms: u64,
+    /// Most records of a batch, 1 to 200000
+    #[arg(long, value_name = "N", env = "OPSTREAM_BATCH_RECORDS", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=200_000))]
+    batch_records: u32,
+    /// Most bytes of a batch, in MiB, 1 to 512
+    #[arg(long, value_name = "MIB", env = "OPSTREAM_BATCH_MIB", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=512))]
+    batch_mib: u32,
+}
+
+/// What is kept of content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum ContentChoice {
+    /// Nothing.
+    Off,
+    /// Files of their own in the lake.
+    Lake,
+    /// Files of their own, and a table for quick look-ups.
+    Sql,
+}
+
+impl From<ContentChoice> for ContentPolicy {
+    fn from(choice: ContentChoice) -> Self {
+        match choice {
+            ContentChoice::Off => Self::Drop,
+            ContentChoice::Lake => Self::Lake,
+            ContentChoice::Sql => Self::LakeAndSql,
+        }
+    }
+}
+
+impl BatchArgs {
+    /// The limits that these flags describe.
+    pub(crate) fn limits(&self) -> BatchLimits {
+        let whole = |value: u32| usize::try_from(value).expect("32 bits fit an address on every supported machine");
+        BatchLimits {
+            age: Duration::from_millis(self.batch_age_ms),
+            records: whole(self.batch_records),
+            bytes: whole(self.batch_mib) << 20,
+        }
+    }
+}
+
+/// Runs the ingestor until `shutdown` is cancelled.
+///
+/// # Errors
+/// When the configuration is wrong, the database cannot be opened, or the Kafka client gives up.
+pub(crate) async fn run(args: IngestorArgs, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let (topics, properties) = (args.kafka.topics()?, args.kafka.properties()?);
+    let database = args.database.open().await?;
+    let config = IngestorConfig {
+        database: database.clone(),
+        lake: args.lake.lake,
+        bootstrap: args.kafka.bootstrap,
+        topics,
+        group: args.group,
+        properties,
+        limits: args.batches.limits(),
+        content: args.content.into(),
+    };
+    let outcome = opstream_ingestor::run(config, shutdown).await;
+    database.close().await;
+    outcome
+}

@@ -1,0 +1,73 @@
+//! The `opstream` command: parses, sets up logs and signals, and dispatches to one file per subcommand.
+
+mod aggregator_command;
+mod api_command;
+mod broker_command;
+mod demo;
+mod embedded_broker;
+mod import;
+mod ingestor_command;
+mod listen;
+mod settings;
+mod signals;
+mod telemetry;
+mod topics_command;
+mod up;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Event-streaming pipeline for LLM observability: every operation stored once, priced exactly, countable at once.
+///
+/// Settings come from flags, the environment and a file `.env`, in this order. `opstream up` is all that a laptop needs.
+#[derive(Parser)]
+#[command(version, propagate_version = true, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Up(up::UpArgs),
+    Broker(broker_command::BrokerArgs),
+    Topics(topics_command::TopicsArgs),
+    Ingestor(ingestor_command::IngestorArgs),
+    Aggregator(aggregator_command::AggregatorArgs),
+    Api(api_command::ApiArgs),
+    /// Brings in operations that were recorded elsewhere: AiCore, CSV or JSON lines
+    Import(import::ImportArgs),
+    Demo(demo::DemoArgs),
+    Verify(verify::VerifyArgs),
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<ExitCode> {
+    load_dotenv()?;
+    let cli = Cli::parse();
+    telemetry::start_logging();
+    let (shutdown, _listener) = signals::shutdown_on_signal()?;
+    let done = |()| ExitCode::SUCCESS;
+    match cli.command {
+        Command::Up(args) => Box::pin(up::run(args, shutdown)).await.map(done),
+        Command::Broker(args) => broker_command::run(args, shutdown).await.map(done),
+        Command::Topics(args) => topics_command::run(args).await.map(done),
+        Command::Ingestor(args) => Box::pin(ingestor_command::run(args, shutdown)).await.map(done),
+        Command::Aggregator(args) => Box::pin(aggregator_command::run(args, shutdown)).await.map(done),
+        Command::Api(args) => Box::pin(api_command::run(args, shutdown)).await.map(done),
+        Command::Import(args) => Box::pin(import::run(args, shutdown)).await,
+        Command::Demo(args) => Box::pin(demo::run_command(args, shutdown)).await.map(done),
+        Command::Verify(args) => Ok(Box::pin(verify::run(args, shutdown)).await),
+    }
+}
+
+/// Reads `.env` from this folder or one above it; none is fine, a damaged one is not.
+fn load_dotenv() -> anyhow::Result<()> {
+    match dotenvy::dotenv() {
+        Ok(_) => Ok(()),
+        Err(error) if error.not_found() => Ok(()),
+        Err(error) => Err(anyhow::Error::new(error).context("the file .env cannot be read")),
+    }
+}

@@ -1,0 +1,192 @@
+//! `opstream up`: the whole pipeline in one process, everything under one folder.
+//!
+//! Start order: broker, database, then the roles, which find both. Stop order: the demo and the front door first, so that
+//! nothing new comes in; then the ingestor and the aggregator, which finish what they hold; the broker last.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Args;
+use opstream_aggregator::{AggregatorConfig, LeaseStart};
+use opstream_api::{ApiConfig, ContentCapture, RequestLimits};
+use opstream_ingestor::{ContentPolicy, IngestorConfig};
+use opstream_producer::{ProducerConfig, Sink};
+use opstream_schemas::database::{Database, DatabaseUrl};
+use opstream_schemas::topics::Topics;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::broker_command::BrokerArgs;
+use crate::demo::DemoConfig;
+use crate::embedded_broker::EmbeddedBroker;
+use crate::ingestor_command::BatchArgs;
+use crate::settings::open_database;
+
+/// How long a role may take to drain before it is aborted; what it held is read again at the next start.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(20);
+
+/// Runs the whole pipeline on this machine: broker, database, lake, api and dashboard under one folder.
+///
+/// A second start continues where the first one stopped.
+#[derive(Args, Clone)]
+pub(crate) struct UpArgs {
+    #[command(flatten)]
+    broker: BrokerArgs,
+    /// Address of the api and the dashboard; port 0 takes any free one
+    #[arg(long, value_name = "ADDR", env = "OPSTREAM_LISTEN", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// File whose first line is the token that requests must carry
+    #[arg(long, value_name = "FILE", env = "OPSTREAM_TOKEN_FILE")]
+    token_file: Option<PathBuf>,
+    #[command(flatten)]
+    batches: BatchArgs,
+    /// Keep no prompts, messages and tool definitions
+    #[arg(long, env = "OPSTREAM_NO_CONTENT")]
+    no_content: bool,
+    /// Let a synthetic fleet record operations, so that there is something to see
+    #[arg(long)]
+    demo: bool,
+}
+
+/// Everything that the roles share.
+struct Pipeline {
+    args: UpArgs,
+    database: Database,
+    topics: Topics,
+    bootstrap: String,
+}
+
+/// Runs until `shutdown` is cancelled, then drains.
+///
+/// # Errors
+/// When the configuration is wrong, something cannot be opened, or a role fails.
+pub(crate) async fn run(args: UpArgs, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let topics = Topics::new(&args.broker.topic_prefix).context("--topic-prefix (OPSTREAM_TOPIC_PREFIX)")?;
+    let token = crate::listen::read_token(args.token_file.as_deref())?;
+    crate::listen::check_listen(args.listen, token.as_ref(), args.broker.insecure)?;
+    let mut broker = EmbeddedBroker::start(args.broker.config()?).await?;
+    let listener = TcpListener::bind(args.listen).await.with_context(|| {
+        format!("cannot listen on {}; choose another address with --listen (OPSTREAM_LISTEN)", args.listen)
+    })?;
+    let database = open_database(&DatabaseUrl::Sqlite(args.broker.data.join("opstream.db"))).await?;
+    let bootstrap = broker.address().to_string();
+    let pipeline = Pipeline { args, database: database.clone(), topics, bootstrap };
+    let outcome = tokio::select! {
+        outcome = pipeline.run_roles(listener, token, &shutdown) => outcome,
+        error = broker.failed() => Err(error.context("the embedded broker failed")),
+    };
+    database.close().await;
+    outcome.and(broker.stop().await)
+}
+
+impl Pipeline {
+    async fn run_roles(
+        &self,
+        listener: TcpListener,
+        token: Option<opstream_api::Secret>,
+        shutdown: &CancellationToken,
+    ) -> anyhow::Result<()> {
+        let address = listener.local_addr().context("cannot read the listener's own address")?;
+        let (intake, storing) = (CancellationToken::new(), CancellationToken::new());
+        let mut doors = JoinSet::new();
+        let mut stores = JoinSet::new();
+        stores.spawn(opstream_ingestor::run(self.ingestor(), storing.clone()));
+        stores.spawn(opstream_aggregator::run(self.aggregator(), storing.clone()));
+        doors.spawn(opstream_api::serve(listener, self.api(address, token)?, intake.clone()));
+        if self.args.demo {
+            doors.spawn(crate::demo::run(DemoConfig::for_laptop(&self.bootstrap, &self.topics), intake.clone()));
+        }
+        self.announce(address);
+        let failure = tokio::select! {
+            () = shutdown.cancelled() => Ok(()),
+            ended = doors.join_next() => unexpected_end(ended),
+            ended = stores.join_next() => unexpected_end(ended),
+        };
+        intake.cancel();
+        let doors = drain(doors).await;
+        storing.cancel();
+        let stores = drain(stores).await;
+        failure.and(doors).and(stores)
+    }
+
+    fn api(&self, listen: SocketAddr, token: Option<opstream_api::Secret>) -> anyhow::Result<ApiConfig> {
+        let producer = ProducerConfig { topics: self.topics.clone(), ..ProducerConfig::new(&self.bootstrap) };
+        Ok(ApiConfig {
+            listen,
+            database: self.database.clone(),
+            sink: Sink::Kafka(producer),
+            topics: self.topics.clone(),
+            token,
+            content: if self.args.no_content { ContentCapture::Off } else { ContentCapture::On },
+            limits: RequestLimits::default(),
+            lake: Some(self.lake()),
+            metrics: Some(crate::telemetry::start_metrics()?),
+        })
+    }
+
+    /// Says where everything is, once, when it can be used.
+    #[expect(clippy::print_stdout, reason = "the address is what the command answers")]
+    fn announce(&self, address: SocketAddr) {
+        println!("opstream is up: http://{address}");
+        println!("  Kafka clients:  {}", self.bootstrap);
+        println!("  data:           {}", self.args.broker.data.display());
+        println!("  Ctrl-C stops it and keeps everything; the next start continues where it stopped.");
+    }
+
+    fn ingestor(&self) -> IngestorConfig {
+        IngestorConfig {
+            database: self.database.clone(),
+            lake: self.lake(),
+            bootstrap: self.bootstrap.clone(),
+            topics: self.topics.clone(),
+            group: "opstream-ingestor".to_owned(),
+            properties: std::collections::BTreeMap::new(),
+            limits: self.args.batches.limits(),
+            content: if self.args.no_content { ContentPolicy::Drop } else { ContentPolicy::LakeAndSql },
+        }
+    }
+
+    fn aggregator(&self) -> AggregatorConfig {
+        AggregatorConfig {
+            database: self.database.clone(),
+            lake: self.lake(),
+            bootstrap: self.bootstrap.clone(),
+            topics: self.topics.clone(),
+            properties: std::collections::BTreeMap::new(),
+            tick: opstream_aggregator::config::DEFAULT_TICK,
+            // The broker's lock says that no other process uses this folder.
+            lease_start: LeaseStart::AtOnce,
+        }
+    }
+
+    fn lake(&self) -> PathBuf {
+        self.args.broker.data.join("lake")
+    }
+}
+
+/// A role that ends while nobody asked it to is a failure, whatever it returned.
+fn unexpected_end(ended: Option<Result<anyhow::Result<()>, tokio::task::JoinError>>) -> anyhow::Result<()> {
+    match ended {
+        Some(Ok(Ok(()))) => Ok(()),
+        Some(Ok(Err(error))) => Err(error),
+        Some(Err(error)) => Err(anyhow::Error::new(error).context("a role crashed")),
+        None => Ok(()),
+    }
+}
+
+async fn drain(mut roles: JoinSet<anyhow::Result<()>>) -> anyhow::Result<()> {
+    let all = async {
+        let mut outcome = Ok(());
+        while let Some(ended) = roles.join_next().await {
+            outcome = outcome.and(unexpected_end(Some(ended)));
+        }
+        outcome
+    };
+    tokio::time::timeout(DRAIN_PATIENCE, all).await.unwrap_or_else(|_| {
+        tracing::warn!("a role did not drain in time and is aborted; what it held is read again at the next start");
+        Ok(())
+    })
+}
