@@ -22,9 +22,12 @@ pub(crate) struct IngestorArgs {
     kafka: KafkaArgs,
     #[command(flatten)]
     pub(crate) batches: BatchArgs,
-    /// Consumer group that the ingestors of one pipeline share
-    #[arg(long, value_name = "NAME", env = "OPSTREAM_GROUP", default_value = "opstream-ingestor")]
-    group: String,
+    /// Consumer group that the ingestors of one pipeline share [default: the topic prefix and `.ingestor`]
+    #[arg(long, value_name = "NAME", env = "OPSTREAM_GROUP")]
+    group: Option<String>,
+    /// Lasting name of this process, such as its pod's name: after a crash it takes its partitions back at once
+    #[arg(long, value_name = "NAME", env = "OPSTREAM_INSTANCE")]
+    instance: Option<String>,
     /// What is kept of prompts, messages and tool definitions
     #[arg(long, env = "OPSTREAM_CONTENT", value_enum, default_value_t = ContentChoice::Off)]
     content: ContentChoice,
@@ -89,7 +92,8 @@ pub(crate) async fn run(args: IngestorArgs, shutdown: CancellationToken) -> anyh
         lake: args.lake.lake,
         bootstrap: args.kafka.bootstrap,
         topics,
-        group: args.group,
+        group: args.group.unwrap_or_else(|| format!("{}.ingestor", args.kafka.topic_prefix)),
+        instance: args.instance,
         properties,
         limits: args.batches.limits(),
         content: args.content.into(),

@@ -51,11 +51,13 @@ pub(crate) struct Setup {
     pub(crate) limits: RequestLimits,
     pub(crate) token: Option<Secret>,
     pub(crate) has_lake: bool,
+    /// In place of the file.
+    pub(crate) sink: Option<Sink>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { content: ContentCapture::On, limits: RequestLimits::default(), token: None, has_lake: false }
+        Self { content: ContentCapture::On, limits: RequestLimits::default(), token: None, has_lake: false, sink: None }
     }
 }
 
@@ -69,7 +71,7 @@ impl Fixture {
         let database = Database::connect(&DatabaseUrl::Sqlite(folder.path().join("opstream.db"))).await.unwrap();
         opstream_schemas::migrations::migrate(&database).await.unwrap();
         let file = folder.path().join("operations.jsonl");
-        let sink = Sink::JsonLines { file, producer_id: Some("door".to_owned()) };
+        let sink = setup.sink.unwrap_or(Sink::JsonLines { file, producer_id: Some("door".to_owned()) });
         let readiness = Readiness::new(database.clone(), &sink).unwrap();
         let state = ApiState {
             database: database.clone(),

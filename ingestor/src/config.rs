@@ -20,6 +20,9 @@ pub struct IngestorConfig {
     pub topics: Topics,
     /// Consumer group; all ingestors of one deployment share it.
     pub group: String,
+    /// Lasting name of this process within the group, such as a pod's name: a restart then takes its partitions back at
+    /// once instead of waiting until the group has missed it. No two processes may share one.
+    pub instance: Option<String>,
     /// Further librdkafka settings, such as SASL.
     pub properties: BTreeMap<String, String>,
     /// When a batch is due.

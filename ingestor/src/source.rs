@@ -158,10 +158,14 @@ fn client_config(config: &IngestorConfig) -> ClientConfig {
         // Prefetch is bounded in bytes over all partitions.
         .set("queued.max.messages.kbytes", "16384")
         .set("queued.min.messages", "50000")
-        .set("session.timeout.ms", "45000")
+        // Short is safe here: a member that is missed by mistake is fenced out by the database, not by the group.
+        .set("session.timeout.ms", "10000")
         .set("max.poll.interval.ms", "300000")
         .set("topic.metadata.refresh.interval.ms", "30000")
         .set("allow.auto.create.topics", "false");
+    if let Some(instance) = &config.instance {
+        client.set("group.instance.id", instance);
+    }
     for (name, value) in &config.properties {
         client.set(name, value);
     }

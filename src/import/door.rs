@@ -79,12 +79,10 @@ pub(super) enum DoorError {
         reason: String,
     },
     /// The token is missing or wrong.
-    #[error("{base} answered {status}: name a file with its access token by --token-file")]
+    #[error("{base} asks for an access token, or refuses this one: name a file that holds it by --token-file")]
     NotAllowed {
         /// The address.
         base: Url,
-        /// 401 or 403.
-        status: StatusCode,
     },
     /// The body is larger than the front door takes.
     #[error("{base} refuses a body of this size")]
@@ -249,9 +247,7 @@ impl Door {
     async fn read<T: DeserializeOwned>(&self, response: Response) -> Result<T, DoorError> {
         let (status, url) = (response.status(), response.url().clone());
         match status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                return Err(DoorError::NotAllowed { base: self.base.clone(), status });
-            }
+            StatusCode::UNAUTHORIZED => return Err(DoorError::NotAllowed { base: self.base.clone() }),
             StatusCode::PAYLOAD_TOO_LARGE => return Err(DoorError::TooLarge { base: self.base.clone() }),
             _ => {}
         }

@@ -41,7 +41,7 @@ impl<'a> Pipeline<'a> {
         let commands: Vec<Vec<&str>> = match self.backends.kafka_bootstrap {
             None => vec![vec!["up", "--listen", &listen, "--broker-listen", &broker]],
             Some(_) => vec![
-                vec!["ingestor", "--content", "lake"],
+                vec!["ingestor", "--content", "lake", "--instance", "ingestor-1"],
                 vec!["aggregator"],
                 vec!["api", "--content", "lake", "--listen", &listen],
             ],
@@ -57,14 +57,15 @@ impl<'a> Pipeline<'a> {
     }
 
     fn variables(&self) -> Vec<(&'static str, String)> {
-        vec![
-            ("OPSTREAM_DATA", self.data().display().to_string()),
+        let folder = self.backends.kafka_bootstrap.is_none().then(|| ("OPSTREAM_DATA", self.data().display().to_string()));
+        let roles = [
             ("OPSTREAM_TOPIC_PREFIX", self.backends.topic_prefix.clone()),
             ("OPSTREAM_BOOTSTRAP", self.bootstrap()),
             ("OPSTREAM_DATABASE_URL", self.database_url()),
             ("OPSTREAM_LAKE", self.lake().display().to_string()),
             ("OPSTREAM_URL", self.url()),
-        ]
+        ];
+        folder.into_iter().chain(roles).collect()
     }
 
     /// Runs another `opstream` command against this pipeline and waits for its end.

@@ -53,7 +53,7 @@ def main():
     rows, tokens, cost = duckdb.sql(
         "select count(*), sum(input_tokens)::bigint, sum(cost_nano_usd)::bigint from read_parquet($files)",
         params={"files": [f"{lake}/{path}" for path in paths]},
-    ).fetchone()
+    ).fetchall()[0]
     print(
         json.dumps(
             {

@@ -2,8 +2,8 @@
 import uPlot from "uplot";
 import type { LatencySteps, Series } from "./api";
 import { element } from "./element";
-import { duration, usd } from "./format";
-import { stepsOf, type Range } from "./range";
+import { axisTime, duration, moment, usd } from "./format";
+import { stepsOf, widthSeconds, type Range } from "./range";
 
 const HEIGHT = 220;
 
@@ -15,6 +15,7 @@ class Chart {
   private readonly place = element("div", { class: "plot" });
   private plot: uPlot | undefined;
   private columns: uPlot.AlignedData = [[]];
+  private width = 60;
 
   constructor(
     title: string,
@@ -26,8 +27,9 @@ class Chart {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
   }
 
-  show(steps: number[], columns: Column[]): void {
+  show(range: Range, steps: number[], columns: Column[]): void {
     this.columns = [steps, ...columns];
+    this.width = widthSeconds(range.resolution);
     if (this.plot) this.plot.setData(this.columns);
     else this.draw();
   }
@@ -35,13 +37,19 @@ class Chart {
   private draw(): void {
     this.plot?.destroy();
     const axis = { stroke: colour("--muted"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
+    const times = (_: uPlot, splits: number[], __: number, ___: number, gap: number) => splits.map((split) => axisTime(split, gap));
     const values = (_: uPlot, splits: number[]) => splits.map((split) => this.format(split));
+    const label = (_: uPlot, step: number | null) => (step === null ? "–" : moment(new Date(step * 1000).toISOString()));
     const options: uPlot.Options = {
       width: Math.max(this.place.clientWidth, 200),
       height: HEIGHT,
-      series: [{}, ...this.series()],
-      axes: [axis, { ...axis, values, size: 70 }],
-      scales: { y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1] } },
+      series: [{ label: "from", value: label }, ...this.series()],
+      axes: [{ ...axis, values: times, size: 32 }, { ...axis, values, size: 70 }],
+      scales: {
+        // Half a step more at both ends, so that the outer bars are whole.
+        x: { range: (_, min, max) => [min - this.width / 2, max + this.width / 2] },
+        y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1] },
+      },
       cursor: { drag: { x: false, y: false } },
     };
     this.plot = new uPlot(options, this.columns, this.place);
@@ -69,7 +77,7 @@ export class CostChart {
   show(range: Range, start: number, nowMs: number, answer: Series): void {
     const costs = new Map((answer.series[0]?.points ?? []).map((point) => [secondsOf(point.start), Number(point.cost_usd)]));
     const steps = stepsOf(range, start, nowMs);
-    this.chart.show(steps, [steps.map((step) => costs.get(step) ?? 0)]);
+    this.chart.show(range, steps, [steps.map((step) => costs.get(step) ?? 0)]);
   }
 }
 
@@ -85,7 +93,7 @@ export class LatencyChart {
     const found = new Map(answer.points.map((point) => [secondsOf(point.start), point.latency]));
     const steps = stepsOf(range, start, nowMs);
     const column = (name: "p50_us" | "p95_us" | "p99_us") => steps.map((step) => found.get(step)?.[name] ?? null);
-    this.chart.show(steps, [column("p50_us"), column("p95_us"), column("p99_us")]);
+    this.chart.show(range, steps, [column("p50_us"), column("p95_us"), column("p99_us")]);
   }
 }
 

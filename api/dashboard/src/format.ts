@@ -4,6 +4,8 @@ const whole = new Intl.NumberFormat(undefined);
 const compact = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
 const percent = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 1 });
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const shortClock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 const dayAndClock = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 
 export function count(value: number): string {
@@ -38,6 +40,13 @@ export function duration(micros: number | null | undefined): string {
 
 export function time(moment: string): string {
   return clock.format(new Date(moment));
+}
+
+/** A mark of a chart's axis, in Unix seconds, whose marks are `gap` seconds apart. */
+export function axisTime(seconds: number, gap: number): string {
+  const at = new Date(seconds * 1000);
+  const isMidnight = at.getHours() === 0 && at.getMinutes() === 0;
+  return gap >= 86_400 || isMidnight ? day.format(at) : shortClock.format(at);
 }
 
 export function moment(text: string): string {

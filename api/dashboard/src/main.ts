@@ -3,7 +3,7 @@
 import "uplot/dist/uPlot.min.css";
 import "./style.css";
 
-import { ask, TokenNeeded, type BreakdownRow, type LatencySteps, type Operation, type Series, type Totals } from "./api";
+import { ask, TokenNeeded, type BreakdownRow, type LatencySteps, type Operation, type Percentiles, type Series, type Totals } from "./api";
 import { CostChart, LatencyChart } from "./charts";
 import { openDetails } from "./details";
 import { byId, element } from "./element";
@@ -46,8 +46,9 @@ async function load(mine: number): Promise<void> {
   const start = startOf(range, now);
   const from = rfc3339(start);
   const steps = { from, resolution: range.resolution };
-  const [totals, costs, latencies, byModel, latest] = await Promise.all([
+  const [totals, whole, costs, latencies, byModel, latest] = await Promise.all([
     ask<Totals>("/v1/totals", { from }),
+    ask<{ latency: Percentiles }>("/v1/percentiles", { from }),
     ask<Series>("/v1/series", steps),
     ask<LatencySteps>("/v1/percentiles", steps),
     ask<{ rows: BreakdownRow[] }>("/v1/breakdown", { from, by: "provider,model", limit: "8" }),
@@ -57,7 +58,7 @@ async function load(mine: number): Promise<void> {
   tell(totals.complete_to ? `complete to ${time(totals.complete_to)}` : "waiting for the first windows", "calm");
   if (totals.operations === 0 && latest.operations.length === 0) return show(welcome());
   show(board);
-  tiles.show(totals);
+  tiles.show(totals, whole.latency);
   cost.show(range, start, now, costs);
   latency.show(range, start, now, latencies);
   models.show(byModel.rows);

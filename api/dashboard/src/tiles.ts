@@ -1,14 +1,14 @@
 // The numbers at the top: what the range adds up to.
-import type { Totals } from "./api";
+import type { Percentiles, Totals } from "./api";
 import { element } from "./element";
-import { count, exact, share, usd } from "./format";
+import { count, duration, exact, share, usd } from "./format";
 
 export class Tiles {
   readonly root = element("section", { class: "tiles", "aria-label": "Totals" });
   private readonly tiles = new Map<string, { value: HTMLElement; note: HTMLElement }>();
 
   constructor() {
-    for (const name of ["Cost", "Operations", "Failures", "Input tokens", "Output tokens"]) {
+    for (const name of ["Cost", "Operations", "Failures", "Latency (p95)", "Input tokens", "Output tokens"]) {
       const value = element("strong");
       const note = element("small");
       this.tiles.set(name, { value, note });
@@ -16,10 +16,11 @@ export class Tiles {
     }
   }
 
-  show(totals: Totals): void {
+  show(totals: Totals, latency: Percentiles): void {
     this.set("Cost", usd(totals.cost_usd), costNote(totals));
     this.set("Operations", count(totals.operations), totals.operations >= 100_000 ? exact(totals.operations) : "");
     this.set("Failures", count(totals.failures), `${share(totals.failures, totals.operations)} of operations`);
+    this.set("Latency (p95)", duration(latency.p95_us), latency.count > 0 ? `median ${duration(latency.p50_us)}` : "");
     this.set("Input tokens", count(totals.input_tokens), `${share(totals.cache_read_tokens, totals.input_tokens)} from caches`);
     this.set("Output tokens", count(totals.output_tokens), "");
   }

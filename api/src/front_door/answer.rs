@@ -32,7 +32,7 @@ pub(crate) struct IntakeAnswer {
     /// Refused items that are not listed.
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) refused_not_listed: u64,
-    /// Accepted items that got a new id because they had none and the request had no Idempotency-Key.
+    /// Items that got a new id because they had none and the request had no Idempotency-Key.
     pub(crate) minted: u64,
     /// The first 1000 of the new ids.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -118,7 +118,7 @@ impl IntakeOutcome {
         }
     }
 
-    /// The accepted item at this place had no id of its own.
+    /// The item at this place had no id of its own.
     pub(crate) fn note_minted(&mut self, index: u64, operation_id: OperationId) {
         self.answer.minted += 1;
         if self.answer.minted_ids.len() < MAX_LISTED {
@@ -183,4 +183,39 @@ pub(crate) fn respond(status: StatusCode, answer: IntakeAnswer) -> Response {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
 const fn is_zero(count: &u64) -> bool {
     *count == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(index: u64) -> Refusal {
+        Refusal { index, line: None, field: None, code: "c", reason: "r".to_owned() }
+    }
+
+    #[test]
+    fn a_request_that_stops_half_way_tells_what_was_accepted() {
+        let mut outcome = IntakeOutcome::default();
+        for (index, partition, offset) in [(0, 1, 7), (1, 0, 3), (3, 1, 5)] {
+            outcome.accept(index, Partition(partition), Some(Offset(offset)));
+        }
+        outcome.accept(4, Partition(2), None);
+        outcome.refuse(refusal(2));
+        let (status, answer) = outcome.finish(Some(Halt::BrokerUnavailable { reason: "away".to_owned() }));
+        assert_eq!((status, answer.accepted), (StatusCode::SERVICE_UNAVAILABLE, 4));
+        assert_eq!(answer.accepted_items, [ItemRange { from: 0, to: 2 }, ItemRange { from: 3, to: 5 }]);
+        let offset = |partition, next_offset| PartitionOffset { partition, next_offset };
+        assert_eq!(answer.offsets, [offset(0, 4), offset(1, 8)]);
+    }
+
+    #[test]
+    fn long_lists_are_cut_and_counts_are_whole() {
+        let mut outcome = IntakeOutcome::default();
+        for index in 0..2500 {
+            outcome.refuse(refusal(index));
+        }
+        let (status, answer) = outcome.finish(None);
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+        assert_eq!((answer.refused.len(), answer.refused_not_listed), (1000, 1500));
+    }
 }

@@ -9,7 +9,7 @@ use super::identity::IdSource;
 use super::item::Flaw;
 
 /// Operations of a chunk: enough to hide the way to the broker and back, few enough to hold.
-const CHUNK_OPERATIONS: usize = 500;
+const CHUNK_OPERATIONS: usize = 2000;
 /// Bytes of JSON after which a chunk is sent, however few operations it has.
 pub(crate) const CHUNK_BYTES: usize = 4 << 20;
 
@@ -81,11 +81,12 @@ impl<'a> Submission<'a> {
             operations.push(operation);
         }
         let acknowledgements = self.producer.record_all_acked(operations).await;
+        if let Some(error) = acknowledgements.iter().find_map(|answer| answer.as_ref().err()) {
+            tracing::warn!(%error, "operations of a request were not acknowledged");
+        }
         let mut halt = Ok(());
         for (place, acknowledgement) in places.into_iter().zip(acknowledgements) {
-            if let Err(reason) = self.note(place, acknowledgement) {
-                halt = Err(reason);
-            }
+            halt = halt.and(self.note(place, acknowledgement));
         }
         halt
     }
@@ -95,24 +96,41 @@ impl<'a> Submission<'a> {
         (place, source, id): (Place, IdSource, OperationId),
         acknowledgement: Result<Acknowledged, RecordError>,
     ) -> Result<(), Halt> {
-        match acknowledgement {
+        let outcome = match acknowledgement {
             Ok(acknowledged) => {
                 self.outcome.accept(place.index, acknowledged.partition, acknowledged.offset);
-                if source == IdSource::Minted {
-                    self.outcome.note_minted(place.index, id);
-                }
                 Ok(())
             }
             Err(error @ RecordError::TooLarge { .. }) => {
                 self.refuse(Flaw::of_item("too_large", error.to_string()), place);
-                Ok(())
+                return Ok(());
             }
-            Err(error) => Err(Halt::BrokerUnavailable { reason: error.to_string() }),
+            Err(error) => Err(halt_of(&error)),
+        };
+        // Without an acknowledgement it may arrive all the same: whoever sends it again needs this id.
+        if source == IdSource::Minted {
+            self.outcome.note_minted(place.index, id);
         }
+        outcome
     }
 
     fn refuse(&mut self, flaw: Flaw, place: Place) {
         crate::metrics::count_refused(flaw.code);
         self.outcome.refuse(flaw.at(place.index, place.line));
     }
+}
+
+/// What the client is told; addresses and the broker's own words stay in the log.
+fn halt_of(error: &RecordError) -> Halt {
+    let reason = match error {
+        RecordError::QueueFull { .. } => "the queue to the broker is full; try again later".to_owned(),
+        RecordError::Closed => "the server is stopping; try again".to_owned(),
+        RecordError::Refused { .. } => "the broker refuses operations; the server's log says why".to_owned(),
+        RecordError::Unavailable { .. } | RecordError::TooLarge { .. } => {
+            "the broker did not acknowledge in time; operations may still arrive, so send them again only with the same \
+             operation_id"
+                .to_owned()
+        }
+    };
+    Halt::BrokerUnavailable { reason }
 }

@@ -1,9 +1,11 @@
 //! The front door as clients see it. A file stands in for the broker.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Request;
+use opstream_producer::{ProducerConfig, Sink};
 use opstream_schemas::{OperationId, UtcMillis};
 use serde_json::{Value, json};
 
@@ -179,6 +181,22 @@ async fn a_stream_that_grows_too_large_says_what_was_accepted() {
     let answer = post(&api, NDJSON, Body::from_stream(futures_util::stream::iter(pieces))).await;
     assert_eq!(answer.status, 413);
     assert_eq!(answer.json()["accepted_items"], json!([{ "from": 0, "to": 3 }]));
+}
+
+#[tokio::test]
+async fn while_the_broker_is_away_the_answer_is_try_again() {
+    // Port 1 of the machine itself refuses at once.
+    let away = ProducerConfig { acknowledge_within: Duration::from_millis(300), ..ProducerConfig::new("127.0.0.1:1") };
+    let api = Fixture::with(Setup { sink: Some(Sink::Kafka(away)), ..Setup::default() }).await;
+    let answer = post(&api, JSON, json!([{ "model": "a" }, { "x": 1 }]).to_string()).await;
+    assert_eq!((answer.status.as_u16(), answer.headers["retry-after"].to_str().unwrap()), (503, "2"));
+    let body = answer.json();
+    assert_eq!((&body["error"]["code"], &body["accepted"]), (&json!("broker_unavailable"), &json!(0)));
+    assert_eq!(body["refused"][0]["field"], "x");
+    assert!(body["minted_ids"][0]["operation_id"].is_string(), "it may still arrive, so its id must be known: {body}");
+    assert!(!answer.text.contains("127.0.0.1"), "{}", answer.text);
+    let ready = api.get("/health/ready").await;
+    assert_eq!((ready.status.as_u16(), &ready.json()["checks"][1]["ok"]), (503, &json!(false)));
 }
 
 #[tokio::test]
