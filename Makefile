@@ -28,6 +28,7 @@ bench: prerequisites dashboard ## Measures throughput, latency, memory and size 
 
 check: prerequisites dashboard file-lengths ## Formatting, lints, documentation, file lengths, licences, unused dependencies
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path tests/harness/containers/Cargo.toml --check
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
 	@$(call run_if_installed,cargo-deny,$(CARGO) deny check)

@@ -22,7 +22,7 @@ fn main() -> io::Result<()> {
     let mut list = String::from("&[");
     for file in &files {
         let name = file.strip_prefix(&dist).expect("it was found below").to_string_lossy().replace('\\', "/");
-        write!(list, "({name:?}, include_bytes!({file:?})),").expect("a string takes everything");
+        write!(list, "({name:?}, include_bytes!({:?})),", file.to_string_lossy()).expect("a string takes everything");
     }
     list.push(']');
     fs::write(out.join("dashboard_files.rs"), list)

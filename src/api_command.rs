@@ -129,6 +129,6 @@ mod tests {
             assert!(parse(&arguments).is_err(), "{arguments:?}");
         }
         let limits = parse(&["--max-body-mib", "3"]).unwrap().limits.limits();
-        assert_eq!((limits.body_bytes, limits.timeout), (3 << 20, Duration::from_secs(60)));
+        assert_eq!((limits.body_bytes, limits.timeout), (3 << 20, Duration::from_mins(1)));
     }
 }

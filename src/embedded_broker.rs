@@ -31,7 +31,6 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
-use uuid::Uuid;
 
 use connection::ConnectionError;
 use coordinator::Coordinator;
@@ -144,12 +143,14 @@ impl EmbeddedBroker {
     }
 
     /// The cluster id that clients see; it belongs to the folder.
+    #[cfg(test)]
     pub(crate) fn cluster_id(&self) -> String {
         self.broker.topics.cluster_id()
     }
 
     /// The id of a topic; a topic that is deleted and created again gets another one.
-    pub(crate) fn topic_id(&self, name: &str) -> Option<Uuid> {
+    #[cfg(test)]
+    pub(crate) fn topic_id(&self, name: &str) -> Option<uuid::Uuid> {
         self.broker.topics.get(name).map(|topic| topic.entry.id)
     }
 

@@ -77,9 +77,11 @@ pub(crate) async fn run(args: ImportArgs, shutdown: CancellationToken) -> anyhow
         Source::Jsonl(source) => json_lines::open(source)?,
     };
     let display = Display::start(&input.name, input.extent);
-    let door = Door::open(&args.url, args.token_file.as_deref(), display.clone(), shutdown)?;
     let name = input.name.clone();
-    let outcome = transfer(input, &door, &display).await;
+    let outcome = match Door::open(&args.url, args.token_file.as_deref(), display.clone(), shutdown) {
+        Ok(door) => transfer(input, &door, &display).await,
+        Err(error) => Err(error.into()),
+    };
     display.finish();
     let (delivered, remarks) = outcome?;
     let summary = summary::Summary { source: &name, delivered: &delivered, remarks: &remarks };

@@ -24,7 +24,7 @@ pub(crate) fn read_token(file: Option<&Path>) -> anyhow::Result<Option<Secret>> 
         .take(MAX_TOKEN_FILE_BYTES)
         .read_to_string(&mut text)
         .with_context(|| format!("{} cannot be read as text", name()))?;
-    let token = Secret::new(text.lines().next().unwrap_or_default()).with_context(|| name())?;
+    let token = Secret::new(text.lines().next().unwrap_or_default()).with_context(name)?;
     if is_open_to_others(path) {
         tracing::warn!(file = %path.display(), "every user of this machine can read the token file; chmod 600 keeps it private");
     }

@@ -11,7 +11,7 @@ use opstream_schemas::topics::Topics;
 /// The database of the pipeline.
 #[derive(Args, Clone)]
 pub(crate) struct DatabaseArgs {
-    /// Where rows are: postgres://user@host/database or sqlite:FILE
+    /// Where rows are: `postgres://user@host/database` or `sqlite:FILE`
     #[arg(long, value_name = "URL", env = "OPSTREAM_DATABASE_URL", hide_env_values = true)]
     pub(crate) database_url: Option<String>,
     /// `AiCore`'s name for the same, used when --database-url is absent; `SQLAlchemy`'s form is understood
@@ -73,7 +73,7 @@ pub(crate) struct KafkaArgs {
     /// First part of every topic's name
     #[arg(long, value_name = "NAME", env = "OPSTREAM_TOPIC_PREFIX", default_value = "llm")]
     pub(crate) topic_prefix: String,
-    /// A librdkafka setting, such as security.protocol=SASL_SSL; may be repeated, in the environment separated by ;
+    /// A librdkafka setting, such as `security.protocol=SASL_SSL`; may be repeated, in the environment separated by ;
     #[arg(
         long,
         value_name = "NAME=VALUE",

@@ -62,7 +62,7 @@ pub(crate) async fn run(args: TopicsArgs) -> anyhow::Result<()> {
         match outcome {
             Ok(topic) => println!("created {topic}"),
             Err((topic, RDKafkaErrorCode::TopicAlreadyExists)) => {
-                println!("{topic} exists already and is left as it is")
+                println!("{topic} exists already and is left as it is");
             }
             Err((topic, error)) => bail!("the cluster did not create {topic}: {error}"),
         }

@@ -170,11 +170,14 @@ impl Pipeline {
 
 /// A role that ends while nobody asked it to is a failure, whatever it returned.
 fn unexpected_end(ended: Option<Result<anyhow::Result<()>, tokio::task::JoinError>>) -> anyhow::Result<()> {
+    outcome_of(ended).and_then(|()| anyhow::bail!("a role ended by itself"))
+}
+
+fn outcome_of(ended: Option<Result<anyhow::Result<()>, tokio::task::JoinError>>) -> anyhow::Result<()> {
     match ended {
-        Some(Ok(Ok(()))) => Ok(()),
         Some(Ok(Err(error))) => Err(error),
         Some(Err(error)) => Err(anyhow::Error::new(error).context("a role crashed")),
-        None => Ok(()),
+        Some(Ok(Ok(()))) | None => Ok(()),
     }
 }
 
@@ -182,7 +185,7 @@ async fn drain(mut roles: JoinSet<anyhow::Result<()>>) -> anyhow::Result<()> {
     let all = async {
         let mut outcome = Ok(());
         while let Some(ended) = roles.join_next().await {
-            outcome = outcome.and(unexpected_end(Some(ended)));
+            outcome = outcome.and(outcome_of(Some(ended)));
         }
         outcome
     };

@@ -10,12 +10,13 @@ use opstream_schemas::lake::local_path;
 use opstream_schemas::window::SumOverflow;
 
 use crate::changes::Changes;
-use crate::commit::{CommitError, Standing, WindowBatch, commit_batch};
+use crate::commit::{CommitError, WindowBatch, commit_batch};
 use crate::failures::FileFailures;
 use crate::file_sums::{FileError, Group, read_groups};
 use crate::kept::{KeptCombinations, set_hours};
 use crate::lease::LeaseError;
 use crate::metrics;
+use crate::offsets::Ahead;
 use crate::pending::PendingFile;
 use crate::stored::AddError;
 use crate::tenure::Tenure;
@@ -33,6 +34,8 @@ pub(crate) struct Adder<'a> {
     pub(crate) lake: &'a Path,
     /// Where to.
     pub(crate) target: Target,
+    /// What lies ahead of the partitions that move on with the files; none for a generation that is being built.
+    pub(crate) ahead: &'a [Ahead],
     /// Most files at once.
     pub(crate) most_files: usize,
     /// Takes note of files that cannot be read.
@@ -46,8 +49,6 @@ pub(crate) struct Target {
     pub(crate) generation: i64,
     /// The generation that it is rebuilt from; itself if it is not.
     pub(crate) predecessor: i64,
-    /// What it is to readers.
-    pub(crate) standing: Standing,
     /// Minutes before this have no windows.
     pub(crate) minute_floor: UtcMillis,
     /// The clock.
@@ -55,10 +56,10 @@ pub(crate) struct Target {
 }
 
 /// What became of the files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Added {
-    /// Files that were committed.
-    pub(crate) files: usize,
+    /// Numbers of the files that were committed.
+    pub(crate) files: HashSet<i64>,
     /// Files that did not fit into the transaction.
     pub(crate) left: usize,
 }
@@ -118,17 +119,18 @@ pub(crate) async fn add_files(
         Err(AddError::Overflow(source)) => return Err(AddFilesError::Overflow { files, source }),
         windows => windows?,
     };
-    let numbers = files.iter().map(|file| file.number).collect();
-    let Target { generation, now, standing, .. } = target;
-    let batch = WindowBatch { generation, files: numbers, windows, now, standing };
+    let numbers: HashSet<i64> = files.iter().map(|file| file.number).collect();
+    let offsets = adder.ahead.iter().filter_map(|ahead| ahead.reached(|file| numbers.contains(&file))).collect();
+    let Target { generation, now, .. } = target;
+    let batch =
+        WindowBatch { generation, files: files.iter().map(|file| file.number).collect(), windows, now, offsets };
     commit_batch(database, tenure.fence, &batch).await?;
     tenure.wrote();
-    files.iter().for_each(|file| adder.failures.forget(file));
     let operations = files.iter().map(|file| file.rows).sum();
     metrics::record_commit(files.len(), operations, batch.windows.len(), began.elapsed());
     memory.stored.committed(batch.windows);
     tenure.put_memory(generation, memory);
-    Ok(Added { files: files.len(), left: unread + n_read - files.len() })
+    Ok(Added { left: unread + n_read - numbers.len(), files: numbers })
 }
 
 impl Adder<'_> {
@@ -147,7 +149,7 @@ impl Adder<'_> {
                     operations += file.rows;
                     read.push((file, groups));
                 }
-                Err(error) => self.failures.note(&file, &error),
+                Err(error) => self.failures.note(self.target.generation, &file, &error),
             }
         }
         (read, 0)

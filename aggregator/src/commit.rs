@@ -9,11 +9,18 @@ use opstream_schemas::window::SUM_COLUMNS;
 
 use crate::changes::WindowPlace;
 use crate::lease::{self, LeaseError};
+use crate::offsets::Reached;
 use crate::rows_statement::RowsStatement;
 use crate::stored::{StoredWindow, key_values};
 
 static MARK_FILES: LazyLock<RowsStatement> = LazyLock::new(|| {
     RowsStatement::new("insert into windowed_files (generation, file_number, windowed_at_ms) values {rows}", 0, 3)
+});
+static MOVE_OFFSETS: LazyLock<RowsStatement> = LazyLock::new(|| {
+    let text = "insert into windowed_offsets (stream_id, partition, next_offset) values {rows} \
+                on conflict (stream_id, partition) do update set next_offset = excluded.next_offset \
+                where excluded.next_offset > windowed_offsets.next_offset";
+    RowsStatement::new(text, 0, 3)
 });
 static WRITE_WINDOWS: LazyLock<RowsStatement> =
     LazyLock::new(|| RowsStatement::new(include_str!("write_windows.sql"), 0, 8 + SUM_COLUMNS.len() + 2));
@@ -28,17 +35,8 @@ pub(crate) struct WindowBatch {
     pub(crate) windows: Vec<(WindowPlace, StoredWindow)>,
     /// The clock.
     pub(crate) now: UtcMillis,
-    /// Whether readers take this generation, and `windowed_offsets` speak of it.
-    pub(crate) standing: Standing,
-}
-
-/// What a generation is to readers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// They take it.
-    Current,
-    /// It is being built beside the current one.
-    Rebuilding,
+    /// Partitions that move on with it; none for a generation that readers do not take yet.
+    pub(crate) offsets: Vec<Reached>,
 }
 
 /// A batch that was not committed, or of which that is unknown. In every case nothing that was remembered counts any more.
@@ -66,16 +64,14 @@ pub(crate) async fn commit_batch(database: &Database, fence: Fence, batch: &Wind
         tx.execute(text, &values).await?;
     }
     write_windows(&mut tx, fence, batch).await?;
-    if batch.standing == Standing::Current {
-        advance_offsets(&mut tx, batch.generation).await?;
+    for (range, text) in MOVE_OFFSETS.chunks(batch.offsets.len()) {
+        let row = |reached: &Reached| {
+            [reached.place.stream_id, reached.place.partition, reached.next_offset].map(Value::from)
+        };
+        let values: Vec<Value> = batch.offsets[range].iter().flat_map(row).collect();
+        tx.execute(text, &values).await?;
     }
     Ok(tx.commit().await?)
-}
-
-/// Whether `windowed_offsets` can move although no file waits: dead letters and duplicates take offsets and make no file.
-pub(crate) async fn offsets_can_advance(database: &Database, generation: i64) -> Result<bool, sqlx::Error> {
-    let moved = database.fetch_optional(include_str!("reached_offsets.sql"), &[generation.into()]).await?;
-    Ok(moved.is_some())
 }
 
 async fn write_windows(tx: &mut Transaction, fence: Fence, batch: &WindowBatch) -> Result<(), CommitError> {
@@ -94,17 +90,5 @@ async fn write_windows(tx: &mut Transaction, fence: Fence, batch: &WindowBatch) 
     if written != batch.windows.len() as u64 {
         return Err(CommitError::Stale { written, expected: batch.windows.len() });
     }
-    Ok(())
-}
-
-/// Moves each partition on to its first range whose file is not windowed. Ranges touch each other, so nothing is passed over.
-async fn advance_offsets(tx: &mut Transaction, generation: i64) -> Result<(), sqlx::Error> {
-    let advance = concat!(
-        "insert into windowed_offsets (stream_id, partition, next_offset) ",
-        include_str!("reached_offsets.sql"),
-        " on conflict (stream_id, partition) do update set next_offset = excluded.next_offset",
-        " where excluded.next_offset > windowed_offsets.next_offset",
-    );
-    tx.execute(advance, &[generation.into()]).await?;
     Ok(())
 }

@@ -9,12 +9,15 @@ use opstream_schemas::window::{DimensionSet, Level};
 
 use crate::lease::{self, LeaseError};
 use crate::metrics;
-use crate::publish::{PublishError, SLICE, tombstone};
+use crate::publish::{PublishError, tombstone};
 use crate::settings::WindowSettings;
 use crate::topic::{WindowRecord, WindowTopic};
 
 /// How long windows of one minute are kept.
 const MINUTES_KEPT_MILLIS: i64 = 7 * DAY_MILLIS;
+
+/// Windows of a slice: the limit in `expired_minutes.sql`.
+const SLICE: usize = 500;
 
 /// Moves the first minute that has windows on, by whole hours. Done before files are added, by the one who adds them: below the
 /// floor nothing is ever added again, so what is deleted there stays deleted.
@@ -44,8 +47,7 @@ pub(crate) async fn delete_expired_minutes(
 ) -> Result<bool, PublishError> {
     let mut more = false;
     for set in DimensionSet::ALL {
-        let values: [Value; 4] =
-            [settings.generation.into(), set.code().into(), settings.minute_floor.into(), SLICE.into()];
+        let values: [Value; 3] = [settings.generation.into(), set.code().into(), settings.minute_floor.into()];
         let rows = database.fetch_all(include_str!("expired_minutes.sql"), &values).await?;
         let Some(last) = rows.last() else { continue };
         let mut tombstones: Vec<WindowRecord> = Vec::new();
@@ -62,7 +64,7 @@ pub(crate) async fn delete_expired_minutes(
         let values: [Value; 4] = [settings.generation.into(), set.code().into(), start.into(), dimension_id.into()];
         tx.execute(delete, &values).await?;
         tx.commit().await?;
-        more |= rows.len() as u64 >= SLICE.unsigned_abs();
+        more |= rows.len() >= SLICE;
     }
     Ok(more)
 }
@@ -75,7 +77,7 @@ pub(crate) async fn delete_replaced_generations(
     fence: Fence,
     settings: WindowSettings,
 ) -> Result<bool, PublishError> {
-    let values: [Value; 2] = [settings.generation.into(), SLICE.into()];
+    let values: [Value; 1] = [settings.generation.into()];
     let rows = database.fetch_all(include_str!("replaced_windows.sql"), &values).await?;
     let Some(last) = rows.last() else { return forget_files(database, fence, settings).await };
     let mut tombstones: Vec<WindowRecord> = Vec::new();

@@ -19,4 +19,4 @@ where expired.generation = $1
     and expired.level = 0
     and expired.window_start_ms < $3
 order by expired.window_start_ms, expired.dimension_id
-limit $4
+limit 500

@@ -8,12 +8,13 @@ use crate::metrics;
 use crate::pending::PendingFile;
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
 /// The files that failed.
 #[derive(Debug, Default)]
 pub(crate) struct FileFailures {
-    files: HashMap<i64, Failure>,
+    /// By generation and number.
+    files: HashMap<(i64, i64), Failure>,
 }
 
 #[derive(Debug)]
@@ -23,18 +24,20 @@ struct Failure {
 }
 
 impl FileFailures {
-    /// How many files failed.
-    pub(crate) fn len(&self) -> usize {
-        self.files.len()
+    /// Whether this one failed for the generation and was not windowed since.
+    pub(crate) fn contains(&self, generation: i64, number: i64) -> bool {
+        self.files.contains_key(&(generation, number))
     }
 
     /// Remembers a failure, longer each time, and raises the alarm.
-    pub(crate) fn note(&mut self, file: &PendingFile, error: &FileError) {
-        let pause = self.files.get(&file.number).map_or(FIRST_PAUSE, |known| (known.pause * 2).min(LONGEST_PAUSE));
-        self.files.insert(file.number, Failure { pause, retry_at: Instant::now() + pause });
+    pub(crate) fn note(&mut self, generation: i64, file: &PendingFile, error: &FileError) {
+        let known = self.files.get(&(generation, file.number));
+        let pause = known.map_or(FIRST_PAUSE, |known| (known.pause * 2).min(LONGEST_PAUSE));
+        self.files.insert((generation, file.number), Failure { pause, retry_at: Instant::now() + pause });
         metrics::record_file_failure(error.reason());
         let cause = std::error::Error::source(error).map(ToString::to_string);
         tracing::error!(
+            generation,
             file_number = file.number,
             path = file.path,
             operations = file.rows,
@@ -43,16 +46,22 @@ impl FileFailures {
         );
     }
 
-    /// Forgets a file that was windowed.
-    pub(crate) fn forget(&mut self, file: &PendingFile) {
-        self.files.remove(&file.number);
+    /// Forgets a file that was windowed; says whether it had failed before.
+    pub(crate) fn forget(&mut self, generation: i64, number: i64) -> bool {
+        self.files.remove(&(generation, number)).is_some()
     }
 
-    /// The files that may be tried now.
-    pub(crate) fn without_waiting(&self, files: Vec<PendingFile>) -> Vec<PendingFile> {
+    /// Numbers of the generation's files that are to be tried again now.
+    pub(crate) fn due(&self, generation: i64) -> impl Iterator<Item = i64> + '_ {
         let now = Instant::now();
-        let may_be_tried =
-            |file: &PendingFile| self.files.get(&file.number).is_none_or(|failure| failure.retry_at <= now);
-        files.into_iter().filter(may_be_tried).collect()
+        let due = self.files.iter().filter(move |((of, _), failure)| *of == generation && failure.retry_at <= now);
+        due.map(|((_, number), _)| *number)
+    }
+
+    /// The files that are not waiting for another attempt.
+    pub(crate) fn without_waiting(&self, generation: i64, files: Vec<PendingFile>) -> Vec<PendingFile> {
+        let now = Instant::now();
+        let failure = |file: &PendingFile| self.files.get(&(generation, file.number));
+        files.into_iter().filter(|file| failure(file).is_none_or(|failure| failure.retry_at <= now)).collect()
     }
 }

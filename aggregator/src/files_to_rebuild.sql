@@ -4,10 +4,11 @@ join lake_files file on file.file_number = source.file_number
 where source.generation = $1
     and source.file_number > $3
     and file.removed_at_ms is null
-    and not exists (
-        select 1
+    -- Looked up one by one: as a join, Postgres would read all of the new generation for a few files.
+    and (
+        select done.windowed_at_ms
         from windowed_files done
         where done.generation = $2 and done.file_number = source.file_number
-    )
+    ) is null
 order by source.file_number
-limit $4
+limit 64

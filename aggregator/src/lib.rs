@@ -2,7 +2,7 @@
 //!
 //! In: files of operations that the manifest lists and no row of `windowed_files` names yet. Out: rows of `windows`, and their
 //! values on the topic `llm.windows`. In reading order: the configuration ([`config`]), the loops ([`run`]), who may
-//! write (`lease`), one turn (`windower`): which files (`pending`), the way of a batch (`add_files`), what is in a file
+//! write (`lease`), one turn (`windower`): which files (`offsets`, `pending`), the way of a batch (`add_files`), what is in a file
 //! (`file_sums`), which windows that changes (`kept`, `changes`, `stored`), and the transaction (`commit`); then publication
 //! (`outbox`, `publish`, `topic`), what is deleted (`expire`), and rebuilding (`rebuild`).
 //!
@@ -21,6 +21,7 @@ mod file_sums;
 mod kept;
 mod lease;
 mod metrics;
+mod offsets;
 mod outbox;
 mod pending;
 mod publish;

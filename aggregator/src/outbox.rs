@@ -16,7 +16,7 @@ const OPEN_EVERY: Duration = Duration::from_secs(5);
 /// How often it is looked for something to delete.
 const CLEAN_EVERY: Duration = Duration::from_secs(10);
 /// Windows of a replaced generation stay this long for readers that are still at it.
-const GRACE: Duration = Duration::from_secs(60);
+const GRACE: Duration = Duration::from_mins(1);
 
 /// Publishes and deletes.
 pub(crate) struct Outbox {

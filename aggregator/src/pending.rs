@@ -1,14 +1,20 @@
-//! Which files are to be windowed: the live ones that no row of `windowed_files` names, as a set.
+//! Files that are to be windowed: the live ones that no row of `windowed_files` names, as a set.
 //!
-//! Manifest numbers carry no order: a lower one may commit later. The quick look therefore walks each partition's applied
-//! ranges from where its windows reach, which miss nothing and are few; the full look compares the whole manifest, and is taken
-//! now and then for files that came in any other way.
+//! Manifest numbers carry no order: a lower one may commit later. What the ingestor commits is found by walking the applied ranges
+//! (`offsets`); the whole manifest is compared now and then, for files that came in any other way.
+
+use std::sync::LazyLock;
 
 use opstream_schemas::UtcMillis;
 use opstream_schemas::database::{Database, Row, Value};
 
-/// Most files that one transaction windows.
-const MOST_FILES: i64 = 64;
+use crate::rows_statement::RowsStatement;
+
+static LOAD: LazyLock<RowsStatement> = LazyLock::new(|| {
+    let text = "select file_number, path, rows, committed_at_ms from lake_files \
+                where file_number in ({rows}) and kind = 'operations' and removed_at_ms is null";
+    RowsStatement::new(text, 0, 1)
+});
 
 /// A file that waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,38 +29,34 @@ pub(crate) struct PendingFile {
     pub(crate) committed_at: UtcMillis,
 }
 
-/// How to look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Look {
-    /// From where the windows of each partition reach.
-    Quick,
-    /// At the whole manifest.
-    Full,
+/// What the manifest says about these files, in the order of their numbers.
+pub(crate) async fn load_files(database: &Database, mut numbers: Vec<i64>) -> Result<Vec<PendingFile>, sqlx::Error> {
+    numbers.sort_unstable();
+    numbers.dedup();
+    let mut files = Vec::with_capacity(numbers.len());
+    for (range, text) in LOAD.chunks(numbers.len()) {
+        let values: Vec<Value> = numbers[range].iter().map(|number| Value::from(*number)).collect();
+        for row in database.fetch_all(text, &values).await? {
+            files.push(read_file(&row)?);
+        }
+    }
+    files.sort_unstable_by_key(|file| file.number);
+    Ok(files)
 }
 
-/// The files with the lowest numbers that `generation` lacks; `skipped` says how many of them the caller passes over.
-pub(crate) async fn pending_files(
-    database: &Database,
-    generation: i64,
-    look: Look,
-    skipped: usize,
-) -> Result<Vec<PendingFile>, sqlx::Error> {
-    let limit = MOST_FILES.saturating_add(i64::try_from(skipped).unwrap_or(i64::MAX));
-    let values: [Value; 2] = [generation.into(), limit.into()];
-    let rows = match look {
-        Look::Quick => database.fetch_all(include_str!("pending_files.sql"), &values).await?,
-        Look::Full => database.fetch_all(include_str!("pending_files_of_manifest.sql"), &values).await?,
-    };
+/// The thousand files with the lowest numbers in the whole manifest that `generation` lacks.
+pub(crate) async fn compare_manifest(database: &Database, generation: i64) -> Result<Vec<PendingFile>, sqlx::Error> {
+    let rows = database.fetch_all(include_str!("compare_manifest.sql"), &[generation.into()]).await?;
     rows.iter().map(read_file).collect()
 }
 
-/// Files numbered above `after` that generation `from` has and generation `to` lacks.
+/// The next files numbered above `after` that generation `from` has and generation `to` lacks.
 pub(crate) async fn files_to_rebuild(
     database: &Database,
     (from, to): (i64, i64),
     after: i64,
 ) -> Result<Vec<PendingFile>, sqlx::Error> {
-    let values: [Value; 4] = [from.into(), to.into(), after.into(), MOST_FILES.into()];
+    let values = [from, to, after].map(Value::from);
     let rows = database.fetch_all(include_str!("files_to_rebuild.sql"), &values).await?;
     rows.iter().map(read_file).collect()
 }

@@ -18,9 +18,6 @@ use crate::metrics;
 use crate::rows_statement::RowsStatement;
 use crate::topic::{TopicError, WindowRecord, WindowTopic};
 
-/// Windows that are sent and marked together: with their sketches about 1 MB.
-pub(crate) const SLICE: i64 = 500;
-
 static MARK: LazyLock<RowsStatement> = LazyLock::new(|| RowsStatement::new(include_str!("mark_published.sql"), 1, 5));
 static UNMARK: LazyLock<RowsStatement> =
     LazyLock::new(|| RowsStatement::new(include_str!("mark_unpublished.sql"), 1, 5));
@@ -90,7 +87,7 @@ pub(crate) async fn publish(
     Ok(published)
 }
 
-/// The next windows of one level that start before `before`.
+/// The next 500 windows of one level that start before `before`: with their sketches about 1 MB.
 async fn unpublished(
     database: &Database,
     level: Level,
@@ -98,7 +95,7 @@ async fn unpublished(
     cursor: Cursor,
 ) -> Result<Vec<Unpublished>, sqlx::Error> {
     let Cursor { start, set, dimension_id } = cursor;
-    let values = [level.code(), before, start, set, dimension_id, SLICE].map(Value::from);
+    let values = [level.code(), before, start, set, dimension_id].map(Value::from);
     let rows = database.fetch_all(include_str!("unpublished_windows.sql"), &values).await?;
     rows.iter().map(|row| read_unpublished(row, level)).collect()
 }

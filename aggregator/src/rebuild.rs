@@ -75,7 +75,7 @@ async fn wait(
 }
 
 /// Asks for the next generation, or joins a rebuild that is under way; returns its number.
-async fn ask(database: &Database) -> Result<i64, sqlx::Error> {
+pub(crate) async fn ask(database: &Database) -> Result<i64, sqlx::Error> {
     let mut tx = database.begin().await?;
     let next = "update settings set value = (select value + 1 from settings where name = 'window_generation') \
                 where name = 'window_rebuild' and value = 0";
@@ -96,7 +96,7 @@ async fn report(database: &Database, generation: i64) -> Result<RebuildReport, s
 /// Makes generation `to` the one that readers take, if it has every live file that `from` has. Otherwise nothing happens.
 pub(crate) async fn take_over(database: &Database, fence: Fence, (from, to): (i64, i64)) -> Result<bool, LeaseError> {
     let mut tx = lease::begin(database, fence).await?;
-    let missing: [Value; 4] = [from.into(), to.into(), (-1_i64).into(), 1_i64.into()];
+    let missing = [from, to, -1].map(Value::from);
     if tx.fetch_optional(include_str!("files_to_rebuild.sql"), &missing).await?.is_some() {
         tx.rollback().await?;
         return Ok(false);
@@ -107,6 +107,3 @@ pub(crate) async fn take_over(database: &Database, fence: Fence, (from, to): (i6
     tracing::info!(generation = to, "the rebuilt windows have taken over");
     Ok(true)
 }
-
-#[cfg(test)]
-pub(crate) use ask as ask_for_rebuild;

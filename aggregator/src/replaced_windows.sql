@@ -28,4 +28,4 @@ join window_dimensions combination on combination.dimension_id = replaced.dimens
 where replaced.generation < $1
 order by
     replaced.generation, replaced.dimension_set, replaced.level, replaced.window_start_ms, replaced.dimension_id
-limit $2
+limit 500

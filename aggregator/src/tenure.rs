@@ -8,11 +8,11 @@ use opstream_schemas::offsets::Fence;
 use crate::dimension_ids::DimensionIds;
 use crate::kept::KeptCombinations;
 use crate::lease::RENEW_AFTER;
-use crate::pending::Look;
+use crate::offsets::Place;
 use crate::stored::StoredWindows;
 
 /// How often the whole manifest is compared.
-const FULL_LOOK_EVERY: Duration = Duration::from_secs(60);
+const COMPARE_EVERY: Duration = Duration::from_mins(5);
 
 /// One time of holding the lease, or of it since the last error.
 pub(crate) struct Tenure {
@@ -20,11 +20,13 @@ pub(crate) struct Tenure {
     pub(crate) fence: Fence,
     /// Numbers of combinations, the same in all generations.
     pub(crate) ids: DimensionIds,
+    /// Where the next look at a partition begins, when that is behind files that failed.
+    pub(crate) looked_to: HashMap<Place, i64>,
     /// Files up to this number were offered to the generation that is being built; -1: none yet.
     pub(crate) rebuild_after: i64,
     memories: HashMap<i64, Memory>,
     wrote_at: Instant,
-    full_look_at: Option<Instant>,
+    compared_at: Option<Instant>,
 }
 
 /// What is remembered of one generation. It is taken out while files are added, and comes back only after the commit.
@@ -39,7 +41,8 @@ impl Tenure {
     /// Remembers nothing yet.
     pub(crate) fn new(fence: Fence) -> Self {
         let (ids, memories) = (DimensionIds::default(), HashMap::new());
-        Self { fence, ids, rebuild_after: -1, memories, wrote_at: Instant::now(), full_look_at: None }
+        let looked_to = HashMap::new();
+        Self { fence, ids, looked_to, rebuild_after: -1, memories, wrote_at: Instant::now(), compared_at: None }
     }
 
     /// Whether the last write, each of which renews the lease, is some time ago.
@@ -52,13 +55,13 @@ impl Tenure {
         self.wrote_at = Instant::now();
     }
 
-    /// How to look for files this time.
-    pub(crate) fn next_look(&mut self) -> Look {
-        if self.full_look_at.is_some_and(|at| at.elapsed() < FULL_LOOK_EVERY) {
-            return Look::Quick;
+    /// Whether it is time to compare the whole manifest; at first it is.
+    pub(crate) fn compares_manifest(&mut self) -> bool {
+        if self.compared_at.is_some_and(|at| at.elapsed() < COMPARE_EVERY) {
+            return false;
         }
-        self.full_look_at = Some(Instant::now());
-        Look::Full
+        self.compared_at = Some(Instant::now());
+        true
     }
 
     /// Takes out what is remembered of a generation.

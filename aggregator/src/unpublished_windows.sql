@@ -45,4 +45,4 @@ where changed.generation = (select value from settings where name = 'window_gene
     and changed.window_start_ms < $2
     and (changed.window_start_ms, changed.dimension_set, changed.dimension_id) > ($3, $4, $5)
 order by changed.window_start_ms, changed.dimension_set, changed.dimension_id
-limit $6
+limit 500

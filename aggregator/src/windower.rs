@@ -1,5 +1,6 @@
 //! One turn of the active aggregator: look for files, add them, and build a new generation beside if asked.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,12 +9,13 @@ use opstream_schemas::database::Database;
 use opstream_schemas::offsets::Fence;
 
 use crate::add_files::{AddFilesError, Added, Adder, Target, add_files};
-use crate::commit::{CommitError, Standing, offsets_can_advance};
+use crate::commit::CommitError;
 use crate::config::LeaseStart;
 use crate::failures::FileFailures;
 use crate::file_sums::FileError;
 use crate::lease::{self, LeaseError};
-use crate::pending::{PendingFile, files_to_rebuild, pending_files};
+use crate::offsets::{Ahead, look_ahead};
+use crate::pending::{PendingFile, compare_manifest, files_to_rebuild, load_files};
 use crate::settings::WindowSettings;
 use crate::tenure::Tenure;
 use crate::{expire, metrics, rebuild};
@@ -124,17 +126,48 @@ impl Windower {
         settings: WindowSettings,
         now: UtcMillis,
     ) -> Result<Turn, TurnError> {
-        let generation = settings.generation;
-        let pending = pending_files(&self.database, generation, tenure.next_look(), self.failures.len()).await?;
+        let WindowSettings { generation, minute_floor, .. } = settings;
+        let ahead = look_ahead(&self.database, generation, &tenure.looked_to).await?;
+        let pending = self.pending(tenure, generation, &ahead).await?;
         let oldest = pending.iter().map(|file| now.millis() - file.committed_at.millis()).max().unwrap_or(0);
         metrics::record_pending(pending.len(), Duration::from_millis(u64::try_from(oldest).unwrap_or(0)));
-        let files = self.failures.without_waiting(pending);
-        if files.is_empty() && !offsets_can_advance(&self.database, generation).await? {
-            return Ok(Turn::default());
+        let files = self.failures.without_waiting(generation, pending);
+        let mut turn = Turn::default();
+        let mut done = HashSet::new();
+        if !files.is_empty() || ahead.iter().any(|ahead| ahead.reached(|_| false).is_some()) {
+            let target = Target { generation, predecessor: generation, minute_floor, now };
+            (turn, done) = self.add(tenure, target, &ahead, files).await?;
         }
-        let standing = Standing::Current;
-        let minute_floor = settings.minute_floor;
-        self.add(tenure, Target { generation, predecessor: generation, standing, minute_floor, now }, files).await
+        for ahead in &ahead {
+            let is_settled = |file| done.contains(&file) || self.failures.contains(generation, file);
+            let settled_to = ahead.walk(is_settled);
+            turn.more |= ahead.is_full() && ahead.moved(settled_to);
+            tenure.looked_to.insert(ahead.place, settled_to);
+        }
+        for number in done {
+            if self.failures.forget(generation, number) {
+                // What lies behind it counts now: each partition is walked again from where its windows reach.
+                tenure.looked_to.clear();
+            }
+        }
+        Ok(turn)
+    }
+
+    /// The live files that the generation lacks, as far as they are seen this time, in the order of their numbers.
+    async fn pending(
+        &self,
+        tenure: &mut Tenure,
+        generation: i64,
+        ahead: &[Ahead],
+    ) -> Result<Vec<PendingFile>, TurnError> {
+        let numbers = ahead.iter().flat_map(Ahead::files).chain(self.failures.due(generation));
+        let mut pending = load_files(&self.database, numbers.collect()).await?;
+        if tenure.compares_manifest() {
+            pending.extend(compare_manifest(&self.database, generation).await?);
+        }
+        pending.sort_unstable_by_key(|file| file.number);
+        pending.dedup_by_key(|file| file.number);
+        Ok(pending)
     }
 
     async fn build_beside(
@@ -155,33 +188,42 @@ impl Windower {
             }
             return Ok(Turn { more: true, ..Turn::default() });
         };
-        let files = self.failures.without_waiting(files);
+        let files = self.failures.without_waiting(generation, files);
         if files.is_empty() {
             tenure.rebuild_after = last;
             return Ok(Turn::default());
         }
-        let minute_floor = settings.minute_floor;
-        let (predecessor, standing) = (settings.generation, Standing::Rebuilding);
-        let turn = self.add(tenure, Target { generation, predecessor, standing, minute_floor, now }, files).await?;
+        let target = Target { generation, predecessor: settings.generation, minute_floor: settings.minute_floor, now };
+        let (turn, done) = self.add(tenure, target, &[], files).await?;
+        for number in done {
+            self.failures.forget(generation, number);
+        }
         if !turn.more {
             tenure.rebuild_after = last;
         }
         Ok(Turn { more: true, ..turn })
     }
 
-    async fn add(&mut self, tenure: &mut Tenure, target: Target, files: Vec<PendingFile>) -> Result<Turn, TurnError> {
+    /// Adds files; returns the numbers of those that were committed.
+    async fn add(
+        &mut self,
+        tenure: &mut Tenure,
+        target: Target,
+        ahead: &[Ahead],
+        files: Vec<PendingFile>,
+    ) -> Result<(Turn, HashSet<i64>), TurnError> {
         let most_files = if self.single_files > 0 { 1 } else { usize::MAX };
         self.single_files = self.single_files.saturating_sub(1);
         let (database, lake) = (&self.database, self.lake.as_path());
-        let adder = Adder { database, lake, target, most_files, failures: &mut self.failures };
+        let adder = Adder { database, lake, target, ahead, most_files, failures: &mut self.failures };
         match add_files(adder, tenure, files).await {
-            Ok(Added { files, left }) => Ok(Turn { fence: None, files, more: left > 0 }),
+            Ok(Added { files, left }) => Ok((Turn { fence: None, files: files.len(), more: left > 0 }, files)),
             Err(AddFilesError::Overflow { files, source }) => {
                 match files.as_slice() {
-                    [file] => self.failures.note(file, &FileError::Overflow(source)),
+                    [file] => self.failures.note(target.generation, file, &FileError::Overflow(source)),
                     files => self.single_files = files.len(),
                 }
-                Ok(Turn { more: true, ..Turn::default() })
+                Ok((Turn { more: true, ..Turn::default() }, HashSet::new()))
             }
             Err(AddFilesError::Commit(CommitError::Lease(error))) => Err(error.into()),
             Err(error) => Err(TurnError::Add(error)),

@@ -57,6 +57,6 @@ pub struct RequestLimits {
 
 impl Default for RequestLimits {
     fn default() -> Self {
-        Self { body_bytes: 32 << 20, item_bytes: 8 << 20, timeout: Duration::from_secs(60) }
+        Self { body_bytes: 32 << 20, item_bytes: 8 << 20, timeout: Duration::from_mins(1) }
     }
 }

@@ -99,7 +99,7 @@ impl Fixture {
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        let answered = tokio::time::timeout(Duration::from_secs(60), self.app.clone().oneshot(request)).await;
+        let answered = tokio::time::timeout(Duration::from_mins(1), self.app.clone().oneshot(request)).await;
         let response = answered.expect("an answer within a minute").unwrap();
         let (head, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, 64 << 20).await.unwrap();

@@ -6,6 +6,7 @@
 //! writes only to the topic: no handler changes a row.
 
 pub mod config;
+mod connections;
 mod content;
 mod error;
 #[cfg(test)]

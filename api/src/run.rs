@@ -4,22 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use axum::serve::ListenerExt as _;
 use opstream_producer::Producer;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use crate::ApiConfig;
+use crate::connections::serve_connections;
 use crate::guard::Guard;
 use crate::readiness::Readiness;
 use crate::router::router;
 use crate::state::{ApiState, BODY_MEMORY_KIB, RetentionFloor, Shared};
 
-/// How long requests under way may take after the stop signal.
-const GRACE: Duration = Duration::from_secs(10);
 /// How long the producer may take to send what it still holds. Nobody waits for it any more: every accepted operation
 /// is acknowledged before its request is answered.
 const PRODUCER_GRACE: Duration = Duration::from_secs(2);
@@ -49,20 +47,8 @@ pub async fn serve(listener: TcpListener, config: ApiConfig, shutdown: Cancellat
     let mut tasks = JoinSet::new();
     tasks.spawn(keep_house(state.clone()));
     let app = router(state.clone(), rules);
-    let listener = listener.tap_io(|connection| {
-        // Small answers must not wait for the acknowledgement of earlier packets; without it they are merely slower.
-        connection.set_nodelay(true).ok();
-    });
-    let server = axum::serve(listener, app).with_graceful_shutdown(shutdown.clone().cancelled_owned());
     tracing::info!(%address, "the api listens");
-    let overtime = async {
-        shutdown.cancelled().await;
-        sleep(GRACE).await;
-    };
-    tokio::select! {
-        served = server => served.context("the listener failed")?,
-        () = overtime => tracing::warn!("some requests were not answered in time and are dropped"),
-    }
+    serve_connections(listener, app, &shutdown).await;
     tasks.shutdown().await;
     state.producer.close(PRODUCER_GRACE).await;
     Ok(())

@@ -11,7 +11,9 @@ use rdkafka::error::KafkaError;
 use uuid::Uuid;
 
 use crate::source::{SharedConsumer, StartAt};
-use crate::store::{Mark, StoreError, StreamKey, claim_partition, find_stream, read_checkpoint, record_retention_gap};
+use crate::store::{
+    Claim, Mark, StoreError, StreamKey, claim_partition, find_stream, read_checkpoint, record_retention_gap,
+};
 
 /// How long the broker may take to answer a look-up.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
@@ -77,7 +79,7 @@ impl Ownership {
         let log = self.watermarks(partition).await?;
         let stream = self.stream().await?;
         let claim = claim_partition(&self.database, (stream, partition), self.owner, log.from).await?;
-        self.admit(partition, claim.fence, claim.next_offset, log).await
+        self.admit(partition, claim, log).await
     }
 
     /// Where to read an owned partition again after a batch of it was dropped. None when it is not ours any more.
@@ -92,16 +94,11 @@ impl Ownership {
         if fence != owned.fence {
             return Err(StoreError::Fenced { partition, found: fence.0, ours: owned.fence.0 }.into());
         }
-        self.admit(partition, fence, next, log).await.map(Some)
+        self.admit(partition, Claim { fence, next_offset: next }, log).await.map(Some)
     }
 
-    async fn admit(
-        &mut self,
-        partition: Partition,
-        fence: Fence,
-        next: Offset,
-        log: OffsetRange,
-    ) -> Result<StartAt, ClaimError> {
+    async fn admit(&mut self, partition: Partition, claim: Claim, log: OffsetRange) -> Result<StartAt, ClaimError> {
+        let Claim { fence, next_offset: next } = claim;
         if next > log.to {
             self.owned.remove(&partition);
             return Err(ClaimError::BeyondEnd { partition, next, end: log.to });

@@ -46,9 +46,9 @@ pub async fn run(config: IngestorConfig, shutdown: CancellationToken) -> anyhow:
     let batches = std::mem::replace(&mut source.batches, tokio::sync::mpsc::channel(1).1);
     let preparer =
         Preparer { content: config.content, pricer: Pricer::new(Catalogue::embedded()), stored: stored.clone() };
-    let (prepared_tx, mut prepared) = tokio::sync::mpsc::channel(1);
+    let (finished, mut prepared) = tokio::sync::mpsc::channel(1);
     let mut tasks = JoinSet::new();
-    tasks.spawn(prepare_batches(Preparing { batches, prepared: prepared_tx, preparer, stream, floor }));
+    tasks.spawn(prepare_batches(Preparing { batches, prepared: finished, preparer, stream, floor }));
     tasks.spawn(outbox::publish_dead_letters(config.clone(), shutdown.clone()));
     let mut pipeline = Pipeline {
         committer: Committer::new(&config, stream, stored, shutdown.clone()),

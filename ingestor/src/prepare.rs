@@ -72,33 +72,22 @@ impl Preparer {
     /// Prepares a batch. `stream` marks the rows' origin.
     pub fn prepare(&mut self, raw: RawBatch, stream: StreamId, accepted: AcceptedTimes) -> PreparedBatch {
         let DecodedBatch { columns, records, poison } = decode_batch(&raw);
-        let mut dead: Vec<DeadLetter> =
-            poison.into_iter().map(|(index, poison)| DeadLetter::of(&raw, index, poison, None)).collect();
-        let mut prepared = PreparedBatch {
-            raw,
-            records: Vec::new(),
-            operations: None,
-            contents: None,
-            dead: Vec::new(),
-            duplicates: Vec::new(),
-        };
+        let dead = poison.into_iter().map(|(index, poison)| DeadLetter::of(&raw, index, poison, None)).collect();
+        let mut prepared =
+            PreparedBatch { raw, records: Vec::new(), operations: None, contents: None, dead, duplicates: Vec::new() };
         if let Some(columns) = columns {
-            let kept = self.keep(&columns, &records, accepted, (&mut prepared, &mut dead));
-            self.assemble(&columns, &records, &kept, (&mut prepared, stream));
+            let kept = self.keep(&columns, &records, (&mut prepared, accepted));
+            if !kept.is_empty() {
+                prepared.records = kept.iter().map(|row| records[index(*row)]).collect();
+                self.assemble(&select_rows(&columns, &kept), &mut prepared, stream);
+            }
         }
-        prepared.dead = dead;
         prepared
     }
 
     /// Rows to store, in order of id. The others become dead letters and duplicates.
-    fn keep(
-        &self,
-        columns: &RecordBatch,
-        records: &[usize],
-        accepted: AcceptedTimes,
-        outcome: (&mut PreparedBatch, &mut Vec<DeadLetter>),
-    ) -> Vec<u32> {
-        let (prepared, dead) = outcome;
+    fn keep(&self, columns: &RecordBatch, records: &[usize], target: (&mut PreparedBatch, AcceptedTimes)) -> Vec<u32> {
+        let (prepared, accepted) = target;
         let ids = operation_ids(columns);
         let faults = check_columns(columns, &ids, accepted);
         let workspaces =
@@ -107,48 +96,39 @@ impl Preparer {
         let mut seen = BatchIds::new(&stored, ids.len());
         let mut kept = Vec::with_capacity(ids.len());
         for (row, id) in (0_u32..).zip(&ids) {
-            let place = usize::try_from(row).expect("a batch has fewer rows than an address space");
-            if let Some(violation) = faults.get(&place) {
-                dead.push(DeadLetter::of(&prepared.raw, records[place], violation.clone().into(), Some(*id)));
-                continue;
-            }
-            match seen.see(*id, workspaces.value(place)) {
-                Sighting::New => kept.push(row),
-                Sighting::Duplicate => prepared.duplicates.push(records[place]),
-                Sighting::OtherWorkspace => {
-                    dead.push(DeadLetter::of(
-                        &prepared.raw,
-                        records[place],
-                        Poison::OtherWorkspace { id: *id },
-                        Some(*id),
-                    ));
-                }
-            }
+            let record = records[index(row)];
+            let poison = match faults.get(&index(row)) {
+                Some(violation) => violation.clone().into(),
+                None => match seen.see(*id, workspaces.value(index(row))) {
+                    Sighting::New => {
+                        kept.push(row);
+                        continue;
+                    }
+                    Sighting::Duplicate => {
+                        prepared.duplicates.push(record);
+                        continue;
+                    }
+                    Sighting::OtherWorkspace => Poison::OtherWorkspace { id: *id },
+                },
+            };
+            prepared.dead.push(DeadLetter::of(&prepared.raw, record, poison, Some(*id)));
         }
-        kept.sort_by_key(|row| ids[usize::try_from(*row).expect("row numbers are small")]);
+        kept.sort_by_key(|row| ids[index(*row)]);
         kept
     }
 
-    fn assemble(
-        &mut self,
-        columns: &RecordBatch,
-        records: &[usize],
-        kept: &[u32],
-        target: (&mut PreparedBatch, StreamId),
-    ) {
-        let (prepared, stream) = target;
-        if kept.is_empty() {
-            return;
-        }
-        let selected = select_rows(columns, kept);
-        prepared.records =
-            kept.iter().map(|row| records[usize::try_from(*row).expect("row numbers are small")]).collect();
-        let prices = self.pricer.price(&selected);
+    fn assemble(&mut self, selected: &RecordBatch, prepared: &mut PreparedBatch, stream: StreamId) {
+        let prices = self.pricer.price(selected);
         let keeps_content = self.content != ContentPolicy::Drop;
         let origin = Origin { batch: &prepared.raw, records: &prepared.records, stream_id: stream.0 };
-        prepared.operations = Some(operation_columns(&selected, &prices, &origin, keeps_content));
-        prepared.contents = keeps_content.then(|| content_columns(&selected)).flatten();
+        prepared.operations = Some(operation_columns(selected, &prices, &origin, keeps_content));
+        prepared.contents = keeps_content.then(|| content_columns(selected)).flatten();
     }
+}
+
+/// A row number as an index.
+fn index(row: u32) -> usize {
+    usize::try_from(row).expect("a batch has fewer rows than an address space")
 }
 
 impl PreparedBatch {
@@ -190,16 +170,15 @@ impl PreparedBatch {
             operations.column_by_name("workspace").expect("operations have a workspace").as_string::<i32>();
         let mut kept = Vec::new();
         let mut records = Vec::new();
-        for ((row, id), index) in (0_u32..).zip(&ids).zip(&self.records) {
-            let place = usize::try_from(row).expect("row numbers are small");
+        for ((row, id), record) in (0_u32..).zip(&ids).zip(&self.records) {
             match existing.get(id) {
                 None => {
                     kept.push(row);
-                    records.push(*index);
+                    records.push(*record);
                 }
-                Some(workspace) if workspace == workspaces.value(place) => self.duplicates.push(*index),
+                Some(workspace) if workspace == workspaces.value(index(row)) => self.duplicates.push(*record),
                 Some(_) => {
-                    self.dead.push(DeadLetter::of(&self.raw, *index, Poison::OtherWorkspace { id: *id }, Some(*id)))
+                    self.dead.push(DeadLetter::of(&self.raw, *record, Poison::OtherWorkspace { id: *id }, Some(*id)));
                 }
             }
         }
@@ -207,9 +186,7 @@ impl PreparedBatch {
         self.operations = take_rows(operations, kept);
         self.contents = self.contents.as_ref().and_then(|contents| {
             let ids = contents.column_by_name("operation_id").expect("content has an id").as_fixed_size_binary();
-            let is_new = |row: &u32| {
-                !existing.contains_key(&read_id(ids.value(usize::try_from(*row).expect("row numbers are small"))))
-            };
+            let is_new = |row: &u32| !existing.contains_key(&read_id(ids.value(index(*row))));
             let rows = u32::try_from(ids.len()).expect("a batch has fewer than 2^32 rows");
             take_rows(contents, (0..rows).filter(is_new).collect())
         });

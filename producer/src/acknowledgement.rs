@@ -62,7 +62,7 @@ fn limit_text(limit: Option<usize>) -> String {
 
 impl RecordError {
     /// The reaction that a delivery failure asks for. `trouble` is the last that was heard about the connection.
-    pub(crate) fn from_delivery(code: RDKafkaErrorCode, bytes: usize, trouble: Option<&str>) -> Self {
+    pub(crate) fn from_delivery(code: RDKafkaErrorCode, bytes: usize, topic: &str, trouble: Option<&str>) -> Self {
         use RDKafkaErrorCode as Code;
         match code {
             Code::MessageSizeTooLarge | Code::MessageBatchTooLarge => Self::TooLarge { bytes, limit: None },
@@ -73,7 +73,7 @@ impl RecordError {
             | Code::UnknownPartition
             | Code::InvalidTopic
             | Code::PolicyViolation
-            | Code::InvalidRecord => Self::Refused { reason: code.to_string() },
+            | Code::InvalidRecord => Self::Refused { reason: format!("{code}, topic {topic}") },
             _ => Self::Unavailable {
                 reason: match trouble {
                     Some(trouble) => format!("{code}; last error: {trouble}"),

@@ -17,7 +17,7 @@ pub const OPERATION_V1: &str = include_str!("../avro/operation.v1.avsc");
 /// Schema text of `opstream.Window` v1.
 pub const WINDOW_V1: &str = include_str!("../avro/window.v1.avsc");
 
-/// Built-in id of `opstream.Operation` v1. The range from 0x7F00_0000 is far above what a registry, which counts from
+/// Built-in id of `opstream.Operation` v1. The range from `0x7F00_0000` is far above what a registry, which counts from
 /// 1, will ever assign, and still positive for clients that read the id as a signed number.
 pub const OPERATION_V1_ID: SchemaId = SchemaId(0x7F00_0001);
 /// Built-in id of `opstream.Window` v1.

@@ -25,7 +25,7 @@ pub struct Operation {
     /// Links the attempts of one retried call: each attempt is an operation of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub call_id: Option<String>,
-    /// 1-based number of this attempt within call_id.
+    /// 1-based number of this attempt within `call_id`.
     pub attempt: i32,
     /// W3C trace id, 32 lower-case hex digits.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,7 +42,7 @@ pub struct Operation {
     /// Names the producer instance that sent the record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub producer_id: Option<String>,
-    /// Counts the records of producer_id from 0; a gap is a loss.
+    /// Counts the records of `producer_id` from 0; a gap is a loss.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub producer_seq: Option<i64>,
     /// Dimension chosen by the caller.
@@ -72,12 +72,12 @@ pub struct Operation {
     /// Step or action of the agent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub action_id: Option<String>,
-    /// OpenTelemetry gen_ai.operation.name: chat, text_completion, embeddings, execute_tool, invoke_agent, retrieval or another name.
+    /// OpenTelemetry `gen_ai.operation.name`: chat, `text_completion`, embeddings, `execute_tool`, `invoke_agent`, retrieval or another name.
     pub operation_type: String,
-    /// The type as the source named it, when it differs from operation_type (such as acompletion.tool_call).
+    /// The type as the source named it, when it differs from `operation_type` (such as `acompletion.tool_call`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source_type: Option<String>,
-    /// OpenTelemetry gen_ai.provider.name, such as openai or gcp.gemini.
+    /// OpenTelemetry `gen_ai.provider.name`, such as openai or `gcp.gemini`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
     /// Model as requested.
@@ -138,24 +138,24 @@ pub struct Operation {
     /// Everything in the prompt, cache reads and writes included; null if unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input_tokens: Option<i64>,
-    /// Part of input_tokens read from a cache.
+    /// Part of `input_tokens` read from a cache.
     pub cache_read_tokens: i64,
-    /// Part of input_tokens written to a cache at standard retention (5 or 30 minutes).
+    /// Part of `input_tokens` written to a cache at standard retention (5 or 30 minutes).
     pub cache_write_tokens: i64,
-    /// Part of input_tokens written to a cache at long retention; not in cache_write_tokens.
+    /// Part of `input_tokens` written to a cache at long retention; not in `cache_write_tokens`.
     pub cache_write_1h_tokens: i64,
     /// Everything generated, reasoning included; null if unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output_tokens: Option<i64>,
-    /// Part of output_tokens spent on reasoning.
+    /// Part of `output_tokens` spent on reasoning.
     pub reasoning_tokens: i64,
-    /// Part of input_tokens that is audio.
+    /// Part of `input_tokens` that is audio.
     pub input_audio_tokens: i64,
-    /// Part of output_tokens that is audio.
+    /// Part of `output_tokens` that is audio.
     pub output_audio_tokens: i64,
-    /// Part of input_tokens that is images.
+    /// Part of `input_tokens` that is images.
     pub input_image_tokens: i64,
-    /// Part of output_tokens that is images.
+    /// Part of `output_tokens` that is images.
     pub output_image_tokens: i64,
     /// Web searches billed with the operation.
     pub web_searches: i64,
@@ -168,10 +168,10 @@ pub struct Operation {
     /// Content: system prompt, text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub system_prompt: Option<String>,
-    /// Content: request messages, JSON in the shape of gen_ai.input.messages.
+    /// Content: request messages, JSON in the shape of `gen_ai.input.messages`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input_messages: Option<String>,
-    /// Content: answer messages, JSON in the shape of gen_ai.output.messages.
+    /// Content: answer messages, JSON in the shape of `gen_ai.output.messages`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output_messages: Option<String>,
     /// Content: tool definitions, JSON.
@@ -217,6 +217,7 @@ impl Operation {
 impl Default for Operation {
     /// A successful first attempt of a chat in the default workspace, with the zero id: set `operation_id` and
     /// `started_at` before it is recorded.
+    #[expect(clippy::too_many_lines, reason = "one line for each field")]
     fn default() -> Self {
         Self {
             operation_id: OperationId::MIN,

@@ -31,11 +31,13 @@ impl UtcMillis {
     }
 
     /// Start of the UTC day that contains this moment; rounds down before 1970 too.
+    #[must_use]
     pub const fn day_start(self) -> Self {
         Self(self.0 - self.0.rem_euclid(DAY_MILLIS))
     }
 
     /// This moment plus `millis` (negative: earlier), held at the ends of the range.
+    #[must_use]
     pub const fn plus_millis(self, millis: i64) -> Self {
         Self(self.0.saturating_add(millis))
     }

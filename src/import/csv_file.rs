@@ -47,9 +47,9 @@ pub(super) struct CsvArgs {
     /// Zone of times that name none, as +HH:MM
     #[arg(long, value_name = "OFFSET", default_value = "+00:00", allow_hyphen_values = true)]
     utc_offset: UtcOffset,
-    /// Character between two columns
-    #[arg(long, value_name = "CHARACTER", default_value_t = ',')]
-    delimiter: char,
+    /// Character between two columns, or tab
+    #[arg(long, value_name = "CHARACTER", default_value = ",", value_parser = parse_delimiter)]
+    delimiter: u8,
     /// Workspace of rows that name none
     #[arg(long, default_value = DEFAULT_WORKSPACE)]
     workspace: String,
@@ -109,12 +109,16 @@ pub(super) fn preview(args: &CsvArgs, out: &mut impl Write) -> anyhow::Result<()
     Ok(())
 }
 
+fn parse_delimiter(text: &str) -> Result<u8, &'static str> {
+    match text.as_bytes() {
+        [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r') => Ok(*byte),
+        _ if matches!(text, "tab" | "\\t") => Ok(b'\t'),
+        _ => Err("expected one ASCII character such as ; or the word tab"),
+    }
+}
+
 fn rows(args: &CsvArgs) -> anyhow::Result<Rows<File>> {
     let file = File::open(&args.file).with_context(|| format!("cannot open {}", args.file.display()))?;
-    let delimiter = u8::try_from(args.delimiter)
-        .ok()
-        .filter(u8::is_ascii)
-        .with_context(|| format!("--delimiter {:?} is not an ASCII character", args.delimiter))?;
     let name = args.file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let constants = Constants {
         workspace: args.workspace.clone(),
@@ -124,7 +128,7 @@ fn rows(args: &CsvArgs) -> anyhow::Result<Rows<File>> {
         time_format: args.time_format.clone(),
         utc_offset: args.utc_offset,
     };
-    let reader = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(file);
+    let reader = csv::ReaderBuilder::new().delimiter(args.delimiter).flexible(true).from_reader(file);
     Rows::open(reader, &name, &args.map, constants).with_context(|| args.file.display().to_string())
 }
 

@@ -10,7 +10,9 @@ use std::collections::HashSet;
 use opstream_schemas::OperationId;
 use tokio::task::JoinSet;
 
-pub(super) use self::account::{Delivered, Totals};
+pub(super) use self::account::Delivered;
+#[cfg(test)]
+pub(super) use self::account::Totals;
 use super::display::Display;
 use super::door::{Door, DoorError};
 use super::feed::{Item, Record};

@@ -13,6 +13,8 @@ use super::summary::grouped;
 
 /// Pause between two lines where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
+/// Shortest pause between two notes.
+const NOTE_EVERY: Duration = Duration::from_secs(1);
 /// Pause between two turns of the bar's wheel.
 const TURN_EVERY: Duration = Duration::from_millis(120);
 
@@ -21,6 +23,7 @@ const TURN_EVERY: Duration = Duration::from_millis(120);
 pub(super) struct Display {
     bar: Option<ProgressBar>,
     last_line: Arc<Mutex<Instant>>,
+    last_note: Arc<Mutex<Option<Instant>>>,
     source: Arc<str>,
 }
 
@@ -28,7 +31,8 @@ impl Display {
     /// Begins to show the import of a source.
     pub(super) fn start(source: &str, extent: Extent) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| bar(extent));
-        Self { bar, last_line: Arc::new(Mutex::new(Instant::now())), source: Arc::from(source) }
+        let (last_line, last_note) = (Arc::new(Mutex::new(Instant::now())), Arc::default());
+        Self { bar, last_line, last_note, source: Arc::from(source) }
     }
 
     /// Counts a part of the source's extent as read.
@@ -54,8 +58,15 @@ impl Display {
         self.show(format!("waiting: {behind}"));
     }
 
-    /// Says something that must not be overwritten.
+    /// Says something that must not be overwritten; batches that meet the same trouble at the same time say it once.
     pub(super) fn note(&self, text: &str) {
+        {
+            let mut last_note = self.last_note.lock().unwrap_or_else(PoisonError::into_inner);
+            if last_note.is_some_and(|at| at.elapsed() < NOTE_EVERY) {
+                return;
+            }
+            *last_note = Some(Instant::now());
+        }
         match &self.bar {
             Some(bar) => bar.suspend(|| print_line(text)),
             None => print_line(text),

@@ -4,9 +4,10 @@
 //! gives up when the address has not answered for five minutes; nothing is lost then, and a second run continues.
 
 mod answers;
+mod error;
 mod retry;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use opstream_schemas::OperationId;
@@ -15,10 +16,11 @@ use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use url::Url;
+use url::{Host, Url};
 
 pub(super) use self::answers::{Committed, PostAnswer, Progress};
 use self::answers::{LookupAnswer, LookupQuestion};
+pub(super) use self::error::DoorError;
 use self::retry::{Pauses, is_busy, retry_after};
 use super::display::Display;
 
@@ -39,80 +41,6 @@ pub(super) struct Door {
     token: Option<String>,
     display: Display,
     shutdown: CancellationToken,
-}
-
-/// Why the front door could not be used.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum DoorError {
-    /// The address is no address.
-    #[error("--url {url:?} is not usable: {reason}; expected something like http://127.0.0.1:8080")]
-    BadUrl {
-        /// The text as given.
-        url: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The token file holds no token.
-    #[error("token file {} cannot be used: {reason}", path.display())]
-    BadToken {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// Nobody listens there.
-    #[error("nothing answers at {base} ({reason}); start it with `opstream up`, or name its address with --url")]
-    NotThere {
-        /// The address.
-        base: Url,
-        /// What happened.
-        reason: String,
-    },
-    /// It answered before and does not any more.
-    #[error("{base} has not taken anything for {seconds} s ({reason}); run the import again later, it continues")]
-    GaveUp {
-        /// The address.
-        base: Url,
-        /// How long it was asked.
-        seconds: u64,
-        /// The last answer.
-        reason: String,
-    },
-    /// The token is missing or wrong.
-    #[error("{base} asks for an access token, or refuses this one: name a file that holds it by --token-file")]
-    NotAllowed {
-        /// The address.
-        base: Url,
-    },
-    /// The body is larger than the front door takes.
-    #[error("{base} refuses a body of this size")]
-    TooLarge {
-        /// The address.
-        base: Url,
-    },
-    /// Its answer leaves operations out, so nobody knows what became of them.
-    #[error("{base} answered for {answered} of {sent} operations; run the import again, it sends the missing ones")]
-    Miscounted {
-        /// The address.
-        base: Url,
-        /// Operations that were sent.
-        sent: usize,
-        /// Operations that its answer speaks of.
-        answered: u64,
-    },
-    /// Something else than opstream, or another version of it.
-    #[error("{url} answered {status}, which an import cannot use: {answer}")]
-    Unexpected {
-        /// What was asked.
-        url: Url,
-        /// How it answered.
-        status: StatusCode,
-        /// The first characters of the body.
-        answer: String,
-    },
-    /// The command was interrupted.
-    #[error("interrupted; run the import again, it continues")]
-    Interrupted,
 }
 
 impl Door {
@@ -136,11 +64,12 @@ impl Door {
             base.set_path(&format!("{}/", base.path()));
         }
         let token = token_file.map(read_token).transpose()?;
-        let client = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(ANSWER_TIMEOUT)
-            .build()
-            .map_err(|error| bad_url(chain(&error)))?;
+        let mut client = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).timeout(ANSWER_TIMEOUT);
+        if is_loopback(&base) {
+            // A company's proxy cannot reach this machine's own addresses.
+            client = client.no_proxy();
+        }
+        let client = client.build().map_err(|error| bad_url(chain(&error)))?;
         Ok(Self { client, base, token, display, shutdown })
     }
 
@@ -238,7 +167,8 @@ impl Door {
             if waited + pause > GIVE_UP_AFTER {
                 return Err(DoorError::GaveUp { base: self.base.clone(), seconds: waited.as_secs(), reason });
             }
-            self.display.note(&format!("{} asks to wait: {reason}; again in {:.1} s", self.base, pause.as_secs_f64()));
+            let seconds = pause.as_secs_f64();
+            self.display.note(&format!("{} takes nothing now: {reason}; next attempt in {seconds:.1} s", self.base));
             self.unless_interrupted(tokio::time::sleep(pause)).await?;
         }
     }
@@ -289,6 +219,15 @@ fn read_token(path: &Path) -> Result<String, DoorError> {
         return Err(bad_token("its first line is not a token of printable characters without spaces".to_owned()));
     }
     Ok(token.to_owned())
+}
+
+fn is_loopback(base: &Url) -> bool {
+    match base.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
 }
 
 /// The innermost reason is the one that helps ("connection refused"), and reqwest's own text does not repeat it.

@@ -1,6 +1,6 @@
 //! `opstream import jsonl`: operations as the front door takes them, one JSON object per line.
 //!
-//! Lines pass through as they are, so the front door alone decides what is an operation. A line without an operation_id
+//! Lines pass through as they are, so the front door alone decides what is an operation. A line without an `operation_id`
 //! gets one that follows from the line and its occurrence number; it needs a `started_at` for that.
 
 mod identified;

@@ -163,7 +163,7 @@ impl Measured {
             let values = (0..batch.num_rows()).map(|row| column.value(row));
             match source.name {
                 "success" => {
-                    *self.sums.sum_of("failures") += values.map(|value| i128::from(value != Some(1))).sum::<i128>()
+                    *self.sums.sum_of("failures") += values.map(|value| i128::from(value != Some(1))).sum::<i128>();
                 }
                 "has_content" => {
                     let with_content = values.enumerate().filter(|(_, value)| *value == Some(1));

@@ -50,7 +50,7 @@ pub(crate) struct Backends {
 }
 
 const DATABASE_PREFIX: &str = "opstream_test_";
-const KEPT_AFTER_FAILURE: Duration = Duration::from_secs(24 * 60 * 60);
+const KEPT_AFTER_FAILURE: Duration = Duration::from_hours(24);
 
 /// Runs the story on each combination in turn, on all of them even when one fails.
 ///
@@ -162,8 +162,12 @@ async fn delete_topics(bootstrap: &str, prefix: &str) {
     let admin: AdminClient<DefaultClientContext> =
         ClientConfig::new().set("bootstrap.servers", bootstrap).create().expect("the configuration is valid");
     let Ok(metadata) = admin.inner().fetch_metadata(None, Duration::from_secs(10)) else { return };
-    let topics: Vec<&str> =
-        metadata.topics().iter().map(|topic| topic.name()).filter(|name| name.starts_with(prefix)).collect();
+    let topics: Vec<&str> = metadata
+        .topics()
+        .iter()
+        .map(rdkafka::metadata::MetadataTopic::name)
+        .filter(|name| name.starts_with(prefix))
+        .collect();
     if !topics.is_empty() {
         drop(admin.delete_topics(&topics, &AdminOptions::new()).await);
     }

@@ -12,7 +12,7 @@ use super::eventually::eventually;
 use super::process::{Process, free_port};
 
 /// How long what was acknowledged may take to be stored and windowed on a busy machine.
-const SETTLED_WITHIN: Duration = Duration::from_secs(120);
+const SETTLED_WITHIN: Duration = Duration::from_mins(2);
 
 /// A running pipeline.
 pub(crate) struct Pipeline<'a> {
@@ -57,7 +57,8 @@ impl<'a> Pipeline<'a> {
     }
 
     fn variables(&self) -> Vec<(&'static str, String)> {
-        let folder = self.backends.kafka_bootstrap.is_none().then(|| ("OPSTREAM_DATA", self.data().display().to_string()));
+        let folder =
+            self.backends.kafka_bootstrap.is_none().then(|| ("OPSTREAM_DATA", self.data().display().to_string()));
         let roles = [
             ("OPSTREAM_TOPIC_PREFIX", self.backends.topic_prefix.clone()),
             ("OPSTREAM_BOOTSTRAP", self.bootstrap()),
@@ -91,7 +92,7 @@ impl<'a> Pipeline<'a> {
     /// Ctrl-C for every process, front door first.
     pub(crate) async fn stop(&mut self) {
         for process in self.processes.iter_mut().rev() {
-            let status = process.stop(Duration::from_secs(60)).await;
+            let status = process.stop(Duration::from_mins(1)).await;
             assert!(status.success(), "a process ended with {status} after a termination signal");
         }
     }

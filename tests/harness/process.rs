@@ -15,7 +15,7 @@ use super::servers::announce;
 /// How much of the log a failure shows.
 const LINES_SHOWN: usize = 60;
 /// Long enough for a debug build on a busy machine.
-const READY_WITHIN: Duration = Duration::from_secs(60);
+const READY_WITHIN: Duration = Duration::from_mins(1);
 
 /// A running `opstream`. Dropping it kills it; if that happens in a failing test, the end of its log is shown.
 #[derive(Debug)]
@@ -26,13 +26,9 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts `opstream` with these arguments, working in `folder` and without any setting from outside: neither
-    /// variables nor a `.env` reach it. Output is appended to `folder/NAME.log`, NAME being the first argument.
-    pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Self {
-        Self::start_with(folder, arguments, &[])
-    }
-
-    /// The same, with these variables.
+    /// Starts `opstream` with these arguments and variables, working in `folder` and without any other setting from
+    /// outside: neither variables nor a `.env` reach it. Output is appended to `folder/NAME.log`, NAME being the first
+    /// argument.
     pub(crate) fn start_with(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let log = folder.join(format!("{}.log", arguments.first().unwrap_or(&"opstream")));
         let output = OpenOptions::new().create(true).append(true).open(&log).expect("the test's folder is writable");
@@ -68,24 +64,6 @@ impl Process {
             }
         })
         .await;
-    }
-
-    /// Waits until the log has a line with this text, and returns that line.
-    ///
-    /// # Panics
-    /// When the process ends first, or the line does not come within a minute.
-    pub(crate) async fn log_line(&mut self, text: &str) -> String {
-        eventually(READY_WITHIN, async || {
-            // In this order: a process that wrote the line and ended has written it.
-            let ended = self.child.try_wait().expect("the process is ours").is_some();
-            let log = self.log();
-            match log.lines().find(|line| line.contains(text)) {
-                Some(line) => Ok(line.to_owned()),
-                None if ended => panic!("`opstream {}` ended without {text:?}:\n{log}", self.command_line),
-                None => Err(format!("no line with {text:?}")),
-            }
-        })
-        .await
     }
 
     /// `kill -9`: no handler runs, nothing is flushed.

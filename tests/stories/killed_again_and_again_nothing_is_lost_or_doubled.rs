@@ -83,7 +83,7 @@ impl Load {
 
     async fn wait_for_more(&self, operations: usize) {
         let goal = self.log.acknowledged.lock().unwrap().len() + operations;
-        eventually(Duration::from_secs(120), async || {
+        eventually(Duration::from_mins(2), async || {
             let reached = self.log.acknowledged.lock().unwrap().len();
             if reached >= goal { Ok(()) } else { Err(format!("{reached} of {goal} operations are acknowledged")) }
         })
@@ -117,7 +117,7 @@ async fn post_for_ever(url: String, poster: usize, log: Arc<Log>) {
 }
 
 async fn post(client: &reqwest::Client, url: &str, body: &str) -> bool {
-    let request = client.post(url).header("content-type", "application/x-ndjson").timeout(Duration::from_secs(60));
+    let request = client.post(url).header("content-type", "application/x-ndjson").timeout(Duration::from_mins(1));
     let Ok(answer) = request.body(body.to_owned()).send().await else { return false };
     if !answer.status().is_success() {
         return false;

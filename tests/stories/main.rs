@@ -1,6 +1,8 @@
 //! Stories through the real processes, each a promise that its file is named after. Every story runs on the embedded
 //! broker with SQLite, and on a real Kafka with Postgres where they can be had; the run prints which.
 
+#![expect(clippy::unwrap_used, reason = "a story fails by panicking")]
+
 #[path = "../harness/mod.rs"]
 mod harness;
 

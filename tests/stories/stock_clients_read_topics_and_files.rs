@@ -77,7 +77,7 @@ async fn sums(pipeline: &Pipeline<'_>) -> [i64; 4] {
 
 async fn all_windows_published(pipeline: &Pipeline<'_>) {
     let database = pipeline.database().await;
-    eventually(std::time::Duration::from_secs(60), async || {
+    eventually(std::time::Duration::from_mins(1), async || {
         let sql = "select count(*) as waiting from windows where revision <> published_revision";
         let row = database.fetch_optional(sql, &[]).await.map_err(|error| error.to_string())?.ok_or("no answer")?;
         match row.int("waiting").map_err(|error| error.to_string())? {

@@ -9,7 +9,9 @@ pub(super) type RowBuckets = Vec<Option<Bucket>>;
 /// Rows per group.
 pub(super) fn count_rows(group_of_row: &[usize], groups: usize) -> Vec<i64> {
     let mut counts = vec![0; groups];
-    group_of_row.iter().for_each(|group| counts[*group] += 1);
+    for group in group_of_row {
+        counts[*group] += 1;
+    }
     counts
 }
 

@@ -11,10 +11,10 @@ async fn a_file_that_cannot_be_read_stops_no_other_and_is_never_marked() {
         let mut windower = station.windower();
         let operation = TestOperation::at(NOON);
         let [missing, truncated, scribbled, exchanged] = [
-            station.commit(&[operation.clone()]).await,
-            station.commit(&[operation.clone()]).await,
-            station.commit(&[operation.clone()]).await,
-            station.commit(&[operation.clone()]).await,
+            station.commit(std::slice::from_ref(&operation)).await,
+            station.commit(std::slice::from_ref(&operation)).await,
+            station.commit(std::slice::from_ref(&operation)).await,
+            station.commit(std::slice::from_ref(&operation)).await,
         ];
         station.commit(&[operation.clone(), operation.clone()]).await;
         let file = station.file(missing).await;
@@ -83,10 +83,10 @@ async fn a_damaged_sketch_stops_windowing_with_the_way_out_and_a_rebuild_repairs
     let error = anyhow::Error::from(windower.turn(super::at(NOON)).await.unwrap_err());
     assert!(format!("{error:#}").contains("rebuild the windows"), "{error:#}");
 
-    crate::rebuild::ask_for_rebuild(&station.database).await.unwrap();
+    crate::rebuild::ask(&station.database).await.unwrap();
     for _ in 0..20 {
         // The damaged generation goes on failing until the new one takes over.
-        let _ = windower.turn(super::at(NOON)).await.is_ok();
+        windower.turn(super::at(NOON)).await.ok();
     }
     assert_eq!(station.int("select value as n from settings where name = 'window_generation'").await, 2);
     let two = [TestOperation::at(NOON), TestOperation::at(NOON)];

@@ -134,6 +134,7 @@ const WINDOW_COLUMNS: &str = "w.window_start_ms, w.operations, w.failures, w.unp
     cast(d.dimension_set as bigint) as dimension_set";
 
 /// Operations of the last two days, of few combinations, with everything that may be null null at times.
+#[expect(clippy::too_many_lines, reason = "one line for each field")]
 pub(super) fn operations(most: usize) -> impl Strategy<Value = Vec<TestOperation>> {
     let choice = |names: &'static [&'static str]| {
         prop_oneof![Just(None), proptest::sample::select(names).prop_map(|name| Some(name.to_owned()))]

@@ -143,7 +143,7 @@ async fn a_replaced_generation_is_deleted_and_what_is_gone_gets_tombstones() {
         // A window that no file explains, as somebody might have inserted it.
         station.execute("update windows set window_start_ms = 0 where level = 3 and dimension_set = 1", &[]).await;
         publish(&station.database, &broker.topic, Fence(1), (Due::All, at(NOON))).await.unwrap();
-        crate::rebuild::ask_for_rebuild(&station.database).await.unwrap();
+        crate::rebuild::ask(&station.database).await.unwrap();
         station.settle(&mut windower).await;
         let republished = publish(&station.database, &broker.topic, Fence(1), (Due::All, at(NOON))).await.unwrap();
         assert_eq!(republished, 28);

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use opstream_schemas::UtcMillis;
-use opstream_schemas::database::{Database, DatabaseUrl, Value};
+use opstream_schemas::database::{Database, DatabaseUrl, Transaction, Value};
 use opstream_schemas::lake::{FileKind, file_path, local_path};
 use polars::prelude::*;
+use sqlx::AssertSqlSafe;
 
 use super::oracle::TestOperation;
 use super::{NOON, at};
@@ -44,7 +45,7 @@ impl Station {
         station
             .execute(
                 "insert into stream_partitions (stream_id, partition, fence, owner, start_offset, next_offset, updated_at_ms) \
-                 values (1, 0, 1, 'test', 0, 0, 0)",
+                 values (1, 0, 1, 'test', 0, 0, 0), (1, 1, 1, 'test', 0, 0, 0)",
                 &[],
             )
             .await;
@@ -71,22 +72,42 @@ impl Station {
 
     /// Writes a file of these operations and commits it as the ingestor does; returns its number.
     pub(super) async fn commit(&mut self, operations: &[TestOperation]) -> i64 {
-        let path = self.write(operations);
-        let n_rows = i64::try_from(operations.len()).unwrap();
-        let (from, to) = (self.next_offset, self.next_offset + n_rows);
-        self.next_offset = to;
+        let from = self.next_offset;
         let mut tx = self.database.begin().await.unwrap();
-        let values = [path.into(), NOON.into(), n_rows.into(), opstream_schemas::OperationId::default().into()];
-        let manifest = "insert into lake_files (path, kind, named_at_ms, committed_at_ms, rows, bytes, id_hash, min_operation_id, \
-                        max_operation_id, failures, unpriced, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, \
-                        cost_nano_usd, reported_cost_nano_usd) \
-                        values ($1, 'operations', $2, $2, $3, 0, 0, $4, $4, 0, 0, 0, 0, 0, 0, 0, 0) returning file_number";
-        let number = tx.fetch_optional(manifest, &values).await.unwrap().unwrap().int("file_number").unwrap();
-        let range = "insert into applied_ranges (stream_id, partition, from_offset, to_offset, reason, rows, duplicates, dead, \
-                     skipped, file_number, applied_at_ms) values (1, 0, $1, $2, 'batch', $2 - $1, 0, 0, 0, $3, 0)";
-        tx.execute(range, &[from.into(), to.into(), number.into()]).await.unwrap();
-        tx.execute("update stream_partitions set next_offset = $1", &[to.into()]).await.unwrap();
+        let number = self.insert(&mut tx, operations, (0, from), None).await;
         tx.commit().await.unwrap();
+        self.next_offset = from + i64::try_from(operations.len()).unwrap();
+        number
+    }
+
+    /// Writes a file and inserts what the ingestor inserts, for the partition's offsets from `from` on. SQLite lets the
+    /// number be chosen.
+    pub(super) async fn insert(
+        &self,
+        tx: &mut Transaction,
+        operations: &[TestOperation],
+        (partition, from): (i64, i64),
+        number: Option<i64>,
+    ) -> i64 {
+        let n_rows = i64::try_from(operations.len()).unwrap();
+        let (path, to) = (self.write(operations), from + n_rows);
+        let id = opstream_schemas::OperationId::default();
+        let mut values: Vec<Value> = vec![path.into(), NOON.into(), n_rows.into(), id.into()];
+        values.extend(number.map(Value::from));
+        let (column, bind) = if number.is_some() { ("file_number, ", "$5, ") } else { ("", "") };
+        let manifest = format!(
+            "insert into lake_files ({column}path, kind, named_at_ms, committed_at_ms, rows, bytes, id_hash, min_operation_id, \
+             max_operation_id, failures, unpriced, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, \
+             cost_nano_usd, reported_cost_nano_usd) \
+             values ({bind}$1, 'operations', $2, $2, $3, 0, 0, $4, $4, 0, 0, 0, 0, 0, 0, 0, 0) returning file_number"
+        );
+        let row = tx.fetch_optional(AssertSqlSafe(manifest), &values).await.unwrap().unwrap();
+        let number = row.int("file_number").unwrap();
+        let range = "insert into applied_ranges (stream_id, partition, from_offset, to_offset, reason, rows, duplicates, dead, \
+                     skipped, file_number, applied_at_ms) values (1, $4, $1, $2, 'batch', $2 - $1, 0, 0, 0, $3, 0)";
+        tx.execute(range, &[from.into(), to.into(), number.into(), partition.into()]).await.unwrap();
+        let checkpoint = "update stream_partitions set next_offset = $1 where partition = $2";
+        tx.execute(checkpoint, &[to.into(), partition.into()]).await.unwrap();
         number
     }
 
@@ -171,7 +192,7 @@ async fn postgres() -> Option<Database> {
     };
     let admin = Database::connect(&DatabaseUrl::Postgres(url.clone())).await.unwrap();
     let Database::Postgres(pool) = &admin else { panic!("not Postgres") };
-    sqlx::query(sqlx::AssertSqlSafe(format!("create database {name}"))).execute(pool).await.unwrap();
+    sqlx::query(AssertSqlSafe(format!("create database {name}"))).execute(pool).await.unwrap();
     admin.close().await;
     let (place, _) = url.rsplit_once('/').unwrap();
     Some(Database::connect(&DatabaseUrl::Postgres(format!("{place}/{name}"))).await.unwrap())

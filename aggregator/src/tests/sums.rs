@@ -1,5 +1,6 @@
 //! Windows are the sums of the operations, however these arrive.
 
+use opstream_schemas::database::Engine;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -57,25 +58,36 @@ async fn a_late_operation_adds_to_its_own_minute() {
 
 #[tokio::test]
 async fn files_that_are_committed_in_reverse_order_of_their_numbers_are_both_windowed() {
-    for mut station in Station::all().await {
+    for station in Station::all().await {
         let mut windower = station.windower();
-        let first = station.commit(&[TestOperation::at(NOON)]).await;
-        let second = station.commit(&[TestOperation::at(NOON), TestOperation::at(NOON)]).await;
-        assert!(first < second);
-        // The lower number is not committed yet when the higher one is: its rows are hidden as an open transaction hides them.
-        station.execute("update lake_files set kind = 'contents' where file_number = $1", &[first.into()]).await;
-        station.execute("update applied_ranges set partition = 1 where file_number = $1", &[second.into()]).await;
-        station
-            .execute(
-                "insert into stream_partitions (stream_id, partition, fence, owner, start_offset, next_offset, updated_at_ms) \
-                 values (1, 1, 1, 'test', 1, 3, 0)",
-                &[],
-            )
-            .await;
+        let (one, two) = ([TestOperation::at(NOON)], [TestOperation::at(NOON), TestOperation::at(NOON - MINUTE)]);
+        station.settle(&mut windower).await;
+        let (low, high) = match station.database.engine() {
+            Engine::Postgres => {
+                let mut slow = station.database.begin().await.unwrap();
+                let low = station.insert(&mut slow, &one, (0, 0), None).await;
+                let mut fast = station.database.begin().await.unwrap();
+                let high = station.insert(&mut fast, &two, (1, 0), None).await;
+                fast.commit().await.unwrap();
+                assert_eq!(station.settle(&mut windower).await, 1);
+                slow.commit().await.unwrap();
+                (low, high)
+            }
+            // Its one writer numbers in the order of commits, so the numbers are given.
+            Engine::Sqlite => {
+                let mut fast = station.database.begin().await.unwrap();
+                let high = station.insert(&mut fast, &two, (1, 0), Some(20)).await;
+                fast.commit().await.unwrap();
+                assert_eq!(station.settle(&mut windower).await, 1);
+                let mut slow = station.database.begin().await.unwrap();
+                let low = station.insert(&mut slow, &one, (0, 0), Some(10)).await;
+                slow.commit().await.unwrap();
+                (low, high)
+            }
+        };
+        assert!(low < high);
         assert_eq!(station.settle(&mut windower).await, 1);
-        station.execute("update lake_files set kind = 'operations' where file_number = $1", &[first.into()]).await;
-        assert_eq!(station.settle(&mut windower).await, 1);
-        let all = [TestOperation::at(NOON), TestOperation::at(NOON), TestOperation::at(NOON)];
+        let all = [one.as_slice(), two.as_slice()].concat();
         assert_eq!(stored_windows(&station.database, 1).await, windows_of(&all, 0));
     }
 }
@@ -96,7 +108,7 @@ async fn offsets_follow_the_windows_and_pass_dead_letters() {
                 &[],
             )
             .await;
-        station.execute("update stream_partitions set next_offset = 7", &[]).await;
+        station.execute("update stream_partitions set next_offset = 7 where partition = 0", &[]).await;
         station.settle(&mut windower).await;
         assert_eq!(station.int(reached).await, 7);
     }

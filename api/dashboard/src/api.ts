@@ -73,6 +73,11 @@ export function keepToken(token: string): void {
   sessionStorage.setItem(TOKEN, token.trim());
 }
 
+/** Whether a token has been given in this tab. */
+export function hasToken(): boolean {
+  return sessionStorage.getItem(TOKEN) !== null;
+}
+
 export async function ask<Answer>(path: string, parameters: Record<string, string> = {}): Promise<Answer> {
   const query = new URLSearchParams(parameters).toString();
   const token = sessionStorage.getItem(TOKEN);

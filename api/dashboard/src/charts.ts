@@ -77,7 +77,7 @@ export class CostChart {
   show(range: Range, start: number, nowMs: number, answer: Series): void {
     const costs = new Map((answer.series[0]?.points ?? []).map((point) => [secondsOf(point.start), Number(point.cost_usd)]));
     const steps = stepsOf(range, start, nowMs);
-    this.chart.show(range, steps, [steps.map((step) => costs.get(step) ?? 0)]);
+    this.chart.show(range, steps, [steps.map((step) => costs.get(step) ?? null)]);
   }
 }
 
@@ -103,7 +103,8 @@ function line(label: string, token: string): uPlot.Series {
     stroke: colour(token),
     width: 2,
     spanGaps: true,
-    points: { size: 4 },
+    // A single known step has no line; dots show it, as long as they do not run together.
+    points: { size: 4, show: (_, __, first, last) => last - first < 130 },
     value: (_, value) => duration(value),
   };
 }

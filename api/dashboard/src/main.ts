@@ -3,7 +3,7 @@
 import "uplot/dist/uPlot.min.css";
 import "./style.css";
 
-import { ask, TokenNeeded, type BreakdownRow, type LatencySteps, type Operation, type Percentiles, type Series, type Totals } from "./api";
+import { ask, hasToken, TokenNeeded, type BreakdownRow, type LatencySteps, type Operation, type Percentiles, type Series, type Totals } from "./api";
 import { CostChart, LatencyChart } from "./charts";
 import { openDetails } from "./details";
 import { byId, element } from "./element";
@@ -35,7 +35,10 @@ async function refresh(): Promise<void> {
     await load(mine);
   } catch (error) {
     if (mine !== turn) return;
-    if (error instanceof TokenNeeded) return show(tokenForm(() => void refresh()));
+    if (error instanceof TokenNeeded) {
+      tell(hasToken() ? "the server refused this token" : "", "trouble");
+      return show(tokenForm(() => void refresh()));
+    }
     tell(`${error instanceof Error ? error.message : "no answer"}; trying again`, "trouble");
   }
   if (mine === turn && !document.hidden) timer = setTimeout(() => void refresh(), range.refreshMs);

@@ -1,10 +1,12 @@
 // What is shown while there is no operation: how to send the first one.
+import { hasToken } from "./api";
 import { element } from "./element";
 
 export function welcome(): HTMLElement {
   const command = [
     `curl ${location.origin}/v1/operations \\`,
     "  -H 'content-type: application/json' \\",
+    ...(hasToken() ? ['  -H "authorization: Bearer $TOKEN" \\'] : []),
     `  -d '{"provider": "openai", "model": "gpt-5-mini", "input_tokens": 1200, "output_tokens": 85, "latency_us": 900000}'`,
   ].join("\n");
   const copy = element("button", { type: "button" }, "Copy");

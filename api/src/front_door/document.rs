@@ -60,7 +60,7 @@ impl<'a> Document<'a> {
     pub(crate) fn check(body: &'a [u8]) -> Result<Self, DocumentError> {
         let text = std::str::from_utf8(body).map_err(|error| DocumentError::NotUtf8 {
             byte: error.valid_up_to(),
-            line: 1 + body[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count(),
+            line: body[..error.valid_up_to()].split(|byte| *byte == b'\n').count(),
         })?;
         let malformed = |error: serde_json::Error| DocumentError::Malformed { reason: error.to_string() };
         serde_json::from_str::<IgnoredAny>(text).map_err(malformed)?;

@@ -115,7 +115,8 @@ impl Statement {
         let dimensions = question.group_by.dimensions.iter().map(|dimension| format!("d.{}", dimension.column()));
         let groups: Vec<String> = step.into_iter().chain(dimensions).collect();
         if !groups.is_empty() {
-            statement.sql += &format!(" group by {}", groups.join(", "));
+            statement.sql += " group by ";
+            statement.sql += &groups.join(", ");
         }
         if question.group_by.step.is_some() {
             statement.sql += " order by step_ms";
@@ -126,7 +127,8 @@ impl Statement {
     fn for_sketches(question: Question<'_>, limit: usize) -> Self {
         const SKETCHES: [&str; 2] = ["latency_sketch", "ttft_sketch"];
         let mut statement = Self::select(question, &SKETCHES, &SKETCHES.map(|column| format!("w.{column}")));
-        statement.sql += &format!(" limit {limit}");
+        statement.sql += " limit ";
+        statement.sql += &limit.to_string();
         statement
     }
 
@@ -145,7 +147,8 @@ impl Statement {
             statement.sql += " join window_dimensions d on d.dimension_id = w.dimension_id";
         }
         if !conditions.is_empty() {
-            statement.sql += &format!(" where {}", conditions.join(" and "));
+            statement.sql += " where ";
+            statement.sql += &conditions.join(" and ");
         }
         statement
     }

@@ -66,7 +66,7 @@ static TEXT: LazyLock<String> = LazyLock::new(|| {
     Description::openapi().to_pretty_json().expect("the description consists of strings, numbers and lists")
 });
 
-/// The OpenAPI 3.1 document.
+/// The `OpenAPI` 3.1 document.
 pub(crate) async fn document() -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json")], TEXT.as_str())
 }

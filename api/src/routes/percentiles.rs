@@ -87,24 +87,22 @@ pub(crate) async fn percentiles(
     parameters.finish()?;
 
     let complete_to = complete_to(&state.database).await?;
-    let (spans, step) = match resolution {
-        None => (retained_spans(&state.database, range).await?, None),
-        Some(_) => {
-            let steps = read_steps(&state.database, range, resolution, UtcMillis::now()).await?;
-            (steps.spans, Some(steps.resolution))
-        }
+    let (spans, step) = if resolution.is_none() {
+        (retained_spans(&state.database, range).await?, None)
+    } else {
+        let steps = read_steps(&state.database, range, resolution, UtcMillis::now()).await?;
+        (steps.spans, Some(steps.resolution))
     };
     let group_by = GroupBy { step, dimensions: Vec::new() };
     let mut merged = merge(&state, Question { spans: &spans, filters: &filters, group_by: &group_by }).await?;
     let unattributed = unattributed(&state.database, &spans, &filters).await?;
-    let (whole, points) = match step {
-        None => (Some(Distributions::of(&merged.remove(&None).unwrap_or_default())), None),
-        Some(_) => {
-            let steps = merged.iter().filter_map(|(start, sketches)| {
-                start.map(|start| Step { start, distributions: Distributions::of(sketches) })
-            });
-            (None, Some(steps.collect()))
-        }
+    let (whole, points) = if step.is_none() {
+        (Some(Distributions::of(&merged.remove(&None).unwrap_or_default())), None)
+    } else {
+        let steps = merged.iter().filter_map(|(start, sketches)| {
+            start.map(|start| Step { start, distributions: Distributions::of(sketches) })
+        });
+        (None, Some(steps.collect()))
     };
     let resolution = step.map(opstream_schemas::window::Level::name);
     Ok(Json(PercentilesAnswer { whole, resolution, points, relative_error: RELATIVE_ERROR, unattributed, complete_to }))

@@ -55,22 +55,19 @@ impl ConsumerContext for SourceContext {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, reason: RDKafkaRespErr, list: &mut TopicPartitionList) {
         let partitions: Vec<Partition> = list.elements().iter().map(|element| Partition(element.partition())).collect();
         let rebalance = self.rebalances.fetch_add(1, Ordering::AcqRel) + 1;
-        match reason {
-            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
-                self.send(SourceEvent::Assigned { rebalance, partitions })
-            }
-            _ => {
-                let unassigned = match consumer.rebalance_protocol() {
-                    RebalanceProtocol::Cooperative => consumer.incremental_unassign(list),
-                    _ => consumer.unassign(),
-                };
-                if let Err(error) = unassigned {
-                    tracing::debug!(%error, "partitions were revoked before they had been assigned");
-                }
-                self.revoked.lock().expect("no holder of this lock can panic").push(partitions.clone());
-                self.send(SourceEvent::Revoked { partitions });
-            }
+        if reason == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            self.send(SourceEvent::Assigned { rebalance, partitions });
+            return;
         }
+        let unassigned = match consumer.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => consumer.incremental_unassign(list),
+            _ => consumer.unassign(),
+        };
+        if let Err(error) = unassigned {
+            tracing::debug!(%error, "partitions were revoked before they had been assigned");
+        }
+        self.revoked.lock().expect("no holder of this lock can panic").push(partitions.clone());
+        self.send(SourceEvent::Revoked { partitions });
     }
 
     fn commit_callback(&self, result: Result<(), KafkaError>, _offsets: &TopicPartitionList) {

@@ -48,7 +48,8 @@ impl KafkaOutlet {
     /// When librdkafka refuses a property, or the properties together.
     pub(crate) fn open(config: &ProducerConfig, shared: Arc<Shared>) -> Result<Self, StartError> {
         let client_config = settings::client_config(config);
-        let deliveries = Deliveries::new(shared);
+        let topic = config.topics.operations();
+        let deliveries = Deliveries::new(shared, topic.clone());
         let client = client_config.create_with_context(deliveries.clone()).map_err(|error| match error {
             KafkaError::ClientConfig(_, reason, name, _) => StartError::Property { name, reason },
             other => StartError::Client { reason: other.to_string() },
@@ -56,7 +57,7 @@ impl KafkaOutlet {
         Ok(Self {
             client,
             config: client_config,
-            topic: config.topics.operations(),
+            topic,
             deliveries,
             unwatched: [Ticket::unwatched(false), Ticket::unwatched(true)],
             replace_from: Instant::now(),

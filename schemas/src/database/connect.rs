@@ -156,7 +156,7 @@ async fn connect_sqlite(file: &Path) -> Result<Database, sqlx::Error> {
         .foreign_keys(true)
         .busy_timeout(SQLITE_BUSY_TIMEOUT)
         .statement_cache_capacity(64);
-    let single = SqlitePoolOptions::new().max_connections(1).acquire_timeout(Duration::from_secs(60));
+    let single = SqlitePoolOptions::new().max_connections(1).acquire_timeout(Duration::from_mins(1));
     let writer = single.connect_with(options.clone()).await?;
     let readers = SqlitePoolOptions::new().max_connections(SQLITE_READERS).acquire_timeout(ACQUIRE_TIMEOUT);
     let readers = readers.connect_with(options.read_only(true).create_if_missing(false)).await?;

@@ -4,6 +4,7 @@
 //! are imported like the others. A damaged record is refused and the rest goes on; of a file that breaks off, the records
 //! before the break count. Links are not followed, so nothing outside the folder is read.
 
+use std::cell::Cell;
 use std::fs::{self, File};
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use serde_json::Value;
 
-use self::records::read_records;
+use self::records::{Ended, Metered, read_records};
 use super::convert::{Store, convert};
 use super::record::AicoreRecord;
 use super::remarks::Remarks;
@@ -62,25 +63,29 @@ impl Reader<'_> {
         let shown = path.strip_prefix(&self.root).unwrap_or(path).display().to_string();
         let file: Arc<str> = Arc::from(if shown.is_empty() { path.display().to_string() } else { shown });
         let place = |at| Place { file: Arc::clone(&file), at };
-        let opened = File::open(path).and_then(|opened| opened.metadata().map(|metadata| (opened, metadata.len())));
-        let (opened, n_bytes) = match opened {
+        let opened = match File::open(path) {
             Ok(opened) => opened,
             Err(error) => {
                 self.feed.push(Record::Refused(Refusal::because(place(At::Whole), &error)))?;
                 return Ok(Remarks::default());
             }
         };
-        let (records, failure) = read_records(BufReader::new(opened));
-        let weight = n_bytes / u64::try_from(records.len().max(1)).unwrap_or(1);
         let mut remarks = Remarks::default();
-        for (index, record) in records.into_iter().enumerate() {
-            let (record, of_record) = self.record(record, place(At::Index(index)), weight);
+        let n_read = Cell::new(0);
+        let mut index = 0;
+        let ended = read_records(BufReader::new(Metered { inner: opened, n_read: &n_read }), &mut |record| {
+            let (record, of_record) = self.record(record, place(At::Index(index)), n_read.take());
+            index += 1;
             remarks.add(of_record);
             remarks.from_fallback += u64::from(is_fallback && matches!(record, Record::Item(_)));
-            self.feed.push(record)?;
-        }
-        if let Some(error) = failure {
-            self.feed.push(Record::Refused(Refusal::because(place(At::Whole), &error)))?;
+            self.feed.push(record)
+        });
+        match ended {
+            Ok(()) => {}
+            Err(Ended::Stopped(stopped)) => return Err(stopped.into()),
+            Err(Ended::Damaged(error)) => {
+                self.feed.push(Record::Refused(Refusal::because(place(At::Whole), &error)))?;
+            }
         }
         Ok(remarks)
     }

@@ -7,10 +7,14 @@ use opstream_schemas::providers::canonical_provider;
 use opstream_schemas::{Operation, UtcMicros};
 use serde_json::{Map, Value, json};
 
+use super::cells::Kind;
 use super::columns::{ColumnMapping, Columns, Target};
 use super::moment::{TimeFormat, UtcOffset};
 use crate::import::feed::{At, Item, Place, Record, Refusal};
 use crate::import::identity::SeenIds;
+
+/// Fields whose text is kept to the last space.
+const CONTENT: [&str; 2] = ["system_prompt", "error_message"];
 
 /// What holds for every row.
 #[derive(Clone, Debug)]
@@ -118,12 +122,17 @@ impl<R: Read> Rows<R> {
         let mut tags = Map::new();
         for ((cell, column), target) in row.iter().zip(&self.header).zip(&self.columns.targets) {
             let Some(target) = target else { continue };
-            let cell = std::str::from_utf8(cell).map_err(|_| format!("{column}: the cell is not UTF-8 text"))?.trim();
+            let whole = std::str::from_utf8(cell).map_err(|_| format!("{column}: the cell is not UTF-8 text"))?;
+            let cell = whole.trim();
             if cell.is_empty() {
                 continue;
             }
             match target {
                 Target::Tag(tag) => drop(tags.insert(tag.clone(), json!(cell))),
+                // Spaces around a prompt belong to it.
+                Target::Field { name, kind: Kind::Text } if CONTENT.contains(name) => {
+                    fields.insert((*name).to_owned(), json!(whole));
+                }
                 Target::Field { name, kind } => {
                     let value =
                         kind.read(cell, time_format, *utc_offset).map_err(|error| format!("{column}: {error}"))?;

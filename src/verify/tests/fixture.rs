@@ -169,10 +169,10 @@ impl Fixture {
                 insert(&mut tx, "operation_contents", CONTENT_COLUMNS, operation).await;
             }
         }
-        let file = self.write_and_list(&mut tx, FileKind::Operations, &operations, None).await;
+        let file = self.write_and_list(&mut tx, &operations, None).await;
         let with_content: Vec<_> = operations.iter().filter(|operation| operation.has_content).cloned().collect();
         if !with_content.is_empty() {
-            self.write_and_list(&mut tx, FileKind::Contents, &with_content, Some(file)).await;
+            self.write_and_list(&mut tx, &with_content, Some(file)).await;
         }
         for offset in dead {
             let sql = "insert into dead_letters (stream_id, partition, source_offset, reason_code, reason, record_headers, stored_at_ms) values (1, $1, $2, 'x', 'x', '[]', 0)";
@@ -194,18 +194,14 @@ impl Fixture {
     /// Writes a file of operations and lists it in the manifest, and does nothing else.
     pub(super) async fn list_file(&self, operations: &[TestOperation]) -> i64 {
         let mut tx = self.database.begin().await.unwrap();
-        let number = self.write_and_list(&mut tx, FileKind::Operations, operations, None).await;
+        let number = self.write_and_list(&mut tx, operations, None).await;
         tx.commit().await.unwrap();
         number
     }
 
-    async fn write_and_list(
-        &self,
-        tx: &mut Transaction,
-        kind: FileKind,
-        operations: &[TestOperation],
-        parent: Option<i64>,
-    ) -> i64 {
+    /// Contents have a parent, operations have none.
+    async fn write_and_list(&self, tx: &mut Transaction, operations: &[TestOperation], parent: Option<i64>) -> i64 {
+        let kind = if parent.is_some() { FileKind::Contents } else { FileKind::Operations };
         let listed = tx.fetch_optional("select count(*) + 1 as n from lake_files", &[]).await.unwrap().unwrap();
         let path = format!("{}/2026-09-22/{}.parquet", kind.name(), listed.int("n").unwrap());
         let local = self.lake.join(&path);

@@ -71,8 +71,8 @@ impl WindowsCheck {
             for set in DimensionSet::ALL {
                 self.compare_set(snapshot, &Span { level, set, from, to }, &mut expected).await?;
             }
-            for (place, tally) in expected {
-                self.find_missing(snapshot, level, place, &tally).await?;
+            for missing in expected {
+                self.find_missing(snapshot, level, missing).await?;
             }
         }
         Ok(())
@@ -91,7 +91,7 @@ impl WindowsCheck {
                 (start, dimension_id) = (stored.start, stored.dimension_id);
                 let place = stored.hash.map(|hash| (stored.start, span.set, hash));
                 let tally = place.and_then(|place| expected.remove(&place)).unwrap_or_default();
-                self.compare_window(snapshot, span, stored, &tally).await?;
+                self.compare_window(snapshot, span, (stored, &tally)).await?;
             }
             if page.is_empty() {
                 return Ok(());
@@ -103,8 +103,7 @@ impl WindowsCheck {
         &mut self,
         snapshot: &mut Snapshot,
         span: &Span,
-        stored: &StoredWindow,
-        tally: &Tally,
+        (stored, tally): (&StoredWindow, &Tally),
     ) -> Result<(), VerifyError> {
         if self.is_in_gap(span.level, stored.start) {
             self.check.compared("windows not compared, their files being unreadable", 1);
@@ -133,8 +132,7 @@ impl WindowsCheck {
         &mut self,
         snapshot: &mut Snapshot,
         level: Level,
-        (start, set, hash): WindowPlace,
-        tally: &Tally,
+        ((start, set, hash), tally): (WindowPlace, Tally),
     ) -> Result<(), VerifyError> {
         if !self.is_in_gap(level, start) {
             let name = self.name(snapshot, level, (start, set, Some(hash))).await?;

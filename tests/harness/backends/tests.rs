@@ -37,17 +37,24 @@ async fn a_database_exists_during_its_story_and_is_gone_afterwards() {
 async fn a_story_that_fails_runs_on_every_combination_and_fails() {
     let ran = Mutex::new(Vec::new());
     let story = each_combination(async |backends| {
-        ran.lock().unwrap().push(backends.folder.path().to_owned());
+        ran.lock().unwrap().push((backends.folder.path().to_owned(), database_name_of(backends)));
         panic!("as it should");
     });
     let outcome = AssertUnwindSafe(story).catch_unwind().await;
     assert_eq!(outcome.unwrap_err().downcast_ref(), Some(&"as it should"));
-    let combinations = if servers::find().await.is_some() { 2 } else { 1 };
+    let servers = servers::find().await;
     let kept = ran.into_inner().unwrap();
-    assert_eq!(kept.len(), combinations);
-    for folder in kept {
+    assert_eq!(kept.len(), if servers.is_some() { 2 } else { 1 });
+    for (folder, database) in kept {
         std::fs::remove_dir_all(folder).unwrap();
+        if let Some(database) = database {
+            drop_database(&mut connect(servers.unwrap()).await, &database).await;
+        }
     }
+}
+
+fn database_name_of(backends: &Backends) -> Option<String> {
+    (backends.combination == Combination::KafkaPostgres).then(|| database_name(&backends.database_url))
 }
 
 #[test]

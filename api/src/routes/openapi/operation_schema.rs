@@ -64,8 +64,8 @@ fn posted_field(field: &Value) -> (String, Schema) {
             ArrayBuilder::new().items(Object::with_type(Type::String)).description(Some(description)).into()
         }
         ("map", _) => object.additional_properties(Some(ObjectBuilder::new().schema_type(Type::String))).into(),
-        ("fixed", _) => object.schema_type(Type::String).format(uuid()).into(),
-        ("timestamp-micros", _) => object.schema_type(Type::String).format(date_time()).into(),
+        ("fixed", _) => object.schema_type(Type::String).format(Some(uuid())).into(),
+        ("timestamp-micros", _) => object.schema_type(Type::String).format(Some(date_time())).into(),
         (kind, is_nullable) => {
             let primitive = match kind {
                 "int" | "long" => Type::Integer,
@@ -105,8 +105,8 @@ impl PartialSchema for StoredOperation {
                 ("reported_cost_usd", _) => {
                     described("US dollars as reported, decimal text.").schema_type(Type::String)
                 }
-                ("time" | "started_at", _) => object.schema_type(Type::String).format(date_time()),
-                (_, ColumnKind::Id) => object.schema_type(Type::String).format(uuid()),
+                ("time" | "started_at", _) => object.schema_type(Type::String).format(Some(date_time())),
+                (_, ColumnKind::Id) => object.schema_type(Type::String).format(Some(uuid())),
                 (_, ColumnKind::Int | ColumnKind::SmallInt) => object.schema_type(Type::Integer),
                 (_, ColumnKind::Float) => object.schema_type(Type::Number),
                 (_, ColumnKind::Bool) => object.schema_type(Type::Boolean),
@@ -127,11 +127,11 @@ fn types(types: &[Type]) -> SchemaType {
     types.iter().cloned().collect()
 }
 
-fn date_time() -> Option<SchemaFormat> {
-    Some(SchemaFormat::KnownFormat(KnownFormat::DateTime))
+fn date_time() -> SchemaFormat {
+    SchemaFormat::KnownFormat(KnownFormat::DateTime)
 }
 
 /// Known to the builder only with a feature that brings the uuid crate's types.
-fn uuid() -> Option<SchemaFormat> {
-    Some(SchemaFormat::Custom("uuid".to_owned()))
+fn uuid() -> SchemaFormat {
+    SchemaFormat::Custom("uuid".to_owned())
 }

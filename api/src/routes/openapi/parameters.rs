@@ -33,8 +33,8 @@ described! {
 
     /// Groups.
     GroupParameters {
-        /// Dimensions separated by commas: workspace, project, team, environment, provider, model, operation_type,
-        /// agent_id, action_id.
+        /// Dimensions separated by commas: workspace, project, team, environment, provider, model, `operation_type`,
+        /// `agent_id`, `action_id`.
         by: String,
     }
 
@@ -103,7 +103,7 @@ described! {
         service_tier: String,
         /// Provider error code or exception class.
         error_type: String,
-        /// How the cost came about, such as priced or unknown_model.
+        /// How the cost came about, such as priced or unpriced.
         cost_status: String,
     }
 }

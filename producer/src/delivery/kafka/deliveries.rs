@@ -24,6 +24,7 @@ pub(super) struct Deliveries {
 
 struct State {
     shared: Arc<Shared>,
+    topic: String,
     returned: Mutex<Vec<Returned>>,
     /// Something came back, or the client said that it cannot go on.
     needs_mending: AtomicBool,
@@ -39,9 +40,10 @@ pub(super) struct Returned {
 }
 
 impl Deliveries {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, topic: String) -> Self {
         let state = State {
             shared,
+            topic,
             returned: Mutex::default(),
             needs_mending: AtomicBool::new(false),
             giving_up: AtomicBool::new(false),
@@ -88,7 +90,8 @@ impl Deliveries {
         let shared = &self.state.shared;
         shared.ledger.settle_failed(bytes);
         if waiter.is_some() {
-            tell(waiter, Err(RecordError::from_delivery(code, bytes, shared.trouble.text().as_deref())));
+            let trouble = shared.trouble.text();
+            tell(waiter, Err(RecordError::from_delivery(code, bytes, &self.state.topic, trouble.as_deref())));
         }
     }
 

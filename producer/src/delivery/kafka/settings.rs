@@ -31,8 +31,10 @@ pub(super) fn client_config(config: &ProducerConfig) -> ClientConfig {
         .set("message.timeout.ms", "300000")
         // After an outage the broker is found again within two seconds instead of ten.
         .set("reconnect.backoff.max.ms", "2000")
-        // A topic made by a typing error would swallow operations; a topic that is created late is found within 30 s.
+        // A topic made by a typing error would swallow operations. One that is created late is waited for, shorter than
+        // `record_acked` waits by default, so that its caller hears of the missing topic and not of mere silence.
         .set("allow.auto.create.topics", "false")
+        .set("topic.metadata.propagation.max.ms", "20000")
         .set("topic.metadata.refresh.interval.ms", "30000")
         .set("socket.keepalive.enable", "true");
     for (name, value) in &config.properties {

@@ -151,7 +151,7 @@ async fn a_topic_that_does_not_exist_is_refused_and_not_made() {
     let mut config = config(&cluster.bootstrap_servers());
     config.properties.insert("topic.metadata.propagation.max.ms".to_owned(), "0".to_owned());
     let refused = start(config).record_acked(operation("s")).await.unwrap_err();
-    assert!(matches!(&refused, RecordError::Refused { reason } if reason.contains("opic")), "{refused}");
+    assert!(matches!(&refused, RecordError::Refused { reason } if reason.contains(TOPIC)), "{refused}");
 }
 
 #[test]

@@ -8,4 +8,4 @@ where file.kind = 'operations'
         where done.generation = $1 and done.file_number = file.file_number
     )
 order by file.file_number
-limit $2
+limit 1000

@@ -1,0 +1,197 @@
+//! `make bench`: measures throughput, latency, memory and size on this machine, each figure beside its budget.
+//!
+//! One measurement per file, in the order of an operation's way: [`recording`], [`preparing`], [`storing`] with
+//! [`windowing`], then the [`whole_pipeline`] with [`freshness`], [`panels`], and other tools ([`peers`]). Those with
+//! processes run the real `opstream` on the backends of the tests' harness, on the laptop's and, where servers are named
+//! or Docker can start them, on Kafka and Postgres. docs/benchmarks.md explains the figures.
+
+mod budgets;
+mod figures;
+mod fleet;
+mod freshness;
+#[path = "../tests/harness/mod.rs"]
+#[expect(dead_code, unused_imports, reason = "the stories need more of it, and its own tests run with them")]
+mod harness;
+mod latencies;
+mod machine;
+mod panels;
+mod peers;
+mod preparing;
+mod processes;
+mod producing;
+mod recording;
+mod report;
+mod roles;
+mod storing;
+mod waiting;
+mod whole_pipeline;
+mod windowing;
+
+use std::cell::RefCell;
+use std::io::Write as _;
+use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Parser, ValueEnum};
+use futures_util::FutureExt as _;
+use opstream_schemas::UtcMicros;
+
+use self::figures::Figure;
+use self::harness::backends::{Backends, Combination, each_combination};
+use self::machine::Machine;
+use self::panels::Extent;
+use self::report::Report;
+
+/// Operations per measurement, and in a quick run.
+const OPERATIONS: (u64, u64) = (1_000_000, 100_000);
+
+/// Measures throughput, latency, memory and size of opstream on this machine.
+#[derive(Parser)]
+#[command(name = "make bench ARGS=", max_term_width = 110)]
+struct Arguments {
+    /// Operations per measurement, 40000 to 100000000 [default: 1000000, with --quick 100000]
+    #[arg(long, value_name = "N", env = "OPSTREAM_BENCH_OPERATIONS", value_parser = clap::value_parser!(u64).range(40_000..=100_000_000))]
+    operations: Option<u64>,
+    /// Take small samples: a first impression in about two minutes, without other tools
+    #[arg(long)]
+    quick: bool,
+    /// Measure only these parts
+    #[arg(long, value_name = "PARTS", value_enum, value_delimiter = ',')]
+    only: Vec<Part>,
+    /// Leave AiCore and Phoenix out, which are installed from `PyPI` into the user's cache
+    #[arg(long)]
+    no_peers: bool,
+    /// Write everything to this file as JSON too
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Put the table into this page, between the lines `<!-- figures -->` and `<!-- /figures -->`
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+    /// Given by `cargo bench`, and not by `cargo test`
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// What can be measured alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// `record()` in the application.
+    Recording,
+    /// The ingestor's computation on one core.
+    Preparing,
+    /// Topic to SQL and Parquet, and files to windows.
+    Storing,
+    /// Everything at once, the front door and freshness.
+    Pipeline,
+    /// Questions of the page.
+    Panels,
+    /// Other tools.
+    Peers,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<ExitCode> {
+    let arguments = Arguments::parse();
+    if !arguments.bench {
+        say("nothing is measured without --bench; use `make bench`");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let operations = arguments.operations.unwrap_or(if arguments.quick { OPERATIONS.1 } else { OPERATIONS.0 });
+    let mut report = Report::new(Machine::here(UtcMicros::now()), operations);
+    if cfg!(debug_assertions) {
+        report.not_run.push("an optimised build: debug assertions are on, so no figure is what users get".to_owned());
+    }
+    for part in Part::value_variants() {
+        if arguments.wants(*part) {
+            say(&format!("measuring: {}", part.name()));
+            Box::pin(measure(*part, arguments.quick, &mut report)).await;
+        } else {
+            report.not_run.push(format!("{}, which was not asked for", part.name()));
+        }
+    }
+    write!(std::io::stdout(), "\n{}", report.text()).context("cannot print the table")?;
+    if let Some(file) = &arguments.json {
+        let text = format!("{:#}\n", report.json());
+        std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    if let Some(page) = &arguments.markdown {
+        report.write_into_page(page)?;
+    }
+    Ok(if report.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl Arguments {
+    fn wants(&self, part: Part) -> bool {
+        let chosen = self.only.contains(&part);
+        match part {
+            Part::Peers => chosen || (self.only.is_empty() && !self.quick && !self.no_peers),
+            _ => chosen || self.only.is_empty(),
+        }
+    }
+}
+
+impl Part {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Recording => "record() in the application",
+            Self::Preparing => "the ingestor's computation",
+            Self::Storing => "topic to SQL, Parquet and windows",
+            Self::Pipeline => "the whole pipeline",
+            Self::Panels => "panels",
+            Self::Peers => "AiCore and Phoenix",
+        }
+    }
+}
+
+/// A part that panics has failed, and the others are measured all the same.
+async fn measure(part: Part, quick: bool, report: &mut Report) {
+    let operations = report.operations;
+    let extent = if quick { Extent::Quick } else { Extent::Full };
+    let outcome = match part {
+        Part::Recording => alone(async || recording::measure(operations).await).await,
+        Part::Preparing => alone(async || preparing::measure(operations)).await,
+        Part::Storing => on_each(async |backends| storing::measure(backends, operations).await).await,
+        Part::Pipeline => on_each(async |backends| whole_pipeline::measure(backends, operations).await).await,
+        Part::Panels => on_each(async |backends| panels::measure(backends, extent).await).await,
+        Part::Peers => return peers::measure(report, quick).await,
+    };
+    report.figures.extend(outcome.figures);
+    if outcome.has_failed {
+        report.failed.push(format!("{}; the reason is above", part.name()));
+    } else if outcome.lacks_servers {
+        report.not_run.push(format!("{} on {}: no servers", part.name(), Combination::KafkaPostgres));
+    }
+}
+
+/// What became of a part.
+struct Outcome {
+    figures: Vec<Figure>,
+    has_failed: bool,
+    lacks_servers: bool,
+}
+
+async fn alone(measure: impl AsyncFn() -> Vec<Figure>) -> Outcome {
+    let measured = AssertUnwindSafe(measure()).catch_unwind().await;
+    Outcome { has_failed: measured.is_err(), figures: measured.unwrap_or_default(), lacks_servers: false }
+}
+
+async fn on_each(measure: impl AsyncFn(&Backends) -> Vec<Figure>) -> Outcome {
+    let figures = RefCell::new(Vec::new());
+    let seen = RefCell::new(Vec::new());
+    let story = async |backends: &Backends| {
+        say(&format!("  on {}", backends.combination));
+        seen.borrow_mut().push(backends.combination);
+        let measured = measure(backends).await;
+        figures.borrow_mut().extend(measured.into_iter().map(|figure| figure.on(backends.combination)));
+    };
+    let has_failed = AssertUnwindSafe(each_combination(story)).catch_unwind().await.is_err();
+    let lacks_servers = !seen.borrow().contains(&Combination::KafkaPostgres);
+    Outcome { figures: figures.into_inner(), has_failed, lacks_servers }
+}
+
+/// Says on standard error what is going on; the table belongs to standard output.
+fn say(text: &str) {
+    writeln!(std::io::stderr(), "{text}").expect("standard error is open");
+}

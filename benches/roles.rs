@@ -1,0 +1,88 @@
+//! Starts single roles of a pipeline on given backends: the embedded broker where it belongs to them, else nothing.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use opstream_schemas::database::{Database, DatabaseUrl};
+use tokio::net::TcpStream;
+
+use crate::harness::backends::Backends;
+use crate::harness::process::{Process, free_port};
+use crate::waiting::moment_when;
+
+/// Partitions of the operations topic: the embedded broker's default.
+const PARTITIONS: &str = "4";
+
+/// Backends with a broker that has the topics, and a database that has the tables.
+pub(crate) struct Roles<'a> {
+    backends: &'a Backends,
+    broker_port: u16,
+    broker: Option<Process>,
+    pub(crate) database: Database,
+}
+
+impl<'a> Roles<'a> {
+    /// Makes the backends ready.
+    pub(crate) async fn prepare(backends: &'a Backends) -> Self {
+        let url = DatabaseUrl::parse(&backends.database_url).expect("the harness writes usable addresses");
+        let database = Database::connect(&url).await.expect("the database can be opened");
+        opstream_schemas::migrations::migrate(&database).await.expect("an empty database takes the tables");
+        let mut roles = Self { backends, broker_port: free_port(), broker: None, database };
+        match backends.kafka_bootstrap {
+            Some(_) => {
+                let created = roles.start(&["topics", "--partitions", PARTITIONS]).ended(Duration::from_secs(60)).await;
+                assert!(created.success(), "the topics were not created");
+            }
+            None => {
+                let listen = format!("127.0.0.1:{}", roles.broker_port);
+                let arguments = ["broker", "--broker-listen", &listen, "--partitions", PARTITIONS];
+                roles.broker = Some(roles.start(&arguments));
+                let pause = Duration::from_millis(20);
+                moment_when(pause, async || TcpStream::connect(&listen).await.is_ok()).await;
+            }
+        }
+        roles
+    }
+
+    /// Starts a role with these arguments.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Process {
+        let folder = self.backends.folder.path();
+        let (data, lake, bootstrap) = (self.data(), self.data().join("lake"), self.bootstrap());
+        let variables = [
+            ("OPSTREAM_DATA", data.to_str()),
+            ("OPSTREAM_LAKE", lake.to_str()),
+            ("OPSTREAM_TOPIC_PREFIX", Some(self.backends.topic_prefix.as_str())),
+            ("OPSTREAM_BOOTSTRAP", Some(bootstrap.as_str())),
+            ("OPSTREAM_DATABASE_URL", Some(self.backends.database_url.as_str())),
+        ];
+        let variables = variables.map(|(name, value)| (name, value.expect("temporary folders have plain names")));
+        Process::start_with(folder, arguments, &variables)
+    }
+
+    /// Stops what was started here.
+    pub(crate) async fn stop(self) {
+        self.database.close().await;
+        if let Some(mut broker) = self.broker {
+            broker.stop(Duration::from_secs(60)).await;
+        }
+    }
+
+    /// Address for Kafka clients.
+    pub(crate) fn bootstrap(&self) -> String {
+        self.backends.kafka_bootstrap.clone().unwrap_or_else(|| format!("127.0.0.1:{}", self.broker_port))
+    }
+
+    /// First part of the topics' names.
+    pub(crate) fn topic_prefix(&self) -> &str {
+        &self.backends.topic_prefix
+    }
+
+    /// Whether the broker is ours.
+    pub(crate) const fn has_embedded_broker(&self) -> bool {
+        self.broker.is_some()
+    }
+
+    fn data(&self) -> PathBuf {
+        self.backends.folder.path().join("data")
+    }
+}
