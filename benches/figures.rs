@@ -93,7 +93,11 @@ impl Figure {
         Some(match budget {
             Budget { goal: Some(goal), .. } if reaches(goal) => Verdict::Goal,
             Budget { required, goal, .. } if reaches(required) => {
-                if goal.is_none() { Verdict::Goal } else { Verdict::Within }
+                if goal.is_none() {
+                    Verdict::Goal
+                } else {
+                    Verdict::Within
+                }
             }
             _ => Verdict::Missed,
         })

@@ -5,7 +5,10 @@
 //! frequent. Token counts are drawn from the trace that the demo uses. Everything follows from the seed and the times.
 
 #[path = "../src/demo/tokens.rs"]
-#[expect(unused_imports, reason = "the file brings its tests, which run with the program's and not with the benchmarks")]
+#[expect(
+    unused_imports,
+    reason = "the file brings its tests, which run with the program's and not with the benchmarks"
+)]
 mod tokens;
 
 use std::collections::BTreeMap;
@@ -62,11 +65,7 @@ const CHAT_MODELS: [Model; 7] = [
 ];
 const EMBEDDING_MODEL: Model = model("openai", "text-embedding-3-small", "/v1/embeddings", (60_000, 0));
 
-const fn step(
-    agent: (&'static str, &'static str),
-    action_id: &'static str,
-    operation_type: &'static str,
-) -> Step {
+const fn step(agent: (&'static str, &'static str), action_id: &'static str, operation_type: &'static str) -> Step {
     Step { agent_id: agent.0, agent_name: agent.1, action_id, operation_type }
 }
 
@@ -108,7 +107,7 @@ const CREWS: [Crew; 12] = [
 struct Session {
     crew: &'static Crew,
     environment: &'static str,
-    session_id: String,
+    name: String,
     user_id: String,
     trace_id: String,
     root_span: String,
@@ -160,7 +159,7 @@ impl Session {
         Self {
             crew,
             environment: if rng.random_ratio(1, 6) { "staging" } else { "production" },
-            session_id: format!("session-{:016x}", rng.random::<u64>()),
+            name: format!("session-{:016x}", rng.random::<u64>()),
             user_id: format!("user-{}", rng.random_range(1..=5_000)),
             trace_id: format!("{:032x}", rng.random::<u128>().max(1)),
             root_span: span_id(rng),
@@ -178,7 +177,7 @@ impl Session {
             team: text(self.crew.team),
             service: text(self.crew.service),
             environment: text(self.environment),
-            session_id: text(&self.session_id),
+            session_id: text(&self.name),
             user_id: text(&self.user_id),
             trace_id: text(&self.trace_id),
             span_id: Some(span_id(rng)),

@@ -30,7 +30,7 @@ const LONGEST_PAUSE_MS: u64 = 250;
 /// How long the load runs before the first probe.
 const WARM_UP: Duration = Duration::from_secs(3);
 /// A probe that takes longer was lost.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Measures at this load.
 pub(crate) async fn measure(pipeline: &Pipeline<'_>, topic_prefix: &str, per_second: f64, operations: u64) -> Figure {

@@ -20,6 +20,7 @@ use crate::figures::{Figure, Unit};
 use crate::harness::backends::Backends;
 use crate::harness::process::{Process, free_port};
 use crate::latencies::Latencies;
+use crate::roles::ENDS_WITHIN;
 use crate::waiting::moment_when;
 
 /// Days of a question.
@@ -76,7 +77,7 @@ pub(crate) async fn measure(backends: &Backends, extent: Extent) -> Vec<Figure> 
         let figure = Figure::new(what, latencies.at(990), Unit::Seconds).against(budgets::PANEL_P99);
         figures.push(figure.noting(note));
     }
-    api.stop(Duration::from_secs(60)).await;
+    api.stop(ENDS_WITHIN).await;
     figures
 }
 
@@ -114,7 +115,7 @@ impl Page {
     }
 
     async fn ask(&self, path: &str) -> reqwest::Result<()> {
-        let answer = self.client.get(format!("{}{path}", self.address)).timeout(Duration::from_secs(60)).send().await?;
+        let answer = self.client.get(format!("{}{path}", self.address)).timeout(Duration::from_mins(1)).send().await?;
         answer.error_for_status()?.bytes().await.map(drop)
     }
 }

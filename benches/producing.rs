@@ -17,7 +17,7 @@ const CHUNK: u64 = 1_000;
 /// Pause while the queue is full, and between two portions of a rate.
 const PAUSE: Duration = Duration::from_millis(5);
 /// How long the last acknowledgements may take.
-const CLOSE_WITHIN: Duration = Duration::from_secs(120);
+const CLOSE_WITHIN: Duration = Duration::from_mins(2);
 
 /// A producer for the pipeline with this broker and topic prefix.
 pub(crate) fn start_producer(bootstrap: &str, topic_prefix: &str) -> Producer {

@@ -40,12 +40,14 @@ pub(crate) async fn measure(operations: u64) -> Vec<Figure> {
         }
     };
     let up = time_calls(&producer, calls, pace);
-    let counters = producer.close(Duration::from_secs(60)).await;
+    let counters = producer.close(Duration::from_mins(1)).await;
     assert_eq!(counters.dropped, 0, "calls that were refused were measured: {counters:?}");
     let tail = |latencies: &Latencies| format!("p99.9 {}", Unit::Seconds.text(latencies.at(999)));
     vec![
         Figure::new("record(), p50, broker up", up.at(500), Unit::Seconds).against(budgets::RECORD_P50),
-        Figure::new("record(), p99, broker up", up.at(990), Unit::Seconds).against(budgets::RECORD_P99).noting(tail(&up)),
+        Figure::new("record(), p99, broker up", up.at(990), Unit::Seconds)
+            .against(budgets::RECORD_P99)
+            .noting(tail(&up)),
         Figure::new("record(), p50, broker down", down.at(500), Unit::Seconds).against(budgets::RECORD_P50),
         Figure::new("record(), p99, broker down", down.at(990), Unit::Seconds)
             .against(budgets::RECORD_P99)

@@ -12,6 +12,8 @@ use crate::waiting::moment_when;
 
 /// Partitions of the operations topic: the embedded broker's default.
 const PARTITIONS: &str = "4";
+/// How long a process may take to end by itself or when it is told to.
+pub(crate) const ENDS_WITHIN: Duration = Duration::from_mins(1);
 
 /// Backends with a broker that has the topics, and a database that has the tables.
 pub(crate) struct Roles<'a> {
@@ -28,18 +30,14 @@ impl<'a> Roles<'a> {
         let database = Database::connect(&url).await.expect("the database can be opened");
         opstream_schemas::migrations::migrate(&database).await.expect("an empty database takes the tables");
         let mut roles = Self { backends, broker_port: free_port(), broker: None, database };
-        match backends.kafka_bootstrap {
-            Some(_) => {
-                let created = roles.start(&["topics", "--partitions", PARTITIONS]).ended(Duration::from_secs(60)).await;
-                assert!(created.success(), "the topics were not created");
-            }
-            None => {
-                let listen = format!("127.0.0.1:{}", roles.broker_port);
-                let arguments = ["broker", "--broker-listen", &listen, "--partitions", PARTITIONS];
-                roles.broker = Some(roles.start(&arguments));
-                let pause = Duration::from_millis(20);
-                moment_when(pause, async || TcpStream::connect(&listen).await.is_ok()).await;
-            }
+        if backends.kafka_bootstrap.is_some() {
+            let created = roles.start(&["topics", "--partitions", PARTITIONS]).ended(ENDS_WITHIN).await;
+            assert!(created.success(), "the topics were not created");
+        } else {
+            let listen = format!("127.0.0.1:{}", roles.broker_port);
+            let arguments = ["broker", "--broker-listen", &listen, "--partitions", PARTITIONS];
+            roles.broker = Some(roles.start(&arguments));
+            moment_when(Duration::from_millis(20), async || TcpStream::connect(&listen).await.is_ok()).await;
         }
         roles
     }
@@ -63,7 +61,7 @@ impl<'a> Roles<'a> {
     pub(crate) async fn stop(self) {
         self.database.close().await;
         if let Some(mut broker) = self.broker {
-            broker.stop(Duration::from_secs(60)).await;
+            broker.stop(ENDS_WITHIN).await;
         }
     }
 

@@ -14,7 +14,7 @@ use crate::fleet::Fleet;
 use crate::harness::backends::Backends;
 use crate::processes::RunningProcess;
 use crate::producing::{produce, start_producer};
-use crate::roles::Roles;
+use crate::roles::{ENDS_WITHIN, Roles};
 use crate::waiting::{STORED, moment_reached, number};
 use crate::windowing;
 
@@ -69,7 +69,7 @@ async fn store(roles: &Roles<'_>, operations: u64) -> Vec<Figure> {
         figures.push(Figure::new("CPU per million operations, broker", used / millions, Unit::CpuSeconds));
         figures.push(Figure::new("peak memory, broker", broker.peak_memory(), Unit::Bytes));
     }
-    let ended = ingestor.stop(Duration::from_secs(60)).await;
+    let ended = ingestor.stop(ENDS_WITHIN).await;
     assert!(ended.success(), "the ingestor ended with {ended}");
     figures
 }

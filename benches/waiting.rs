@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use opstream_schemas::database::Database;
 
 /// Long enough for a million operations on a slow machine.
-const PATIENCE: Duration = Duration::from_secs(30 * 60);
+const PATIENCE: Duration = Duration::from_mins(30);
 
 /// Operations whose offsets are stored.
 pub(crate) const STORED: &str =

@@ -91,7 +91,7 @@ impl FrontDoor<'_> {
     async fn post_all(&self, bodies: &[String]) -> reqwest::Result<()> {
         let client = reqwest::Client::new();
         for body in bodies {
-            let post = client.post(format!("{}/v1/operations", self.url)).timeout(Duration::from_secs(60));
+            let post = client.post(format!("{}/v1/operations", self.url)).timeout(Duration::from_mins(1));
             let post = post.header("content-type", "application/x-ndjson").body(body.clone());
             let answer = post.send().await?.error_for_status()?.json::<serde_json::Value>().await?;
             assert_eq!(answer["accepted"].as_u64(), Some(OPERATIONS_PER_POST), "{answer}");

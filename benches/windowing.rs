@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::budgets;
 use crate::figures::{Figure, Unit};
 use crate::processes::RunningProcess;
-use crate::roles::Roles;
+use crate::roles::{ENDS_WITHIN, Roles};
 use crate::waiting::{WINDOWED, moment_reached, moment_when, number};
 
 const FENCE: &str = "select fence as n from aggregator_lease";
@@ -32,7 +32,7 @@ pub(crate) async fn measure(roles: &Roles<'_>, operations: u64) -> Vec<Figure> {
             .noting(note),
         Figure::new("peak memory, aggregator", running.peak_memory(), Unit::Bytes),
     ];
-    let ended = aggregator.stop(Duration::from_secs(60)).await;
+    let ended = aggregator.stop(ENDS_WITHIN).await;
     assert!(ended.success(), "the aggregator ended with {ended}");
     figures
 }

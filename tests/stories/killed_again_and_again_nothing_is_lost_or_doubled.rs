@@ -23,7 +23,14 @@ async fn rows_are_exactly_what_was_acknowledged() {
         let mut pipeline = Pipeline::start(backends).await;
         let load = Load::start(&pipeline.url());
         for _ in 0..KILLS {
+            let before = committed(&pipeline).await;
             load.wait_for_more(BETWEEN_KILLS).await;
+            // The ingestor must be at work too, or the kill would only prove the front door.
+            eventually(Duration::from_mins(2), async || match committed(&pipeline).await {
+                now if now > before => Ok(()),
+                now => Err(format!("{now} offsets are committed, as many as before")),
+            })
+            .await;
             pipeline.kill().await;
             pipeline.start_processes().await;
         }
@@ -48,6 +55,12 @@ async fn rows_are_exactly_what_was_acknowledged() {
         pipeline.stop().await;
     })
     .await;
+}
+
+/// Offsets that the database says are applied.
+async fn committed(pipeline: &Pipeline<'_>) -> i64 {
+    let progress = pipeline.get("/v1/progress").await.unwrap();
+    progress["committed"].as_array().into_iter().flatten().filter_map(|entry| entry["next_offset"].as_i64()).sum()
 }
 
 async fn stored_ids(pipeline: &Pipeline<'_>) -> Vec<OperationId> {
