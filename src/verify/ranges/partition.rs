@@ -12,7 +12,7 @@ const WRONG_RANGES: (&str, &str) = (
     "bring applied_ranges and stream_partitions back from one backup; rows that exist are not lost by this",
 );
 const MOVED_CHECKPOINT: (&str, &str) = (
-    "stream_partitions.next_offset was changed outside the ingest transaction, or the last ranges were deleted",
+    "stream_partitions.next_offset was changed outside the ingest transaction",
     "stop the ingestors and set next_offset to the end of the ranges: behind it records are read again, beyond it \
      records are skipped",
 );
@@ -162,8 +162,14 @@ impl RangesOutcome {
     fn finish(&mut self, end: i64, sources: &Sources) {
         let Checkpoint { name, start, next } = &sources.checkpoint;
         if end != *next {
-            let what = format!("{name}: the checkpoint is at {next}, the ranges end at {end}");
-            self.applied_ranges.find(|| Finding { what, cause: MOVED_CHECKPOINT.0, way_out: MOVED_CHECKPOINT.1 });
+            let beyond = sources.rows.count(end, i64::MAX) + sources.dead.count(end, i64::MAX);
+            let what = format!(
+                "{name}: the checkpoint is at {next}, the ranges end at {end}, and {beyond} rows and dead letters come \
+                 from beyond"
+            );
+            // With rows beyond, the ranges were lost: a checkpoint set back would count those rows as duplicates.
+            let (cause, way_out) = if beyond > 0 { WRONG_RANGES } else { MOVED_CHECKPOINT };
+            self.applied_ranges.find(|| Finding { what, cause, way_out });
         }
         for (noun, offsets) in [("rows", &sources.rows), ("dead letters", &sources.dead)] {
             let outside = offsets.count(i64::MIN, *start) + offsets.count(end, i64::MAX);

@@ -237,6 +237,20 @@ async fn a_moved_checkpoint_is_found_in_both_directions() {
 }
 
 #[tokio::test]
+async fn deleted_last_ranges_are_told_from_a_moved_checkpoint() {
+    let fixture = Fixture::filled().await;
+    fixture.run("delete from applied_ranges where partition = 0 and from_offset = 21", &[]).await;
+    let report = fixture.verify().await;
+    assert_eq!(failing(&report), ["applied_ranges", "source_offsets"]);
+    let finding = &report.checks[3].findings[0];
+    assert!(
+        finding.what.ends_with("the ranges end at 21, and 21 rows and dead letters come from beyond"),
+        "{finding:?}"
+    );
+    assert!(finding.way_out.starts_with("bring applied_ranges and stream_partitions back"), "{finding:?}");
+}
+
+#[tokio::test]
 async fn a_hole_is_found_with_the_rows_in_it() {
     let fixture = Fixture::filled().await;
     fixture.run("delete from applied_ranges where partition = 0 and from_offset = 0", &[]).await;
