@@ -21,8 +21,10 @@ use crate::pending::PendingFile;
 use crate::stored::AddError;
 use crate::tenure::Tenure;
 
-/// Operations that one transaction adds, and whose sums are in memory at once.
-const MOST_OPERATIONS: i64 = 300_000;
+/// Operations that one transaction adds: more would hardly make it cheaper.
+const MOST_OPERATIONS: i64 = 1_000_000;
+/// Groups of files that are read before they are added; each takes about 1 KB of memory.
+const ENOUGH_GROUPS: usize = 30_000;
 /// Windows after which a transaction takes no further file, so that it stays short.
 const ENOUGH_WINDOWS: usize = 20_000;
 
@@ -137,16 +139,18 @@ impl Adder<'_> {
     /// The groups of the first files, and how many files are left.
     async fn read_files(&mut self, files: Vec<PendingFile>) -> (Vec<ReadFile>, usize) {
         let mut read: Vec<ReadFile> = Vec::new();
-        let mut operations = 0;
+        let (mut operations, mut n_groups) = (0, 0);
         let mut files = files.into_iter();
         while let Some(file) = files.next() {
-            let is_too_much = operations + file.rows > MOST_OPERATIONS || read.len() >= self.most_files;
-            if is_too_much && !read.is_empty() {
+            let is_enough =
+                operations + file.rows > MOST_OPERATIONS || n_groups > ENOUGH_GROUPS || read.len() >= self.most_files;
+            if is_enough && !read.is_empty() {
                 return (read, files.len() + 1);
             }
             match self.read_file(&file).await {
                 Ok(groups) => {
                     operations += file.rows;
+                    n_groups += groups.len();
                     read.push((file, groups));
                 }
                 Err(error) => self.failures.note(self.target.generation, &file, &error),

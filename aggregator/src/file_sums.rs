@@ -4,6 +4,7 @@
 //! the rows; the sums are added here, because they must be exact or refused, and a group-by would wrap silently.
 
 mod columns;
+mod keys;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use opstream_schemas::window::{Dimension, DimensionSet, Dimensions, Level, SUM_C
 use polars::prelude::*;
 
 use self::columns::{RowBuckets, bucket_rows, count_nulls, count_values, sum_column};
+use self::keys::row_keys;
 
 /// Operations that are read at once: their columns take about 100 MB. The ingestor's files are smaller.
 const SLICE_ROWS: usize = 300_000;
@@ -131,19 +133,12 @@ struct Slice<'a> {
 
 impl<'a> Slice<'a> {
     fn group(frame: &'a DataFrame) -> PolarsResult<Self> {
-        let width = Level::Minute.width_millis();
-        let minutes = frame.column("time_ms")?.i64()?.apply_values(|millis| millis.div_euclid(width));
-        let mut keys = vec![minutes.into_column()];
-        for dimension in Dimension::ALL {
-            keys.push(frame.column(dimension.column())?.clone());
-        }
+        let keys = vec![row_keys(frame)?.into_column()];
         // One thread: the files of a tick are small, and the other cores belong to the other roles.
         let groups = frame.group_by_with_series(keys, false, false)?.into_groups();
         let mut group_of_row = vec![0; frame.height()];
         for (number, group) in groups.iter().enumerate() {
-            for row in rows_of(&group) {
-                group_of_row[row] = number;
-            }
+            for_each_row(&group, |row| group_of_row[row] = number);
         }
         Ok(Self { frame, groups, group_of_row })
     }
@@ -164,9 +159,13 @@ impl<'a> Slice<'a> {
         let (latency, ttft) = (buckets("latency_us")?, buckets("ttft_us")?);
         let mut tally = BucketTally::default();
         for (group, sums) in self.groups.iter().zip(sums) {
-            let (minute, dimensions) = self.key_of(rows_of(&group).next().unwrap_or(0)).map_err(unreadable)?;
+            let (minute, dimensions) = self.key_of(place_of(group.first())).map_err(unreadable)?;
             let mut sketch = |buckets: &RowBuckets| {
-                rows_of(&group).filter_map(|row| buckets[row]).for_each(|bucket| tally.add(bucket));
+                for_each_row(&group, |row| {
+                    if let Some(bucket) = buckets[row] {
+                        tally.add(bucket);
+                    }
+                });
                 tally.take()
             };
             let (latency, ttft) = (sketch(&latency), sketch(&ttft));
@@ -204,11 +203,16 @@ impl<'a> Slice<'a> {
     }
 }
 
-/// The rows of a group; Polars names them one by one or as a span.
-fn rows_of<'g>(group: &'g GroupsIndicator<'g>) -> Box<dyn Iterator<Item = usize> + 'g> {
-    let place = |row: IdxSize| usize::try_from(row).expect("rows of a frame in memory are counted in usize");
+/// Polars names the rows of a group one by one or as a span.
+fn for_each_row(group: &GroupsIndicator<'_>, mut act: impl FnMut(usize)) {
     match group {
-        GroupsIndicator::Idx((_, rows)) => Box::new(rows.iter().map(move |row| place(*row))),
-        GroupsIndicator::Slice([first, length]) => Box::new(place(*first)..place(*first) + place(*length)),
+        GroupsIndicator::Idx((_, rows)) => rows.iter().for_each(|row| act(place_of(*row))),
+        GroupsIndicator::Slice([first, length]) => {
+            (place_of(*first)..place_of(*first) + place_of(*length)).for_each(act)
+        }
     }
+}
+
+fn place_of(row: IdxSize) -> usize {
+    usize::try_from(row).expect("rows of a frame in memory are counted in usize")
 }

@@ -38,10 +38,7 @@ impl Outbox {
 
     /// One pass at the time `now`. Returns whether the next has work to do already.
     pub(crate) async fn pass(&mut self, fence: Fence, now: UtcMillis) -> Result<bool, PublishError> {
-        if !self.topic_is_there {
-            self.topic.ensure().await?;
-            self.topic_is_there = true;
-        }
+        self.ensure_topic().await?;
         let due = if self.open_at <= Instant::now() { Due::All } else { Due::Closed };
         if due == Due::All {
             self.open_at = Instant::now() + OPEN_EVERY;
@@ -66,7 +63,16 @@ impl Outbox {
 
     /// Publishes everything that changed, open windows too: before the process ends.
     pub(crate) async fn flush(&mut self, fence: Fence, now: UtcMillis) -> Result<(), PublishError> {
+        self.ensure_topic().await?;
         publish(&self.database, &self.topic, fence, (Due::All, now)).await?;
+        Ok(())
+    }
+
+    async fn ensure_topic(&mut self) -> Result<(), PublishError> {
+        if !self.topic_is_there {
+            self.topic.ensure().await?;
+            self.topic_is_there = true;
+        }
         Ok(())
     }
 }

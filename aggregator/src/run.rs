@@ -104,7 +104,12 @@ async fn outbox_loop(
             continue;
         };
         let began = Instant::now();
-        let pause = match outbox.pass(held, UtcMillis::now()).await {
+        // Ending a pass half-way is harmless: what was sent and not marked is sent again.
+        let passed = tokio::select! {
+            () = stop.cancelled() => break,
+            passed = outbox.pass(held, UtcMillis::now()) => passed,
+        };
+        let pause = match passed {
             Ok(more) => backoff.after(Turn { fence: Some(held), files: 0, more }, began.elapsed(), tick),
             Err(error) => backoff.after_error("publication", &error),
         };

@@ -75,7 +75,7 @@ impl WindowTopic {
         let admin: AdminClient<DefaultClientContext> = self.config.create().map_err(failed)?;
         // -1: as many partitions and replicas as the broker's defaults say.
         let topic = NewTopic::new(&self.name, -1, TopicReplication::Fixed(-1)).set("cleanup.policy", "compact");
-        let options = AdminOptions::new().operation_timeout(Some(ADMIN_TIME));
+        let options = AdminOptions::new().request_timeout(Some(ADMIN_TIME)).operation_timeout(Some(ADMIN_TIME));
         for created in admin.create_topics([&topic], &options).await.map_err(failed)? {
             match created {
                 Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}

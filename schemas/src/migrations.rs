@@ -1,11 +1,35 @@
 //! Creates and upgrades the SQL tables, the same numbers in both databases.
 
-use sqlx::migrate::{MigrateError, Migrator};
+use std::sync::LazyLock;
+
+use sqlx::SqlSafeStr as _;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 
 use crate::database::Database;
 
-static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
-static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+/// One step of the tables, as both databases take it.
+struct Step {
+    /// Name of its files, which say the number and what is done.
+    name: &'static str,
+    postgres: &'static str,
+    sqlite: &'static str,
+}
+
+/// Named here and not found by `sqlx::migrate!`: that macro would compile sqlx and SQLite a second time, for the compiler.
+macro_rules! step {
+    ($name:literal) => {
+        Step {
+            name: $name,
+            postgres: include_str!(concat!("../migrations/postgres/", $name, ".sql")),
+            sqlite: include_str!(concat!("../migrations/sqlite/", $name, ".sql")),
+        }
+    };
+}
+
+const STEPS: [Step; 2] = [step!("0001_create_tables"), step!("0002_create_windows")];
+
+static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| migrator(|step| step.postgres));
+static SQLITE: LazyLock<Migrator> = LazyLock::new(|| migrator(|step| step.sqlite));
 
 /// Brings the tables to this version; does nothing when they are there. Several processes may call it at once: Postgres
 /// holds an advisory lock meanwhile, SQLite its writer lock.
@@ -16,5 +40,43 @@ pub async fn migrate(database: &Database) -> Result<(), MigrateError> {
     match database {
         Database::Postgres(pool) => POSTGRES.run(pool).await,
         Database::Sqlite { writer, .. } => SQLITE.run(writer).await,
+    }
+}
+
+fn migrator(text: impl Fn(&Step) -> &'static str) -> Migrator {
+    let migration = |step: &Step| {
+        let (number, verb_noun) = step.name.split_once('_').expect("a step is named 000N_verb_noun");
+        let number = number.parse().expect("a step's name begins with its number");
+        let description = verb_noun.replace('_', " ").into();
+        Migration::new(number, description, MigrationType::Simple, text(step).into_sql_str(), false)
+    };
+    Migrator::with_migrations(STEPS.iter().map(migration).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn every_file_of_both_folders_is_a_step() {
+        let listed: BTreeSet<String> = STEPS.iter().map(|step| format!("{}.sql", step.name)).collect();
+        for folder in ["postgres", "sqlite"] {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(folder);
+            let files = std::fs::read_dir(folder).unwrap();
+            let found: BTreeSet<String> =
+                files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+            assert_eq!(found, listed);
+        }
+    }
+
+    #[test]
+    fn numbers_ascend_without_a_gap() {
+        for migrator in [&POSTGRES, &SQLITE] {
+            let numbers: Vec<i64> = migrator.iter().map(|migration| migration.version).collect();
+            assert_eq!(numbers, (1..).take(STEPS.len()).collect::<Vec<i64>>());
+        }
     }
 }

@@ -73,6 +73,7 @@ impl Delivery {
     pub(super) async fn finish(mut self) -> Result<Delivered, DoorError> {
         self.send_batch().await?;
         while self.settle_one().await? {}
+        self.delivered.refusals.sort_by(|left, right| left.place.cmp(&right.place));
         Ok(self.delivered)
     }
 

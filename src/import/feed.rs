@@ -37,7 +37,7 @@ pub(super) enum Extent {
 }
 
 /// Where a record stands in its source, as people would look it up.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
     /// File or database.
     pub(super) file: Arc<str>,
@@ -46,7 +46,7 @@ pub(super) struct Place {
 }
 
 /// Position within a file or database.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum At {
     /// Line number, from 1.
     Line(u64),

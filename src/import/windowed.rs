@@ -82,8 +82,10 @@ fn behind(targets: &BTreeMap<i32, i64>, progress: &Progress) -> Option<String> {
     }
     match (uncommitted, unwindowed) {
         (0, 0) => None,
-        (0, _) => Some(format!("{unwindowed} records are committed and not in windows yet")),
-        _ => Some(format!("{uncommitted} records are not committed yet")),
+        (0, _) => {
+            Some(format!("{unwindowed} records are committed and not in windows yet, which is the aggregator's work"))
+        }
+        _ => Some(format!("{uncommitted} records are not committed yet, which is the ingestor's work")),
     }
 }
 
@@ -114,9 +116,12 @@ mod tests {
     fn the_wait_ends_when_every_partition_is_windowed_and_not_before() {
         let delivered = Delivered { next_offsets: BTreeMap::from([(0, 10), (1, 5)]), ..Delivered::default() };
         let targets = targets(&delivered, &progress(&[]));
-        assert_eq!(behind(&targets, &progress(&[(0, 10, 10)])).unwrap(), "5 records are not committed yet");
+        assert_eq!(
+            behind(&targets, &progress(&[(0, 10, 10)])).unwrap(),
+            "5 records are not committed yet, which is the ingestor's work"
+        );
         let committed = behind(&targets, &progress(&[(0, 12, 8), (1, 5, 5)])).unwrap();
-        assert_eq!(committed, "2 records are committed and not in windows yet");
+        assert_eq!(committed, "2 records are committed and not in windows yet, which is the aggregator's work");
         assert_eq!(behind(&targets, &progress(&[(0, 12, 10), (1, 5, 5), (2, 9, 0)])), None);
     }
 

@@ -21,7 +21,7 @@ fn total(windows: &Windows, set: DimensionSet, level: &str) -> WindowSums {
 
 #[tokio::test]
 async fn the_combination_after_the_last_goes_to_other_and_totals_stay_exact() {
-    for mut station in Station::all().await {
+    Station::each(async |station| {
         let mut windower = station.windower();
         let first: Vec<_> = (0..KEPT_COMBINATIONS).map(|agent| by_agent(agent, NOON)).collect();
         station.commit(&first).await;
@@ -53,12 +53,13 @@ async fn the_combination_after_the_last_goes_to_other_and_totals_stay_exact() {
             stored.keys().filter(|(key, level, _)| key.starts_with("[\"operation_type\"") && *level == "hour");
         assert_eq!(operation_types.count(), 2);
         assert!(stored.keys().any(|(key, _, _)| key.contains(OTHER)));
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn sums_beyond_64_bits_are_never_stored_wrong_and_hold_up_no_other_file() {
-    for mut station in Station::all().await {
+    Station::each(async |station| {
         let mut windower = station.windower();
         let huge = |tokens| TestOperation { output_tokens: Some(tokens), ..TestOperation::at(NOON) };
         station.commit(&[huge(i64::MAX - 10)]).await;
@@ -72,7 +73,8 @@ async fn sums_beyond_64_bits_are_never_stored_wrong_and_hold_up_no_other_file() 
         let waiting = station.database.fetch_all(waiting, &[]).await.unwrap();
         let waiting: Vec<i64> = waiting.iter().map(|row| row.int("file_number").unwrap()).collect();
         assert_eq!(waiting, [overflowing, within_one_file]);
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -88,7 +90,7 @@ async fn negative_amounts_add_up_and_negative_durations_are_refused() {
 
 #[tokio::test]
 async fn minutes_older_than_seven_days_are_not_made_and_wider_windows_are() {
-    for mut station in Station::all().await {
+    Station::each(async |station| {
         let mut windower = station.windower();
         let floor = NOON - 7 * 1440 * MINUTE;
         let operations = [TestOperation::at(floor - 1), TestOperation::at(floor), TestOperation::at(1_420_070_400_000)];
@@ -98,5 +100,6 @@ async fn minutes_older_than_seven_days_are_not_made_and_wider_windows_are() {
         let stored = stored_windows(&station.database, 1).await;
         assert_eq!(stored, windows_of(&operations, floor));
         assert_ne!(stored.values().next().unwrap().1, Sketch::default());
-    }
+    })
+    .await;
 }

@@ -7,7 +7,7 @@ use crate::windower::TurnError;
 
 #[tokio::test]
 async fn a_file_that_cannot_be_read_stops_no_other_and_is_never_marked() {
-    for mut station in Station::all().await {
+    Station::each(async |station| {
         let mut windower = station.windower();
         let operation = TestOperation::at(NOON);
         let [missing, truncated, scribbled, exchanged] = [
@@ -43,7 +43,8 @@ async fn a_file_that_cannot_be_read_stops_no_other_and_is_never_marked() {
         station.settle(&mut windower).await;
         let five = vec![operation; 5];
         assert_eq!(stored_windows(&station.database, 1).await, windows_of(&five, 0));
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -58,7 +59,7 @@ async fn a_manifest_path_outside_the_lake_is_not_opened() {
 
 #[tokio::test]
 async fn a_window_that_somebody_else_changed_is_read_again_and_not_overwritten() {
-    for mut station in Station::all().await {
+    Station::each(async |station| {
         let mut windower = station.windower();
         station.commit(&[TestOperation::at(NOON)]).await;
         station.settle(&mut windower).await;
@@ -68,7 +69,8 @@ async fn a_window_that_somebody_else_changed_is_read_again_and_not_overwritten()
         station.settle(&mut windower).await;
         let stored = stored_windows(&station.database, 1).await;
         assert!(stored.values().all(|(sums, _, _)| sums.operations == 102), "{stored:?}");
-    }
+    })
+    .await;
 }
 
 #[tokio::test]

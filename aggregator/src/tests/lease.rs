@@ -14,19 +14,20 @@ fn standby(station: &Station) -> Windower {
 
 #[tokio::test]
 async fn a_standby_waits_until_the_lease_is_given_back_or_expires() {
-    for mut station in Station::all().await {
+    Station::each(async |station| {
         let (mut active, mut standby) = (station.windower(), standby(&station));
         station.commit(&[TestOperation::at(NOON)]).await;
         assert_eq!(active.turn(at(NOON)).await.unwrap().fence, Some(Fence(1)));
         assert_eq!(standby.turn(at(NOON)).await.unwrap(), Turn::default());
         crate::lease::release(&station.database, Fence(1)).await.unwrap();
         assert_eq!(standby.turn(at(NOON)).await.unwrap().fence, Some(Fence(2)));
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_replaced_aggregator_writes_nothing_and_stands_by() {
-    for mut station in Station::all().await {
+    Station::each(async |station| {
         let (mut old, mut new) = (station.windower(), standby(&station));
         station.commit(&[TestOperation::at(NOON)]).await;
         station.settle(&mut old).await;
@@ -43,5 +44,6 @@ async fn a_replaced_aggregator_writes_nothing_and_stands_by() {
         let three = vec![TestOperation::at(NOON); 3];
         assert_eq!(stored_windows(&station.database, 1).await, windows_of(&three, 0));
         assert_eq!(station.int("select min(fence) as n from windows").await, 2);
-    }
+    })
+    .await;
 }

@@ -147,7 +147,7 @@ pub(super) fn operations(most: usize) -> impl Strategy<Value = Vec<TestOperation
         choice(&["openai", "anthropic"]),
         choice(&["m1", "m2", ""]),
         choice(&["chat", "embeddings"]),
-        choice(&["planner"]),
+        choice(&["planner", "an agent whose name is longer than twelve bytes"]),
         choice(&["(other)", "x"]),
     );
     let dimensions = dimensions.prop_map(

@@ -65,7 +65,7 @@ async fn unpublished(station: &Station) -> i64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn closed_windows_are_published_at_once_and_open_ones_only_when_due() {
-    for mut station in Station::all().await {
+    Station::each(async |station| {
         let broker = Broker::new();
         let mut windower = station.windower();
         station.commit(&[TestOperation::at(NOON - 20 * MINUTE)]).await;
@@ -85,12 +85,13 @@ async fn closed_windows_are_published_at_once_and_open_ones_only_when_due() {
         assert_eq!(split_frame(value.as_ref().unwrap()).unwrap().schema_id, WINDOW_V1_ID);
         let keys: std::collections::BTreeSet<_> = records.iter().map(|(key, _)| key).collect();
         assert_eq!(keys.len(), 28);
-    }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_replaced_holder_sent_is_sent_again_by_its_successor() {
-    for mut station in Station::all().await {
+    Station::each(async |station| {
         let broker = Broker::new();
         let mut windower = station.windower();
         station.commit(&[TestOperation::at(NOON)]).await;
@@ -104,12 +105,13 @@ async fn what_a_replaced_holder_sent_is_sent_again_by_its_successor() {
         station.execute("update windows set published_revision = 0 where level = 0", &[]).await;
         publish(&station.database, &broker.topic, Fence(1), (Due::All, at(NOON))).await.unwrap_err();
         assert_eq!(publish(&station.database, &broker.topic, Fence(2), (Due::All, at(NOON))).await.unwrap(), 7);
-    }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn expired_minutes_get_tombstones_and_wider_windows_stay() {
-    for mut station in Station::all().await {
+    Station::each(async |station| {
         let broker = Broker::new();
         let mut windower = station.windower();
         station.commit(&[TestOperation::at(NOON)]).await;
@@ -130,12 +132,13 @@ async fn expired_minutes_get_tombstones_and_wider_windows_stay() {
         station.settle_at(&mut windower, week_later).await;
         assert_eq!(station.int("select count(*) as n from windows where level = 0").await, 0);
         assert_eq!(station.int("select operations as n from windows where dimension_set = 1 and level = 3").await, 2);
-    }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replaced_generation_is_deleted_and_what_is_gone_gets_tombstones() {
-    for mut station in Station::all().await {
+    Station::each(async |station| {
         let broker = Broker::new();
         let mut windower = station.windower();
         station.commit(&[TestOperation::at(NOON)]).await;
@@ -156,5 +159,6 @@ async fn a_replaced_generation_is_deleted_and_what_is_gone_gets_tombstones() {
         let tombstones: Vec<_> =
             records.iter().filter(|(_, value)| value.is_none()).map(|(key, _)| key.as_str()).collect();
         assert_eq!(tombstones, [r#"["day",0,"workspace","w"]"#]);
-    }
+    })
+    .await;
 }

@@ -16,7 +16,7 @@ fn by_agent(agent: usize, minute: i64) -> TestOperation {
 
 #[tokio::test]
 async fn a_rebuild_gives_identical_windows_beyond_the_limit_too() {
-    for mut station in Station::all().await {
+    Station::each(async |station| {
         let mut windower = station.windower();
         // The file with the higher number is windowed first, so that another order would keep other combinations.
         let low = station.commit(&(1500..3000).map(|agent| by_agent(agent, 0)).collect::<Vec<_>>()).await;
@@ -38,12 +38,13 @@ async fn a_rebuild_gives_identical_windows_beyond_the_limit_too() {
         assert_eq!(station.int("select value as n from settings where name = 'window_rebuild'").await, 0);
         assert_eq!(stored_windows(&station.database, 2).await, before);
         assert_eq!(station.int("select count(*) as n from windowed_files where generation = 2").await, 2);
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn files_that_arrive_during_a_rebuild_are_in_both_generations() {
-    for mut station in Station::all().await {
+    Station::each(async |station| {
         let mut windower = station.windower();
         for agent in 0..5 {
             station.commit(&[by_agent(agent, 0)]).await;
@@ -62,7 +63,8 @@ async fn files_that_arrive_during_a_rebuild_are_in_both_generations() {
         let (new, old) = (stored_windows(&station.database, 2).await, stored_windows(&station.database, 1).await);
         assert_eq!(new.len(), old.len());
         assert_ne!(new, old);
-    }
+    })
+    .await;
 }
 
 #[tokio::test]

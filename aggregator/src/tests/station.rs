@@ -21,13 +21,15 @@ pub(super) struct Station {
 }
 
 impl Station {
-    /// Empty stations on every database there is.
-    pub(super) async fn all() -> Vec<Self> {
-        let mut stations = vec![Self::on_sqlite().await];
-        if let Some(database) = postgres().await {
-            stations.push(Self::with(database, tempfile::tempdir().unwrap()).await);
+    /// Runs a test on an empty station of every database there is.
+    pub(super) async fn each(test: impl AsyncFn(&mut Self)) {
+        test(&mut Self::on_sqlite().await).await;
+        if let Some((database, place)) = postgres().await {
+            let mut station = Self::with(database, tempfile::tempdir().unwrap()).await;
+            test(&mut station).await;
+            station.database.close().await;
+            place.drop().await;
         }
-        stations
     }
 
     pub(super) async fn on_sqlite() -> Self {
@@ -182,18 +184,34 @@ fn frame_of(operations: &[TestOperation]) -> DataFrame {
     .unwrap()
 }
 
-/// A database of its own on the server, if there is one.
+/// A database of its own on a server.
+struct PostgresPlace {
+    server: DatabaseUrl,
+    name: String,
+}
+
+impl PostgresPlace {
+    async fn command(&self, command: &str) {
+        let admin = Database::connect(&self.server).await.unwrap();
+        let Database::Postgres(pool) = &admin else { panic!("not Postgres") };
+        sqlx::query(AssertSqlSafe(format!("{command} {}", self.name))).execute(pool).await.unwrap();
+        admin.close().await;
+    }
+
+    async fn drop(&self) {
+        self.command("drop database").await;
+    }
+}
+
+/// A new database, if there is a server. A test that fails leaves it behind.
 #[expect(clippy::disallowed_methods, reason = "the environment chooses the databases of the tests")]
-async fn postgres() -> Option<Database> {
-    let server = std::env::var("OPSTREAM_TEST_POSTGRES").ok()?;
+async fn postgres() -> Option<(Database, PostgresPlace)> {
+    let server = DatabaseUrl::parse(&std::env::var("OPSTREAM_TEST_POSTGRES").ok()?).unwrap();
+    let DatabaseUrl::Postgres(url) = &server else { panic!("OPSTREAM_TEST_POSTGRES is no Postgres") };
     let name = format!("aggregator_{}", uuid::Uuid::new_v4().simple());
-    let Ok(DatabaseUrl::Postgres(url)) = DatabaseUrl::parse(&server) else {
-        panic!("OPSTREAM_TEST_POSTGRES is no Postgres")
-    };
-    let admin = Database::connect(&DatabaseUrl::Postgres(url.clone())).await.unwrap();
-    let Database::Postgres(pool) = &admin else { panic!("not Postgres") };
-    sqlx::query(AssertSqlSafe(format!("create database {name}"))).execute(pool).await.unwrap();
-    admin.close().await;
-    let (place, _) = url.rsplit_once('/').unwrap();
-    Some(Database::connect(&DatabaseUrl::Postgres(format!("{place}/{name}"))).await.unwrap())
+    let (host, _) = url.rsplit_once('/').unwrap();
+    let own = DatabaseUrl::Postgres(format!("{host}/{name}"));
+    let place = PostgresPlace { server, name };
+    place.command("create database").await;
+    Some((Database::connect(&own).await.unwrap(), place))
 }

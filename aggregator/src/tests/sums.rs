@@ -43,7 +43,7 @@ fn windows_are_the_sums_of_the_operations_in_any_order_and_batching() {
 
 #[tokio::test]
 async fn a_late_operation_adds_to_its_own_minute() {
-    for mut station in Station::all().await {
+    Station::each(async |station| {
         let mut windower = station.windower();
         let early = TestOperation::at(NOON - 30 * MINUTE);
         let late = TestOperation { cost: None, success: false, ..early.clone() };
@@ -53,12 +53,13 @@ async fn a_late_operation_adds_to_its_own_minute() {
         station.settle(&mut windower).await;
         let stored = stored_windows(&station.database, 1).await;
         assert_eq!(stored, windows_of(&[early, TestOperation::at(NOON), late], 0));
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn files_that_are_committed_in_reverse_order_of_their_numbers_are_both_windowed() {
-    for station in Station::all().await {
+    Station::each(async |station| {
         let mut windower = station.windower();
         let (one, two) = ([TestOperation::at(NOON)], [TestOperation::at(NOON), TestOperation::at(NOON - MINUTE)]);
         station.settle(&mut windower).await;
@@ -89,12 +90,13 @@ async fn files_that_are_committed_in_reverse_order_of_their_numbers_are_both_win
         assert_eq!(station.settle(&mut windower).await, 1);
         let all = [one.as_slice(), two.as_slice()].concat();
         assert_eq!(stored_windows(&station.database, 1).await, windows_of(&all, 0));
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn offsets_follow_the_windows_and_pass_dead_letters() {
-    for mut station in Station::all().await {
+    Station::each(async |station| {
         let mut windower = station.windower();
         let reached = "select coalesce(max(next_offset), -1) as n from windowed_offsets";
         station.commit(&[TestOperation::at(NOON), TestOperation::at(NOON)]).await;
@@ -111,5 +113,6 @@ async fn offsets_follow_the_windows_and_pass_dead_letters() {
         station.execute("update stream_partitions set next_offset = 7 where partition = 0", &[]).await;
         station.settle(&mut windower).await;
         assert_eq!(station.int(reached).await, 7);
-    }
+    })
+    .await;
 }
