@@ -6,10 +6,8 @@ SHELL := bash
 CARGO ?= cargo
 # Added to the command line of `make up`, as in: make up ARGS="--data /srv/opstream --listen 127.0.0.1:9000"
 ARGS ?=
-# What `make bench` runs. The profile is that of `make up`, so that the dependencies are compiled once. What is set here
-# reaches opstream's own crates alone, because the profile names these two settings for the dependencies itself.
-BENCH ?= CARGO_PROFILE_DEV_OPT_LEVEL=3 CARGO_PROFILE_DEV_DEBUG_ASSERTIONS=false \
-	$(CARGO) bench --locked --profile dev --bench pipeline -- $(ARGS)
+# What `make bench` runs. The profile is that of `make up`, so that the dependencies are compiled once.
+BENCH ?= $(CARGO) bench --locked --profile dev --config benches/profile.toml --bench pipeline -- $(ARGS)
 # The longest a source file may be, in lines.
 LONGEST_FILE := 400
 
