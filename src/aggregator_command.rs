@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use clap::Args;
 use opstream_aggregator::{AggregatorConfig, LeaseStart};
+use opstream_api::RoleWatch;
+use opstream_schemas::condition::Reporter;
 use tokio_util::sync::CancellationToken;
 
+use crate::health_port::{HealthArgs, run_with_health};
 use crate::settings::{DatabaseArgs, KafkaArgs, LakeArgs};
 
 /// Adds every committed file to the windows, once, and publishes what changed.
@@ -25,6 +28,8 @@ pub(crate) struct AggregatorArgs {
     /// Build all windows again from the live files, beside the current ones, take over when both hold the same files, and end
     #[arg(long)]
     rebuild: bool,
+    #[command(flatten)]
+    health: HealthArgs,
 }
 
 /// Runs the aggregator until `shutdown` is cancelled, or rebuilds once.
@@ -32,19 +37,25 @@ pub(crate) struct AggregatorArgs {
 /// # Errors
 /// When the configuration is wrong, the database cannot be opened, or the Kafka client refuses a setting.
 pub(crate) async fn run(args: AggregatorArgs, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let (topics, properties) = (args.kafka.topics()?, args.kafka.properties()?);
+    let broker = args.kafka.address()?;
+    let health = args.health.bind().await?;
     let database = args.database.open().await?;
+    let reporter = Reporter::default();
+    let role = RoleWatch { name: "aggregator", condition: reporter.watch() };
     let config = AggregatorConfig {
         database: database.clone(),
         lake: args.lake.lake,
-        bootstrap: args.kafka.bootstrap,
-        topics,
-        properties,
+        bootstrap: broker.bootstrap.clone(),
+        topics: broker.topics.clone(),
+        properties: broker.properties.clone(),
         tick: Duration::from_millis(args.tick_ms),
         lease_start: LeaseStart::AfterExpiry,
+        reporter,
     };
-    let outcome =
-        if args.rebuild { rebuild(config, shutdown).await } else { opstream_aggregator::run(config, shutdown).await };
+    let running = async {
+        if args.rebuild { rebuild(config, shutdown).await } else { opstream_aggregator::run(config, shutdown).await }
+    };
+    let outcome = run_with_health(health, (database.clone(), broker, role), running).await;
     database.close().await;
     outcome
 }

@@ -89,6 +89,7 @@ pub(crate) async fn run(args: ApiArgs, shutdown: CancellationToken) -> anyhow::R
         limits: args.limits.limits(),
         lake: Some(args.lake.lake),
         metrics: Some(start_metrics()?),
+        roles: Vec::new(),
     };
     let outcome = opstream_api::run(config, shutdown).await;
     database.close().await;

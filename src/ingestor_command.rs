@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use clap::Args;
+use opstream_api::RoleWatch;
+use opstream_ingestor::config::DEFAULT_POISON_HOLD;
 use opstream_ingestor::{BatchLimits, ContentPolicy, IngestorConfig};
+use opstream_schemas::condition::Reporter;
 use tokio_util::sync::CancellationToken;
 
+use crate::health_port::{HealthArgs, run_with_health};
 use crate::settings::{DatabaseArgs, KafkaArgs, LakeArgs};
 
 /// Writes every operation of the topic to SQL and Parquet, exactly once.
@@ -31,6 +35,8 @@ pub(crate) struct IngestorArgs {
     /// What is kept of prompts, messages and tool definitions
     #[arg(long, env = "OPSTREAM_CONTENT", value_enum, default_value_t = ContentChoice::Off)]
     content: ContentChoice,
+    #[command(flatten)]
+    health: HealthArgs,
 }
 
 /// When a batch is stored.
@@ -46,6 +52,10 @@ pub(crate) struct BatchArgs {
     /// Most bytes of a batch, in MiB, 1 to 512
     #[arg(long, value_name = "MIB", env = "OPSTREAM_BATCH_MIB", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=512))]
     batch_mib: u32,
+    /// How long unusually many undecodable records are held, and reported, before they become dead letters, in seconds, 0 to
+    /// 86400; 0 never holds them
+    #[arg(long, value_name = "S", env = "OPSTREAM_POISON_HOLD_S", default_value_t = DEFAULT_POISON_HOLD.as_secs(), value_parser = clap::value_parser!(u64).range(0..=86_400))]
+    poison_hold_s: u64,
 }
 
 /// What is kept of content.
@@ -70,6 +80,11 @@ impl From<ContentChoice> for ContentPolicy {
 }
 
 impl BatchArgs {
+    /// How long a flood of undecodable records is held.
+    pub(crate) const fn poison_hold(&self) -> Duration {
+        Duration::from_secs(self.poison_hold_s)
+    }
+
     /// The limits that these flags describe.
     pub(crate) fn limits(&self) -> BatchLimits {
         let whole = |value: u32| usize::try_from(value).expect("32 bits fit an address on every supported machine");
@@ -86,20 +101,26 @@ impl BatchArgs {
 /// # Errors
 /// When the configuration is wrong, the database cannot be opened, or the Kafka client gives up.
 pub(crate) async fn run(args: IngestorArgs, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let (topics, properties) = (args.kafka.topics()?, args.kafka.properties()?);
+    let broker = args.kafka.address()?;
+    let health = args.health.bind().await?;
     let database = args.database.open().await?;
+    let reporter = Reporter::default();
+    let role = RoleWatch { name: "ingestor", condition: reporter.watch() };
     let config = IngestorConfig {
         database: database.clone(),
         lake: args.lake.lake,
-        bootstrap: args.kafka.bootstrap,
-        topics,
+        bootstrap: broker.bootstrap.clone(),
+        topics: broker.topics.clone(),
         group: args.group.unwrap_or_else(|| format!("{}.ingestor", args.kafka.topic_prefix)),
         instance: args.instance,
-        properties,
+        properties: broker.properties.clone(),
         limits: args.batches.limits(),
         content: args.content.into(),
+        poison_hold: args.batches.poison_hold(),
+        reporter,
     };
-    let outcome = opstream_ingestor::run(config, shutdown).await;
+    let running = opstream_ingestor::run(config, shutdown);
+    let outcome = run_with_health(health, (database.clone(), broker, role), running).await;
     database.close().await;
     outcome
 }

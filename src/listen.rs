@@ -45,6 +45,20 @@ pub(crate) fn check_listen(address: SocketAddr, token: Option<&Secret>, insecure
     )
 }
 
+/// Refuses a health port that other machines can reach when nothing protects the metrics.
+///
+/// # Errors
+/// Names the address and both ways out.
+pub(crate) fn check_health_listen(address: SocketAddr, token: Option<&Secret>, insecure: bool) -> anyhow::Result<()> {
+    if address.ip().is_loopback() || token.is_some() || insecure {
+        return Ok(());
+    }
+    bail!(
+        "--health-listen {address} (OPSTREAM_HEALTH_LISTEN) can be reached from other machines, and everybody there could read the \
+         metrics; name a file with a token by --token-file (OPSTREAM_TOKEN_FILE), listen on 127.0.0.1, or allow it with --insecure"
+    )
+}
+
 #[cfg(unix)]
 fn is_open_to_others(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
@@ -72,6 +86,9 @@ mod tests {
             );
             check_listen(address, Some(&token), false).unwrap();
             check_listen(address, None, true).unwrap();
+            let error = check_health_listen(address, None, false).unwrap_err().to_string();
+            assert!(error.contains("OPSTREAM_HEALTH_LISTEN") && error.contains("--insecure"), "{error}");
+            check_health_listen(address, Some(&token), false).unwrap();
         }
         for address in ["127.0.0.1:8080", "[::1]:8080"] {
             check_listen(address.parse().unwrap(), None, false).unwrap();

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
+use opstream_api::BrokerAddress;
 use opstream_schemas::database::{Database, DatabaseUrl};
 use opstream_schemas::topics::Topics;
 
@@ -85,6 +86,15 @@ pub(crate) struct KafkaArgs {
 }
 
 impl KafkaArgs {
+    /// Everything that is needed to reach the cluster.
+    ///
+    /// # Errors
+    /// When the prefix is not usable or a property has no `=`.
+    pub(crate) fn address(&self) -> anyhow::Result<BrokerAddress> {
+        let (topics, properties) = (self.topics()?, self.properties()?);
+        Ok(BrokerAddress { bootstrap: self.bootstrap.clone(), properties, topics })
+    }
+
     /// Names of the topics.
     ///
     /// # Errors

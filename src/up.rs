@@ -10,9 +10,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args;
 use opstream_aggregator::{AggregatorConfig, LeaseStart};
-use opstream_api::{ApiConfig, ContentCapture, RequestLimits};
+use opstream_api::{ApiConfig, ContentCapture, RequestLimits, RoleWatch};
 use opstream_ingestor::{ContentPolicy, IngestorConfig};
 use opstream_producer::{ProducerConfig, Sink};
+use opstream_schemas::condition::Reporter;
 use opstream_schemas::database::{Database, DatabaseUrl};
 use opstream_schemas::topics::Topics;
 use tokio::net::TcpListener;
@@ -57,6 +58,8 @@ struct Pipeline {
     database: Database,
     topics: Topics,
     bootstrap: String,
+    ingestor: Reporter,
+    aggregator: Reporter,
 }
 
 /// Runs until `shutdown` is cancelled, then drains.
@@ -73,7 +76,8 @@ pub(crate) async fn run(args: UpArgs, shutdown: CancellationToken) -> anyhow::Re
     })?;
     let database = open_database(&DatabaseUrl::Sqlite(args.broker.data.join("opstream.db"))).await?;
     let bootstrap = broker.address().to_string();
-    let pipeline = Pipeline { args, database: database.clone(), topics, bootstrap };
+    let (ingestor, aggregator) = (Reporter::default(), Reporter::default());
+    let pipeline = Pipeline { args, database: database.clone(), topics, bootstrap, ingestor, aggregator };
     let outcome = tokio::select! {
         outcome = pipeline.run_roles(listener, token, &shutdown) => outcome,
         error = broker.failed() => Err(error.context("the embedded broker failed")),
@@ -124,6 +128,10 @@ impl Pipeline {
             limits: RequestLimits::default(),
             lake: Some(self.lake()),
             metrics: Some(crate::telemetry::start_metrics()?),
+            roles: vec![
+                RoleWatch { name: "ingestor", condition: self.ingestor.watch() },
+                RoleWatch { name: "aggregator", condition: self.aggregator.watch() },
+            ],
         })
     }
 
@@ -147,6 +155,8 @@ impl Pipeline {
             properties: std::collections::BTreeMap::new(),
             limits: self.args.batches.limits(),
             content: if self.args.no_content { ContentPolicy::Drop } else { ContentPolicy::LakeAndSql },
+            poison_hold: self.args.batches.poison_hold(),
+            reporter: self.ingestor.clone(),
         }
     }
 
@@ -160,6 +170,7 @@ impl Pipeline {
             tick: opstream_aggregator::config::DEFAULT_TICK,
             // The broker's lock says that no other process uses this folder.
             lease_start: LeaseStart::AtOnce,
+            reporter: self.aggregator.clone(),
         }
     }
 

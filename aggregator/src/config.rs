@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use opstream_schemas::condition::Reporter;
 use opstream_schemas::database::Database;
 use opstream_schemas::topics::Topics;
 
@@ -24,6 +25,8 @@ pub struct AggregatorConfig {
     pub tick: Duration,
     /// Whether a lease that another aggregator may still hold is waited for.
     pub lease_start: LeaseStart,
+    /// Tells the process's health endpoint how the aggregator is.
+    pub reporter: Reporter,
 }
 
 /// 200 ms: with the ingestor's batch of the same age, an operation is in its windows well within a second.

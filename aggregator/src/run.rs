@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use opstream_schemas::UtcMillis;
+use opstream_schemas::condition::Reporter;
 use opstream_schemas::offsets::Fence;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -38,9 +39,11 @@ pub async fn run(config: AggregatorConfig, shutdown: CancellationToken) -> anyho
     let (fence_sender, fence) = watch::channel(None);
     let stop = shutdown.child_token();
     let mut windows = JoinSet::new();
-    windows.spawn(window_loop(windower, fence_sender, config.tick, stop.clone()));
+    let pace = |task| Pace { task, tick: config.tick, reporter: config.reporter.clone(), after_error: Duration::ZERO };
+    windows.spawn(window_loop(windower, fence_sender, pace("windows"), stop.clone()));
     let mut publication = JoinSet::new();
-    publication.spawn(outbox_loop(Outbox::new(database.clone(), topic), fence, config.tick, stop.clone()));
+    let outbox = Outbox::new(database.clone(), topic);
+    publication.spawn(outbox_loop(outbox, fence, pace("publication"), stop.clone()));
     let (held, outbox) = tokio::join!(end_of(&mut windows, &stop), end_of(&mut publication, &stop));
     let (held, mut outbox) = (held.context("the loop of windows failed")?, outbox.context("publication failed")?);
     if let Some(fence) = held {
@@ -64,10 +67,9 @@ async fn end_of<T: 'static>(tasks: &mut JoinSet<T>, stop: &CancellationToken) ->
 async fn window_loop(
     mut windower: Windower,
     fence: watch::Sender<Option<Fence>>,
-    tick: Duration,
+    mut pace: Pace,
     stop: CancellationToken,
 ) -> Option<Fence> {
-    let mut backoff = Backoff::default();
     let mut deadline = None;
     loop {
         let is_last = stop.is_cancelled();
@@ -79,8 +81,8 @@ async fn window_loop(
             return windower.fence();
         }
         let pause = match outcome {
-            Ok(turn) => backoff.after(turn, began.elapsed(), tick),
-            Err(error) => backoff.after_error("windows", &error),
+            Ok(turn) => pace.after(turn, began.elapsed()),
+            Err(error) => pace.after_error(&error),
         };
         pause_for(pause, &stop).await;
     }
@@ -90,10 +92,9 @@ async fn window_loop(
 async fn outbox_loop(
     mut outbox: Outbox,
     mut fence: watch::Receiver<Option<Fence>>,
-    tick: Duration,
+    mut pace: Pace,
     stop: CancellationToken,
 ) -> Outbox {
-    let mut backoff = Backoff::default();
     while !stop.is_cancelled() {
         let held = *fence.borrow_and_update();
         let Some(held) = held else {
@@ -110,8 +111,8 @@ async fn outbox_loop(
             passed = outbox.pass(held, UtcMillis::now()) => passed,
         };
         let pause = match passed {
-            Ok(more) => backoff.after(Turn { fence: Some(held), files: 0, more }, began.elapsed(), tick),
-            Err(error) => backoff.after_error("publication", &error),
+            Ok(more) => pace.after(Turn { fence: Some(held), files: 0, more }, began.elapsed()),
+            Err(error) => pace.after_error(&error),
         };
         pause_for(pause, &stop).await;
     }
@@ -126,25 +127,32 @@ async fn pause_for(pause: Duration, stop: &CancellationToken) {
     }
 }
 
-/// How long a loop waits before its next turn.
-#[derive(Debug, Default)]
-struct Backoff {
+/// How long a loop waits before its next turn, and what it reports of the last one.
+#[derive(Debug)]
+struct Pace {
+    task: &'static str,
+    tick: Duration,
+    reporter: Reporter,
     after_error: Duration,
 }
 
-impl Backoff {
-    fn after(&mut self, turn: Turn, took: Duration, tick: Duration) -> Duration {
+impl Pace {
+    fn after(&mut self, turn: Turn, took: Duration) -> Duration {
         self.after_error = Duration::ZERO;
+        self.reporter.turned();
+        self.reporter.cleared(self.task);
         match turn {
             Turn { fence: None, .. } => STANDBY_TICK,
             Turn { more: true, .. } => Duration::ZERO,
             // A turn that took long, as behind a file that cannot be read, must not take the whole processor.
-            _ => tick.saturating_sub(took).max(took / 2),
+            _ => self.tick.saturating_sub(took).max(took / 2),
         }
     }
 
-    fn after_error(&mut self, task: &'static str, error: &dyn std::error::Error) -> Duration {
+    fn after_error(&mut self, error: &dyn std::error::Error) -> Duration {
+        let task = self.task;
         self.after_error = (self.after_error * 2).clamp(FIRST_BACKOFF, LONGEST_BACKOFF);
+        self.reporter.hindered(task, "fails and is tried again; the log says why");
         metrics::record_error(task);
         let causes: Vec<String> =
             std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string).collect();

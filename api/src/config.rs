@@ -1,13 +1,16 @@
 //! What a running api needs to know. Plain values: flags and environment are read by the `opstream` command.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use opstream_producer::Sink;
+use opstream_schemas::condition::Condition;
 use opstream_schemas::database::Database;
 use opstream_schemas::topics::Topics;
+use tokio::sync::watch;
 
 use crate::Secret;
 
@@ -32,6 +35,57 @@ pub struct ApiConfig {
     pub lake: Option<PathBuf>,
     /// Renders `/metrics`; without one the route answers 404.
     pub metrics: Option<PrometheusHandle>,
+    /// Other roles that run in this process: health answers for them too.
+    pub roles: Vec<RoleWatch>,
+}
+
+/// Settings of the health port of a process that has no other door.
+#[derive(Clone)]
+pub struct HealthConfig {
+    /// The database that the role works with.
+    pub database: Database,
+    /// The broker that it works with.
+    pub broker: BrokerAddress,
+    /// The roles of the process.
+    pub roles: Vec<RoleWatch>,
+    /// Token that `/metrics` asks for; health is answered to everybody.
+    pub token: Option<Secret>,
+    /// Renders `/metrics`.
+    pub metrics: PrometheusHandle,
+}
+
+/// How to reach a broker, and the topics that are looked for there.
+#[derive(Clone)]
+pub struct BrokerAddress {
+    /// Bootstrap servers, `host:port` separated by commas.
+    pub bootstrap: String,
+    /// Further librdkafka settings, such as SASL.
+    pub properties: BTreeMap<String, String>,
+    /// Names of the topics.
+    pub topics: Topics,
+}
+
+/// A role of this process, watched from beside it.
+#[derive(Clone, Debug)]
+pub struct RoleWatch {
+    /// Its name, such as `ingestor`.
+    pub name: &'static str,
+    /// How it is.
+    pub condition: watch::Receiver<Condition>,
+}
+
+impl BrokerAddress {
+    /// The broker that operations go to; none if they go to a file.
+    pub(crate) fn of_sink(sink: &Sink) -> Option<Self> {
+        match sink {
+            Sink::Kafka(config) => Some(Self {
+                bootstrap: config.bootstrap.clone(),
+                properties: config.properties.clone(),
+                topics: config.topics.clone(),
+            }),
+            Sink::JsonLines { .. } => None,
+        }
+    }
 }
 
 /// Whether the content of operations passes the front door.

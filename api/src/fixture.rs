@@ -18,9 +18,10 @@ use tokio::sync::Semaphore;
 use tower::ServiceExt as _;
 
 use crate::guard::Guard;
-use crate::readiness::Readiness;
+use crate::config::BrokerAddress;
+use crate::health::Health;
 use crate::router::router;
-use crate::state::{ApiState, BODY_MEMORY_KIB, RetentionFloor};
+use crate::state::{ApiState, BODY_MEMORY_KIB, HealthState, RetentionFloor};
 use crate::{ContentCapture, RequestLimits, Secret};
 
 /// A running api and what stands behind it.
@@ -72,16 +73,15 @@ impl Fixture {
         opstream_schemas::migrations::migrate(&database).await.unwrap();
         let file = folder.path().join("operations.jsonl");
         let sink = setup.sink.unwrap_or(Sink::JsonLines { file, producer_id: Some("door".to_owned()) });
-        let readiness = Readiness::new(database.clone(), &sink).unwrap();
+        let health = Health::new(database.clone(), BrokerAddress::of_sink(&sink).as_ref(), Vec::new()).unwrap();
         let state = ApiState {
             database: database.clone(),
             producer: Producer::start(sink).unwrap(),
-            readiness,
+            health: HealthState { health: Arc::new(health), metrics: None },
             topics: Topics::default(),
             content: setup.content,
             limits: setup.limits,
             lake: setup.has_lake.then(|| folder.path().join("lake")),
-            metrics: None,
             body_memory: Arc::new(Semaphore::new(usize::try_from(BODY_MEMORY_KIB).unwrap())),
             retention_floor: RetentionFloor::default(),
         };

@@ -3,7 +3,8 @@
 //! In reading order: [`config`], [`run`] and the [`router`](mod@router), which shows every route on one screen; what
 //! every request passes first ([`guard`]); how posted operations become records ([`front_door`]); and one file per
 //! resource in [`routes`], each with its handler, its request and answer, and its SQL. The api reads the database and
-//! writes only to the topic: no handler changes a row.
+//! writes only to the topic: no handler changes a row. Processes without an api have its routes for health and metrics alone
+//! ([`serve_health`]).
 
 pub mod config;
 mod connections;
@@ -13,9 +14,9 @@ mod error;
 mod fixture;
 mod front_door;
 mod guard;
+mod health;
 mod metrics;
 mod query;
-mod readiness;
 mod router;
 mod routes;
 mod run;
@@ -23,6 +24,6 @@ mod secret;
 mod state;
 mod stored_operation;
 
-pub use config::{ApiConfig, ContentCapture, RequestLimits};
-pub use run::{run, serve};
+pub use config::{ApiConfig, BrokerAddress, ContentCapture, HealthConfig, RequestLimits, RoleWatch};
+pub use run::{run, serve, serve_health};
 pub use secret::{Secret, SecretError};

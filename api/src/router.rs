@@ -19,7 +19,7 @@ use crate::routes::{
     breakdown, health, list_operations, lookup, openapi, page, percentiles, post_operations, progress, prometheus,
     registry, series, show_operation, totals,
 };
-use crate::state::Shared;
+use crate::state::{HealthState, Shared};
 
 /// What the page may load and talk to: its own files and this server.
 const CONTENT_SECURITY: HeaderValue = HeaderValue::from_static(
@@ -29,7 +29,7 @@ const CONTENT_SECURITY: HeaderValue = HeaderValue::from_static(
 
 /// All routes behind all middleware.
 pub(crate) fn router(state: Shared, rules: Guard) -> Router {
-    Router::new()
+    let routes = Router::new()
         .route("/", get(page::index))
         .route("/favicon.svg", get(page::favicon))
         .route("/assets/{name}", get(page::asset))
@@ -48,18 +48,37 @@ pub(crate) fn router(state: Shared, rules: Guard) -> Router {
         .nest("/registry", registry::router())
         .route("/registry/", get(registry::root))
         .fallback(not_found)
+        .layer(from_fn_with_state(state.clone(), limit_time));
+    surround(routes, rules).with_state(state)
+}
+
+/// Health and metrics alone, for a process that has no other door.
+pub(crate) fn health_router(state: HealthState, rules: Guard) -> Router {
+    let routes = Router::new()
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/metrics", get(prometheus::metrics))
+        .fallback(not_found_beside_health);
+    surround(routes, rules).with_state(state)
+}
+
+/// What every request passes, the outermost last.
+fn surround<S: Clone + Send + Sync + 'static>(routes: Router<S>, rules: Guard) -> Router<S> {
+    routes
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn_with_state(state.clone(), limit_time))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(Arc::new(rules), guard))
         .layer(from_fn(secure))
         .layer(from_fn(measure))
-        .with_state(state)
 }
 
 async fn not_found(uri: Uri) -> ApiError {
     let path: String = uri.path().chars().take(200).collect();
     ApiError::NotFound { message: format!("nothing is at {path}; /v1/openapi.json lists the routes") }
+}
+
+async fn not_found_beside_health() -> ApiError {
+    ApiError::NotFound { message: "here are only /health/live, /health/ready and /metrics".to_owned() }
 }
 
 async fn method_not_allowed(method: Method, uri: Uri) -> ApiError {

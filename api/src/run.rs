@@ -4,19 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use metrics_exporter_prometheus::PrometheusHandle;
 use opstream_producer::Producer;
+use opstream_schemas::database::Database;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::ApiConfig;
+use crate::config::{ApiConfig, BrokerAddress, HealthConfig, RoleWatch};
 use crate::connections::serve_connections;
 use crate::guard::Guard;
-use crate::readiness::Readiness;
-use crate::router::router;
-use crate::state::{ApiState, BODY_MEMORY_KIB, RetentionFloor, Shared};
+use crate::health::Health;
+use crate::router::{health_router, router};
+use crate::state::{ApiState, BODY_MEMORY_KIB, HealthState, RetentionFloor, Shared};
 
 /// How long the producer may take to send what it still holds. Nobody waits for it any more: every accepted operation
 /// is acknowledged before its request is answered.
@@ -54,9 +56,49 @@ pub async fn serve(listener: TcpListener, config: ApiConfig, shutdown: Cancellat
     Ok(())
 }
 
+/// Serves health and metrics of a process that has no other door, at a listener that is bound already, until `shutdown`.
+///
+/// # Errors
+/// When the broker's settings are wrong.
+pub async fn serve_health(
+    listener: TcpListener,
+    config: HealthConfig,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let address = listener.local_addr().context("cannot read the listener's own address")?;
+    let health = health_of(config.database, Some(&config.broker), config.roles)?;
+    let app = health_router(
+        HealthState { health, metrics: Some(config.metrics.clone()) },
+        Guard::new(address, config.token),
+    );
+    let mut tasks = JoinSet::new();
+    tasks.spawn(drain_histograms(config.metrics));
+    tracing::info!(%address, "the health port listens");
+    serve_connections(listener, app, &shutdown).await;
+    tasks.shutdown().await;
+    Ok(())
+}
+
+fn health_of(
+    database: Database,
+    broker: Option<&BrokerAddress>,
+    roles: Vec<RoleWatch>,
+) -> anyhow::Result<Arc<Health>> {
+    Ok(Arc::new(Health::new(database, broker, roles).context("cannot prepare the question to the broker")?))
+}
+
+async fn drain_histograms(metrics: PrometheusHandle) {
+    let mut ticks = interval(HOUSEKEEPING_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        metrics.run_upkeep();
+    }
+}
+
 fn build_state(config: ApiConfig) -> anyhow::Result<Shared> {
-    let readiness =
-        Readiness::new(config.database.clone(), &config.sink).context("cannot prepare the readiness check")?;
+    let broker = BrokerAddress::of_sink(&config.sink);
+    let health = health_of(config.database.clone(), broker.as_ref(), config.roles)?;
     let producer = Producer::start(config.sink).context("cannot start the producer of the front door")?;
     let permits = usize::try_from(BODY_MEMORY_KIB).context("fewer than 32 bits of memory")?;
     Ok(Arc::new(ApiState {
@@ -66,8 +108,7 @@ fn build_state(config: ApiConfig) -> anyhow::Result<Shared> {
         content: config.content,
         limits: config.limits,
         lake: config.lake,
-        metrics: config.metrics,
-        readiness,
+        health: HealthState { health, metrics: config.metrics },
         body_memory: Arc::new(Semaphore::new(permits)),
         retention_floor: RetentionFloor::default(),
     }))
@@ -81,7 +122,7 @@ async fn keep_house(state: Shared) {
         if let Err(error) = state.retention_floor.refresh(&state.database).await {
             tracing::warn!(%error, "the retention floor could not be read; the last one stays in force");
         }
-        if let Some(metrics) = &state.metrics {
+        if let Some(metrics) = &state.health.metrics {
             metrics.run_upkeep();
         }
     }

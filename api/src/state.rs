@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use axum::extract::FromRef;
 use metrics_exporter_prometheus::PrometheusHandle;
 use opstream_producer::Producer;
 use opstream_schemas::UtcMillis;
@@ -12,7 +13,7 @@ use opstream_schemas::topics::Topics;
 use opstream_schemas::validate::DEFAULT_RETENTION_FLOOR;
 use tokio::sync::Semaphore;
 
-use crate::readiness::Readiness;
+use crate::health::Health;
 use crate::{ContentCapture, RequestLimits};
 
 /// Body bytes that all requests together may hold in memory, in KiB: two documents of the largest default size.
@@ -35,14 +36,27 @@ pub(crate) struct ApiState {
     pub(crate) limits: RequestLimits,
     /// Root of the lake.
     pub(crate) lake: Option<PathBuf>,
-    /// Renders `/metrics`.
-    pub(crate) metrics: Option<PrometheusHandle>,
-    /// Asks database and broker.
-    pub(crate) readiness: Readiness,
+    /// What health and metrics are answered from.
+    pub(crate) health: HealthState,
     /// Permits are KiB of body.
     pub(crate) body_memory: Arc<Semaphore>,
     /// Earliest accepted time of an id.
     pub(crate) retention_floor: RetentionFloor,
+}
+
+/// What the routes of health and metrics need, in a process with or without the rest of the api.
+#[derive(Clone)]
+pub(crate) struct HealthState {
+    /// Asks everything that the process needs.
+    pub(crate) health: Arc<Health>,
+    /// Renders `/metrics`.
+    pub(crate) metrics: Option<PrometheusHandle>,
+}
+
+impl FromRef<Shared> for HealthState {
+    fn from_ref(state: &Shared) -> Self {
+        state.health.clone()
+    }
 }
 
 /// The floor that the database names, as last read; the front door works while the database is away.

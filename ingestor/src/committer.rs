@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use opstream_schemas::condition::Reporter;
 use opstream_schemas::database::Database;
 use opstream_schemas::offsets::{Fence, Offset, Partition, StreamId};
 use tokio_util::sync::CancellationToken;
@@ -24,6 +25,7 @@ pub struct Committer {
     stream: StreamId,
     days: DayTables,
     stored: Arc<Mutex<StoredIds>>,
+    reporter: Reporter,
     shutdown: CancellationToken,
 }
 
@@ -63,6 +65,7 @@ impl Committer {
             stream,
             days: DayTables::default(),
             stored,
+            reporter: config.reporter.clone(),
             shutdown,
         }
     }
@@ -86,7 +89,7 @@ impl Committer {
         let fences: Vec<Fence> = fences.into_iter().flatten().collect();
         let started = Instant::now();
         let mut batch = Arc::new(batch);
-        let mut patience = Patience::default();
+        let mut patience = Patience::new("storing a batch", &self.reporter);
         loop {
             let ranges = applied_ranges(&batch, &fences);
             match self.attempt(&mut batch, &ranges).await {
@@ -157,6 +160,8 @@ impl Committer {
             StoreError::FloorMoved => Attempt::Done(Stored::FloorMoved(partitions())),
             StoreError::StaleFile => Attempt::Again("stale_file"),
             StoreError::DuplicateIds(_) => match find_existing(&self.database, &batch.ids()).await {
+                // Nothing to take out: whatever collided was rolled back meanwhile.
+                Ok(existing) if existing.is_empty() => Attempt::Again("database"),
                 Ok(existing) => {
                     let inner = Arc::get_mut(batch).expect("the writing thread has returned its share of the batch");
                     inner.remove_existing(&existing);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use opstream_schemas::condition::Reporter;
 use opstream_schemas::database::Database;
 use opstream_schemas::topics::Topics;
 
@@ -29,7 +30,15 @@ pub struct IngestorConfig {
     pub limits: BatchLimits,
     /// Where prompts, messages and tool definitions go.
     pub content: ContentPolicy,
+    /// How long an unusual share of undecodable records is held before it becomes dead letters, so that people can stop
+    /// a wrong producer or roll out a newer ingestor; [`DEFAULT_POISON_HOLD`] unless configured, zero never holds.
+    pub poison_hold: Duration,
+    /// Tells the process's health endpoint how the ingestor is.
+    pub reporter: Reporter,
 }
+
+/// Five minutes: long enough for somebody who is woken to look, short enough for the topic's retention.
+pub const DEFAULT_POISON_HOLD: Duration = Duration::from_mins(5);
 
 /// A batch is due when the first of these is reached.
 #[derive(Clone, Copy, Debug)]

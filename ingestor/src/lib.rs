@@ -3,8 +3,9 @@
 //! In reading order: [`pipeline`] states the law and shows the loop. A record's way is [`source`] → [`record`] →
 //! [`decode`] → [`checks`], [`duplicates`], [`price`] → [`columns`] (together: [`prepare`]) → [`lake_file`] → [`store`]
 //! (together: [`committer`]) → a hint to the broker. [`ownership`] claims partitions, [`dead_letter`] is what becomes of
-//! a record that cannot be an operation, and [`outbox`] copies those to their topic.
+//! a record that cannot be an operation, [`breaker`] holds a flood of those, and [`outbox`] copies them to their topic.
 
+pub mod breaker;
 pub mod checks;
 pub mod columns;
 pub mod committer;

@@ -22,6 +22,9 @@ pub const LAG: &str = "opstream_ingestor_lag_operations";
 /// Partitions that wait for an operator.
 pub const HALTED: &str = "opstream_ingestor_halted_partitions";
 
+/// 1 while a flood of records that cannot be operations is held.
+pub const HELD: &str = "opstream_ingestor_held";
+
 /// A batch was committed.
 pub fn record_commit(rows: i64, duplicates: i64, seconds: f64) {
     counter!(OPERATIONS).increment(rows.unsigned_abs());
@@ -57,4 +60,9 @@ pub fn record_lag(partition: Partition, operations: i64) {
 /// How many partitions wait for an operator.
 pub fn record_halted(partitions: usize) {
     gauge!(HALTED).set(partitions as f64);
+}
+
+/// A flood of records that cannot be operations is held, or not any more.
+pub fn record_held(is_held: bool) {
+    gauge!(HELD).set(if is_held { 1.0 } else { 0.0 });
 }

@@ -50,6 +50,9 @@ pub enum ClaimError {
         /// What the client said.
         source: KafkaError,
     },
+    /// Try again with back-off.
+    #[error("the broker does not say which cluster it belongs to; is it reachable?")]
+    UnknownCluster,
     /// Only an operator can decide.
     #[error(
         "partition {partition} is stored up to offset {next} but the topic's log ends at {end}: the topic was recreated or restored; \
@@ -142,15 +145,16 @@ impl Ownership {
     /// The stream's row number.
     ///
     /// # Errors
-    /// What the database answers.
-    pub async fn stream(&mut self) -> Result<StreamId, StoreError> {
+    /// What the database answers, and that the broker does not answer.
+    pub async fn stream(&mut self) -> Result<StreamId, ClaimError> {
         if let Some(stream) = self.stream {
             return Ok(stream);
         }
         let consumer = self.consumer.clone();
-        let cluster = blocking(move || Ok(consumer.client().fetch_cluster_id(LOOKUP_TIMEOUT))).await.ok().flatten();
-        let key =
-            StreamKey { cluster_id: cluster.unwrap_or_default(), topic: self.topic.clone(), topic_id: String::new() };
+        let asked = blocking(move || Ok(consumer.client().fetch_cluster_id(LOOKUP_TIMEOUT))).await;
+        // A checkpoint under another identity would begin anew and count every dead letter twice.
+        let cluster_id = asked.ok().flatten().ok_or(ClaimError::UnknownCluster)?;
+        let key = StreamKey { cluster_id, topic: self.topic.clone(), topic_id: String::new() };
         let stream = find_stream(&self.database, &key, UtcMillis::now()).await?;
         self.stream = Some(stream);
         Ok(stream)

@@ -8,23 +8,29 @@
 //! Two stages run at once: one prepares a batch (decode, check, price) while the other stores the batch before it. A
 //! batch whose place in its partition is not exactly the checkpoint is dropped and read again.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use opstream_schemas::UtcMillis;
+use opstream_schemas::condition::Reporter;
 use opstream_schemas::offsets::Partition;
 use opstream_schemas::prices::Catalogue;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
+use crate::breaker::Breaker;
 use crate::committer::{Committer, Stored};
 use crate::config::IngestorConfig;
 use crate::duplicates::StoredIds;
 use crate::outbox;
 use crate::ownership::{ClaimError, Ownership};
 use crate::patience::Patience;
-use crate::prepare::Preparer;
+use crate::prepare::{PreparedBatch, Preparer};
 use crate::preparing::{Preparing, prepare_batches};
 use crate::price::Pricer;
 use crate::source::{Source, SourceCommand, SourceEvent};
@@ -32,6 +38,10 @@ use crate::store::{StoreError, remember_marks, retention_floor};
 
 /// How often the ends of the logs are remembered; bounds how exact "complete to T" is.
 const MARK_INTERVAL: Duration = Duration::from_secs(1);
+/// What the condition says of a held flood of poison.
+const POISON: &str = "taking records";
+/// What the condition says of partitions that cannot go on.
+const HALTED: &str = "reading partitions";
 
 /// Runs until the token is cancelled, then stores what has been read.
 ///
@@ -41,8 +51,8 @@ pub async fn run(config: IngestorConfig, shutdown: CancellationToken) -> anyhow:
     let mut source = Source::start(&config, shutdown.clone()).context("cannot start reading the topic")?;
     let stored = Arc::new(Mutex::new(StoredIds::default()));
     let mut ownership = Ownership::new(config.database.clone(), source.consumer.clone(), config.topics.operations());
-    let (floor_tx, floor) = tokio::sync::watch::channel(retention_floor(&config.database).await?);
-    let stream = wait_for_stream(&mut ownership, &shutdown).await?;
+    let (floor_tx, floor) = watch::channel(retention_floor(&config.database).await?);
+    let stream = wait_for_stream(&mut ownership, (&config.reporter, &shutdown)).await?;
     let batches = std::mem::replace(&mut source.batches, tokio::sync::mpsc::channel(1).1);
     let preparer =
         Preparer { content: config.content, pricer: Pricer::new(Catalogue::embedded()), stored: stored.clone() };
@@ -54,12 +64,17 @@ pub async fn run(config: IngestorConfig, shutdown: CancellationToken) -> anyhow:
         committer: Committer::new(&config, stream, stored, shutdown.clone()),
         ownership,
         commands: source.commands.clone(),
-        halted: 0,
+        breaker: Breaker::new(config.poison_hold),
+        held: None,
+        halted: BTreeSet::new(),
+        floor: floor_tx,
+        reporter: config.reporter.clone(),
         shutdown: shutdown.clone(),
     };
     let mut marks = interval(MARK_INTERVAL);
     marks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let outcome = loop {
+        pipeline.reporter.turned();
         tokio::select! {
             biased;
             event = source.events.recv() => match event {
@@ -67,11 +82,9 @@ pub async fn run(config: IngestorConfig, shutdown: CancellationToken) -> anyhow:
                 Some(event) => pipeline.heed(event).await,
                 None => break Ok(()),
             },
-            batch = prepared.recv() => match batch {
-                Some(batch) => {
-                    let stored = pipeline.committer.store(batch, &pipeline.ownership).await;
-                    pipeline.react(stored, &floor_tx).await;
-                }
+            () = end_of_hold(pipeline.held.as_ref(), &shutdown), if pipeline.held.is_some() => pipeline.end_hold().await,
+            batch = prepared.recv(), if pipeline.held.is_none() => match batch {
+                Some(batch) => pipeline.take(batch).await,
                 None => break Ok(()),
             },
             _ = marks.tick(), if !shutdown.is_cancelled() => {
@@ -92,9 +105,9 @@ pub async fn run(config: IngestorConfig, shutdown: CancellationToken) -> anyhow:
 
 async fn wait_for_stream(
     ownership: &mut Ownership,
-    shutdown: &CancellationToken,
+    (reporter, shutdown): (&Reporter, &CancellationToken),
 ) -> anyhow::Result<opstream_schemas::offsets::StreamId> {
-    let mut patience = Patience::default();
+    let mut patience = Patience::new("registering the topic", reporter);
     loop {
         match ownership.stream().await {
             Ok(stream) => return Ok(stream),
@@ -106,15 +119,76 @@ async fn wait_for_stream(
     }
 }
 
+/// A batch with a flood of poison. While it is held, no other is taken: the source pauses and Kafka keeps what comes.
+struct Held {
+    batch: PreparedBatch,
+    until: Instant,
+}
+
+/// Returns when the held batch need not wait any longer, because its time has come or because we stop.
+async fn end_of_hold(held: Option<&Held>, shutdown: &CancellationToken) {
+    let Some(held) = held else { return };
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        () = tokio::time::sleep_until(held.until.into()) => {}
+    }
+}
+
 struct Pipeline {
     committer: Committer,
     ownership: Ownership,
-    commands: tokio::sync::mpsc::UnboundedSender<SourceCommand>,
-    halted: usize,
+    commands: UnboundedSender<SourceCommand>,
+    breaker: Breaker,
+    held: Option<Held>,
+    halted: BTreeSet<Partition>,
+    floor: watch::Sender<UtcMillis>,
+    reporter: Reporter,
     shutdown: CancellationToken,
 }
 
 impl Pipeline {
+    async fn take(&mut self, batch: PreparedBatch) {
+        match self.breaker.judge(batch.len(), batch.dead.len(), Instant::now()) {
+            None => self.store(batch).await,
+            Some(until) => self.hold(batch, until),
+        }
+    }
+
+    async fn store(&mut self, batch: PreparedBatch) {
+        let stored = self.committer.store(batch, &self.ownership).await;
+        self.react(stored).await;
+    }
+
+    fn hold(&mut self, batch: PreparedBatch, until: Instant) {
+        let seconds = until.saturating_duration_since(Instant::now()).as_secs();
+        tracing::error!(
+            batch_records = batch.len(),
+            dead = batch.dead.len(),
+            reasons = ?batch.dead_by_reason(),
+            "unusually many records cannot be operations; reading waits {seconds} s for somebody to stop a wrong producer or \
+             to update the ingestor, then they become dead letters"
+        );
+        let reason = format!(
+            "{} of {} records cannot be operations; reading waits up to {seconds} s before they become dead letters",
+            batch.dead.len(),
+            batch.len()
+        );
+        self.reporter.hindered(POISON, reason);
+        crate::metrics::record_held(true);
+        self.held = Some(Held { batch, until });
+    }
+
+    /// Stores what was held; when we stop, it is left to the next start instead, which looks at it anew.
+    async fn end_hold(&mut self) {
+        crate::metrics::record_held(false);
+        self.reporter.cleared(POISON);
+        if let Some(Held { batch, .. }) = self.held.take()
+            && !self.shutdown.is_cancelled()
+        {
+            self.store(batch).await;
+        }
+    }
+
     async fn heed(&mut self, event: SourceEvent) {
         match event {
             SourceEvent::Assigned { rebalance, partitions } => {
@@ -130,6 +204,8 @@ impl Pipeline {
             SourceEvent::Revoked { partitions } => {
                 tracing::info!(partitions = partitions.len(), "gave partitions up");
                 self.ownership.release(&partitions);
+                self.halted.retain(|halted| !partitions.contains(halted));
+                self.report_halted();
             }
             SourceEvent::OutOfRange { partition } => self.restart(&[partition]).await,
             SourceEvent::Fatal { .. } => {}
@@ -138,7 +214,7 @@ impl Pipeline {
 
     /// Claims until it works, an operator is needed or we stop.
     async fn claim_patiently(&mut self, partition: Partition) -> Option<crate::source::StartAt> {
-        let mut patience = Patience::default();
+        let mut patience = Patience::new("claiming partitions", &self.reporter);
         loop {
             match self.ownership.claim(partition).await {
                 Ok(start) => return Some(start),
@@ -160,13 +236,13 @@ impl Pipeline {
         }
     }
 
-    async fn react(&mut self, stored: Stored, floor: &tokio::sync::watch::Sender<opstream_schemas::UtcMillis>) {
+    async fn react(&mut self, stored: Stored) {
         match stored {
             Stored::Committed(hints) => self.command(SourceCommand::CommitHint(hints)),
             Stored::Dropped(partitions) => self.restart(&partitions).await,
             Stored::FloorMoved(partitions) => {
                 if let Ok(moved) = retention_floor(self.committer.database()).await {
-                    floor.send_replace(moved);
+                    self.floor.send_replace(moved);
                 }
                 self.restart(&partitions).await;
             }
@@ -182,7 +258,7 @@ impl Pipeline {
     /// Reads these partitions again from their checkpoints.
     async fn restart(&mut self, partitions: &[Partition]) {
         for partition in partitions {
-            let mut patience = Patience::default();
+            let mut patience = Patience::new("reading partitions again", &self.reporter);
             loop {
                 match self.ownership.restart(*partition).await {
                     Ok(Some(start)) => break self.command(SourceCommand::Restart(start)),
@@ -209,9 +285,19 @@ impl Pipeline {
 
     fn halt(&mut self, partition: Partition, reason: &ClaimError) {
         tracing::error!(partition = partition.0, %reason, "reading of the partition has stopped until an operator decides");
-        self.halted += 1;
-        crate::metrics::record_halted(self.halted);
+        self.halted.insert(partition);
+        self.report_halted();
         self.command(SourceCommand::Halt(partition));
+    }
+
+    fn report_halted(&self) {
+        crate::metrics::record_halted(self.halted.len());
+        if self.halted.is_empty() {
+            return self.reporter.cleared(HALTED);
+        }
+        let partitions: Vec<String> = self.halted.iter().map(ToString::to_string).collect();
+        let reason = format!("partitions {} wait for an operator; the log says why", partitions.join(", "));
+        self.reporter.hindered(HALTED, reason);
     }
 
     fn command(&self, command: SourceCommand) {

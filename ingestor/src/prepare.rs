@@ -1,6 +1,6 @@
 //! Raw batch to prepared batch: decode, check, drop re-sends, price, assemble. Pure apart from the files at the end.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -215,6 +215,15 @@ impl PreparedBatch {
         for (id, workspace) in operation_ids(operations).into_iter().zip(workspaces) {
             stored.remember(id, workspace.unwrap_or_default());
         }
+    }
+
+    /// Number of dead letters for each reason.
+    pub fn dead_by_reason(&self) -> BTreeMap<&'static str, usize> {
+        let mut reasons = BTreeMap::new();
+        for letter in &self.dead {
+            *reasons.entry(letter.poison.code()).or_default() += 1;
+        }
+        reasons
     }
 
     /// Number of records.

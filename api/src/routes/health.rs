@@ -6,26 +6,36 @@ use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::readiness::ReadyAnswer;
-use crate::state::Shared;
+use crate::health::ReadyAnswer;
+use crate::state::HealthState;
 
-/// The process turns: it could send this.
+/// Whether the process turns.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct LiveAnswer {
     live: bool,
+    /// Roles whose loop has not turned for minutes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    stuck: Vec<&'static str>,
 }
 
-/// Whether the process turns; restart it when this is not answered.
-#[utoipa::path(get, path = "/health/live", tag = "health", responses((status = 200, body = LiveAnswer)))]
-pub(crate) async fn live() -> Json<LiveAnswer> {
-    Json(LiveAnswer { live: true })
+/// Whether the process turns; restart it when this fails or is not answered. An outage of database or broker does not make
+/// it fail: a restart would not help.
+#[utoipa::path(get, path = "/health/live", tag = "health",
+    responses((status = 200, body = LiveAnswer), (status = 503, body = LiveAnswer)))]
+pub(crate) async fn live(State(state): State<HealthState>) -> (StatusCode, Json<LiveAnswer>) {
+    let stuck = state.health.stuck_roles();
+    let live = stuck.is_empty();
+    (status_when(live), Json(LiveAnswer { live, stuck }))
 }
 
-/// Whether database and broker answer; send no requests while they do not.
+/// Whether database and broker answer and every role of the process can work; send no requests while this fails.
 #[utoipa::path(get, path = "/health/ready", tag = "health",
     responses((status = 200, body = ReadyAnswer), (status = 503, body = ReadyAnswer)))]
-pub(crate) async fn ready(State(state): State<Shared>) -> (StatusCode, Json<ReadyAnswer>) {
-    let answer = state.readiness.check().await;
-    let status = if answer.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(answer))
+pub(crate) async fn ready(State(state): State<HealthState>) -> (StatusCode, Json<ReadyAnswer>) {
+    let answer = state.health.check().await;
+    (status_when(answer.ready), Json(answer))
+}
+
+fn status_when(all_is_well: bool) -> StatusCode {
+    if all_is_well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
 }

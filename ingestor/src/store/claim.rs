@@ -15,7 +15,7 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 /// What identifies an incarnation of a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamKey {
-    /// Id of the Kafka cluster, empty if the broker does not say.
+    /// Id of the Kafka cluster.
     pub cluster_id: String,
     /// Name of the topic.
     pub topic: String,

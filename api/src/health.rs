@@ -1,9 +1,9 @@
-//! Whether database and broker answer, asked at most once a second however often somebody wants to know.
+//! How this process is: whether its roles turn, what holds them up, and whether database and broker answer, which are asked
+//! at most once a second however often somebody wants to know.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use opstream_producer::Sink;
 use opstream_schemas::database::Database;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -13,19 +13,26 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
+use crate::config::{BrokerAddress, RoleWatch};
+
 /// How long database and broker may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long an answer is passed on before it is asked for again.
 const FRESH_FOR: Duration = Duration::from_secs(1);
 
-/// Asks whether the api can do its work.
-pub(crate) struct Readiness {
+/// How long a loop may take for one turn before it counts as stuck. Well above any transaction, because a restart in the
+/// middle of slow work only makes it slower.
+const STUCK_AFTER: Duration = Duration::from_mins(2);
+
+/// Asks whether the process can do its work.
+pub(crate) struct Health {
     database: Database,
     broker: Option<Broker>,
-    last: Mutex<Option<(Instant, ReadyAnswer)>>,
+    roles: Vec<RoleWatch>,
+    last: Mutex<Option<(Instant, Vec<Check>)>>,
 }
 
-/// Whether the api can do its work, and if not, what is missing.
+/// Whether the process can do its work, and if not, what is missing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct ReadyAnswer {
     /// Whether everything needed answers.
@@ -37,7 +44,7 @@ pub(crate) struct ReadyAnswer {
 /// Answer of one part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Check {
-    /// `database` or `broker`.
+    /// `database`, `broker`, or the name of a role.
     pub(crate) name: &'static str,
     /// Whether it answers.
     pub(crate) ok: bool,
@@ -52,45 +59,46 @@ struct Broker {
     topic: String,
 }
 
-impl Readiness {
-    /// Asks `database` and, if operations go to one, the broker for the topic of operations.
+impl Health {
+    /// Asks `database`, the broker if there is one, and the roles of this process.
     ///
     /// # Errors
     /// When the broker's settings are none that a client can be made of.
-    pub(crate) fn new(database: Database, sink: &Sink) -> Result<Self, KafkaError> {
-        let broker = match sink {
-            Sink::Kafka(config) => {
-                let mut settings = ClientConfig::new();
-                settings.extend(config.properties.clone());
-                settings.set("bootstrap.servers", &config.bootstrap).set("client.id", "opstream-api-readiness");
-                // librdkafka repeats every refused connection on its log; the answer of the route says it once.
-                settings.set("log_level", "2");
-                Some(Broker { client: Arc::new(settings.create()?), topic: config.topics.operations() })
-            }
-            Sink::JsonLines { .. } => None,
-        };
-        Ok(Self { database, broker, last: Mutex::new(None) })
+    pub(crate) fn new(
+        database: Database,
+        broker: Option<&BrokerAddress>,
+        roles: Vec<RoleWatch>,
+    ) -> Result<Self, KafkaError> {
+        let broker = broker.map(Broker::new).transpose()?;
+        Ok(Self { database, broker, roles, last: Mutex::new(None) })
     }
 
-    /// The answer, at most a second old.
+    /// Roles whose loop has not turned for too long.
+    pub(crate) fn stuck_roles(&self) -> Vec<&'static str> {
+        let is_stuck = |role: &&RoleWatch| role.condition.borrow().turned_at.elapsed() > STUCK_AFTER;
+        self.roles.iter().filter(is_stuck).map(|role| role.name).collect()
+    }
+
+    /// What works and what does not; of database and broker at most a second old.
     pub(crate) async fn check(&self) -> ReadyAnswer {
+        let mut checks = self.check_backends().await;
+        checks.extend(self.roles.iter().map(RoleWatch::check));
+        ReadyAnswer { ready: checks.iter().all(|check| check.ok), checks }
+    }
+
+    async fn check_backends(&self) -> Vec<Check> {
         // The lock is held while asking: those who come meanwhile wait for the same answer.
         let mut last = self.last.lock().await;
         match &*last {
-            Some((at, answer)) if at.elapsed() < FRESH_FOR => answer.clone(),
+            Some((at, checks)) if at.elapsed() < FRESH_FOR => checks.clone(),
             _ => {
-                let answer = self.ask().await;
-                *last = Some((Instant::now(), answer.clone()));
-                answer
+                let (database, broker) = tokio::join!(self.ask_database(), self.ask_broker());
+                let mut checks = vec![check("database", database)];
+                checks.extend(broker.map(|broker| check("broker", broker)));
+                *last = Some((Instant::now(), checks.clone()));
+                checks
             }
         }
-    }
-
-    async fn ask(&self) -> ReadyAnswer {
-        let (database, broker) = tokio::join!(self.ask_database(), self.ask_broker());
-        let mut checks = vec![check("database", database)];
-        checks.extend(broker.map(|broker| check("broker", broker)));
-        ReadyAnswer { ready: checks.iter().all(|check| check.ok), checks }
     }
 
     async fn ask_database(&self) -> Result<(), String> {
@@ -114,6 +122,26 @@ impl Readiness {
     }
 }
 
+impl Broker {
+    fn new(address: &BrokerAddress) -> Result<Self, KafkaError> {
+        let mut settings = ClientConfig::new();
+        settings.extend(address.properties.clone());
+        settings.set("bootstrap.servers", &address.bootstrap).set("client.id", "opstream-health");
+        // librdkafka repeats every refused connection on its log; the answer of the route says it once.
+        settings.set("log_level", "2");
+        Ok(Self { client: Arc::new(settings.create()?), topic: address.topics.operations() })
+    }
+}
+
+impl RoleWatch {
+    fn check(&self) -> Check {
+        let condition = self.condition.borrow();
+        let reasons: Vec<String> =
+            condition.hindrances.iter().map(|(undertaking, reason)| format!("{undertaking}: {reason}")).collect();
+        check(self.name, if reasons.is_empty() { Ok(()) } else { Err(reasons.join("; ")) })
+    }
+}
+
 fn describe(client: &BaseConsumer, topic: &str) -> Result<(), String> {
     let metadata = client
         .fetch_metadata(Some(topic), PATIENCE)
@@ -131,14 +159,11 @@ fn check(name: &'static str, outcome: Result<(), String>) -> Check {
 
 #[cfg(test)]
 mod tests {
-    use opstream_producer::ProducerConfig;
+    use opstream_schemas::condition::Reporter;
     use opstream_schemas::database::DatabaseUrl;
+    use opstream_schemas::topics::Topics;
 
     use super::*;
-
-    fn file_sink() -> Sink {
-        Sink::JsonLines { file: "unused.jsonl".into(), producer_id: None }
-    }
 
     async fn migrated(folder: &tempfile::TempDir) -> Database {
         let url = DatabaseUrl::Sqlite(folder.path().join("opstream.db"));
@@ -150,17 +175,20 @@ mod tests {
     #[tokio::test]
     async fn ready_when_the_database_answers_and_no_broker_is_needed() {
         let folder = tempfile::tempdir().unwrap();
-        let readiness = Readiness::new(migrated(&folder).await, &file_sink()).unwrap();
-        assert_eq!(readiness.check().await, ReadyAnswer { ready: true, checks: vec![check("database", Ok(()))] });
+        let health = Health::new(migrated(&folder).await, None, Vec::new()).unwrap();
+        assert_eq!(health.check().await, ReadyAnswer { ready: true, checks: vec![check("database", Ok(()))] });
     }
 
     #[tokio::test]
     async fn a_broker_that_is_away_is_named() {
         let folder = tempfile::tempdir().unwrap();
         // Port 1 of the machine itself refuses at once.
-        let readiness =
-            Readiness::new(migrated(&folder).await, &Sink::Kafka(ProducerConfig::new("127.0.0.1:1"))).unwrap();
-        let answer = readiness.check().await;
+        let address = BrokerAddress {
+            bootstrap: "127.0.0.1:1".to_owned(),
+            properties: std::collections::BTreeMap::new(),
+            topics: Topics::default(),
+        };
+        let answer = Health::new(migrated(&folder).await, Some(&address), Vec::new()).unwrap().check().await;
         assert!(!answer.ready);
         assert!(answer.checks[0].ok);
         assert!(answer.checks[1].reason.as_ref().unwrap().contains("broker did not answer"), "{answer:?}");
@@ -171,8 +199,24 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let database = migrated(&folder).await;
         database.close().await;
-        let answer = Readiness::new(database, &file_sink()).unwrap().check().await;
+        let answer = Health::new(database, None, Vec::new()).unwrap().check().await;
         assert!(!answer.ready);
         assert!(answer.checks[0].reason.as_ref().unwrap().contains("database"), "{answer:?}");
+    }
+
+    #[tokio::test]
+    async fn what_holds_a_role_up_is_told_at_once_and_until_it_works_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let reporter = Reporter::default();
+        let role = RoleWatch { name: "ingestor", condition: reporter.watch() };
+        let health = Health::new(migrated(&folder).await, None, vec![role]).unwrap();
+        assert!(health.check().await.ready);
+        reporter.hindered("storing a batch", "has failed 3 times");
+        let answer = health.check().await;
+        assert!(!answer.ready);
+        assert_eq!(answer.checks[1], check("ingestor", Err("storing a batch: has failed 3 times".to_owned())));
+        assert!(health.stuck_roles().is_empty(), "a role that is held up is not stuck");
+        reporter.cleared("storing a batch");
+        assert!(health.check().await.ready);
     }
 }
