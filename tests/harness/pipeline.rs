@@ -20,12 +20,24 @@ pub(crate) struct Pipeline<'a> {
     processes: Vec<Process>,
     api_port: u16,
     broker_port: u16,
+    /// Of the ingestor and the aggregator, where they are processes of their own.
+    health_ports: [u16; 2],
+    settings: &'static [(&'static str, &'static str)],
 }
 
 impl<'a> Pipeline<'a> {
     /// Starts every role and waits until the front door is ready.
     pub(crate) async fn start(backends: &'a Backends) -> Self {
-        let mut pipeline = Self { backends, processes: Vec::new(), api_port: free_port(), broker_port: free_port() };
+        Self::start_with(backends, &[]).await
+    }
+
+    /// Starts every role with these variables too.
+    pub(crate) async fn start_with(
+        backends: &'a Backends,
+        settings: &'static [(&'static str, &'static str)],
+    ) -> Self {
+        let (api_port, broker_port, health_ports) = (free_port(), free_port(), [free_port(), free_port()]);
+        let mut pipeline = Self { backends, processes: Vec::new(), api_port, broker_port, health_ports, settings };
         if backends.kafka_bootstrap.is_some() {
             let created = pipeline.run(&["topics", "--partitions", "3"]).await;
             assert!(created.status.success(), "{created:?}");
@@ -38,20 +50,16 @@ impl<'a> Pipeline<'a> {
     pub(crate) async fn start_processes(&mut self) {
         let listen = format!("127.0.0.1:{}", self.api_port);
         let broker = format!("127.0.0.1:{}", self.broker_port);
+        let [ingestor, aggregator] = self.health_ports.map(|port| format!("127.0.0.1:{port}"));
         let commands: Vec<Vec<&str>> = match self.backends.kafka_bootstrap {
             None => vec![vec!["up", "--listen", &listen, "--broker-listen", &broker]],
             Some(_) => vec![
-                vec!["ingestor", "--content", "lake", "--instance", "ingestor-1"],
-                vec!["aggregator"],
+                vec!["ingestor", "--content", "lake", "--instance", "ingestor-1", "--health-listen", &ingestor],
+                vec!["aggregator", "--health-listen", &aggregator],
                 vec!["api", "--content", "lake", "--listen", &listen],
             ],
         };
-        let variables = self.variables();
-        let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        self.processes = commands
-            .iter()
-            .map(|arguments| Process::start_with(self.backends.folder.path(), arguments, &variables))
-            .collect();
+        self.processes = commands.iter().map(|arguments| self.start_role(arguments)).collect();
         let url = self.url();
         self.processes.last_mut().expect("at least one process was started").ready(&url).await;
     }
@@ -66,7 +74,15 @@ impl<'a> Pipeline<'a> {
             ("OPSTREAM_LAKE", self.lake().display().to_string()),
             ("OPSTREAM_URL", self.url()),
         ];
-        folder.into_iter().chain(roles).collect()
+        let settings = self.settings.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        folder.into_iter().chain(roles).chain(settings).collect()
+    }
+
+    /// Starts one more process of this pipeline.
+    pub(crate) fn start_role(&self, arguments: &[&str]) -> Process {
+        let variables = self.variables();
+        let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        Process::start_with(self.backends.folder.path(), arguments, &variables)
     }
 
     /// Runs another `opstream` command against this pipeline and waits for its end.
@@ -100,6 +116,16 @@ impl<'a> Pipeline<'a> {
     /// Address of the api.
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.api_port)
+    }
+
+    /// Where a role answers how it is: `opstream up` answers for all of its roles.
+    pub(crate) fn health_url(&self, role: &str) -> String {
+        let [ingestor, aggregator] = self.health_ports;
+        match (role, self.backends.kafka_bootstrap.is_some()) {
+            ("ingestor", true) => format!("http://127.0.0.1:{ingestor}"),
+            ("aggregator", true) => format!("http://127.0.0.1:{aggregator}"),
+            _ => self.url(),
+        }
     }
 
     /// Address for Kafka clients.

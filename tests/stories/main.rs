@@ -6,8 +6,14 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod a_flood_of_poison_is_held_and_reported;
 mod bad_records_become_dead_letters;
+mod every_role_says_how_it_is;
+mod files_committed_in_reverse_order_are_both_windowed;
 mod imports_give_the_known_totals;
 mod killed_again_and_again_nothing_is_lost_or_doubled;
 mod stock_clients_read_topics_and_files;
+mod stopped_and_started_again_it_goes_on;
 mod verify_finds_damage;
+mod windows_are_rebuilt_identically;
+mod wrong_settings_fail_before_the_first_connection;

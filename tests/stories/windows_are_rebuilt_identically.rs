@@ -1,0 +1,68 @@
+//! `opstream aggregator --rebuild`, asked of a running pipeline, makes the same windows again from the files.
+
+use std::collections::BTreeMap;
+
+use crate::harness::backends::{Backends, each_combination};
+use crate::harness::pipeline::Pipeline;
+
+#[tokio::test]
+async fn rebuilt_windows_equal_those_they_replace() {
+    each_combination(async |backends: &Backends| {
+        let mut pipeline = Pipeline::start(backends).await;
+        let demo = pipeline.run(&["demo", "--operations", "300", "--backfill", "3", "--seed", "5"]).await;
+        assert!(demo.status.success(), "{}", String::from_utf8_lossy(&demo.stderr));
+        pipeline.settle().await;
+        let (first, before) = windows(&pipeline).await;
+        assert!(!before.is_empty());
+
+        let rebuilt = pipeline.run(&["aggregator", "--rebuild"]).await;
+        let said = String::from_utf8_lossy(&rebuilt.stdout);
+        assert!(rebuilt.status.success(), "{said}{}", String::from_utf8_lossy(&rebuilt.stderr));
+        assert!(said.contains(&format!("{} windows", before.len())), "{said}");
+
+        let (second, after) = windows(&pipeline).await;
+        assert_eq!(second, first + 1, "readers take the new generation");
+        assert_eq!(after, before);
+        pipeline.assert_verified().await;
+        pipeline.stop().await;
+    })
+    .await;
+}
+
+/// The generation that readers take, and its windows: everything but who wrote them and how often.
+async fn windows(pipeline: &Pipeline<'_>) -> (i64, BTreeMap<[i64; 4], (Vec<i64>, Vec<Vec<u8>>)>) {
+    const SUMS: [&str; 20] = [
+        "operations",
+        "failures",
+        "unpriced",
+        "reported",
+        "input_tokens",
+        "cache_read_tokens",
+        "cache_write_tokens",
+        "cache_write_1h_tokens",
+        "output_tokens",
+        "reasoning_tokens",
+        "input_audio_tokens",
+        "output_audio_tokens",
+        "input_image_tokens",
+        "output_image_tokens",
+        "web_searches",
+        "cost_nano_usd",
+        "reported_cost_nano_usd",
+        "latency_count",
+        "latency_sum_us",
+        "ttft_count",
+    ];
+    let database = pipeline.database().await;
+    let sql = "select * from windows where generation = (select value from settings where name = 'window_generation')";
+    let rows = database.fetch_all(sql, &[]).await.unwrap();
+    database.close().await;
+    let generation = rows.first().map_or(0, |row| row.int("generation").unwrap());
+    let windows = rows.iter().map(|row| {
+        let key = ["dimension_set", "level", "window_start_ms", "dimension_id"].map(|name| row.int(name).unwrap());
+        let sums = SUMS.iter().map(|name| row.int(name).unwrap()).collect();
+        let sketches = ["latency_sketch", "ttft_sketch"].map(|name| row.optional_bytes(name).unwrap().unwrap());
+        (key, (sums, sketches.to_vec()))
+    });
+    (generation, windows.collect())
+}
