@@ -1,7 +1,7 @@
 //! `make bench`: measures throughput, latency, memory and size on this machine, each figure beside its budget.
 //!
 //! One measurement per file, in the order of an operation's way: [`recording`], [`preparing`], [`storing`] with
-//! [`windowing`], then the [`whole_pipeline`] with [`freshness`], [`panels`], and other tools ([`peers`]). Those with
+//! [`windowing`] and [`verifying`], then the [`whole_pipeline`] with [`freshness`], [`panels`], and other tools ([`peers`]). Those with
 //! processes run the real `opstream` on the backends of the tests' harness, on the laptop's and, where servers are named
 //! or Docker can start them, on Kafka and Postgres. docs/benchmarks.md explains the figures.
 
@@ -23,6 +23,7 @@ mod recording;
 mod report;
 mod roles;
 mod storing;
+mod verifying;
 mod waiting;
 mod whole_pipeline;
 mod windowing;

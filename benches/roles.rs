@@ -35,7 +35,8 @@ impl<'a> Roles<'a> {
             assert!(created.success(), "the topics were not created");
         } else {
             let listen = format!("127.0.0.1:{}", roles.broker_port);
-            let arguments = ["broker", "--broker-listen", &listen, "--partitions", PARTITIONS];
+            let data = roles.data().display().to_string();
+            let arguments = ["broker", "--data", &data, "--broker-listen", &listen, "--partitions", PARTITIONS];
             roles.broker = Some(roles.start(&arguments));
             moment_when(Duration::from_millis(20), async || TcpStream::connect(&listen).await.is_ok()).await;
         }
@@ -45,9 +46,8 @@ impl<'a> Roles<'a> {
     /// Starts a role with these arguments.
     pub(crate) fn start(&self, arguments: &[&str]) -> Process {
         let folder = self.backends.folder.path();
-        let (data, lake, bootstrap) = (self.data(), self.data().join("lake"), self.bootstrap());
+        let (lake, bootstrap) = (self.data().join("lake"), self.bootstrap());
         let variables = [
-            ("OPSTREAM_DATA", data.to_str()),
             ("OPSTREAM_LAKE", lake.to_str()),
             ("OPSTREAM_TOPIC_PREFIX", Some(self.backends.topic_prefix.as_str())),
             ("OPSTREAM_BOOTSTRAP", Some(bootstrap.as_str())),

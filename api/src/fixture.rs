@@ -17,8 +17,8 @@ use sqlx::AssertSqlSafe;
 use tokio::sync::Semaphore;
 use tower::ServiceExt as _;
 
-use crate::guard::Guard;
 use crate::config::BrokerAddress;
+use crate::guard::Guard;
 use crate::health::Health;
 use crate::router::router;
 use crate::state::{ApiState, BODY_MEMORY_KIB, HealthState, RetentionFloor};

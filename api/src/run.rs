@@ -67,10 +67,8 @@ pub async fn serve_health(
 ) -> anyhow::Result<()> {
     let address = listener.local_addr().context("cannot read the listener's own address")?;
     let health = health_of(config.database, Some(&config.broker), config.roles)?;
-    let app = health_router(
-        HealthState { health, metrics: Some(config.metrics.clone()) },
-        Guard::new(address, config.token),
-    );
+    let app =
+        health_router(HealthState { health, metrics: Some(config.metrics.clone()) }, Guard::new(address, config.token));
     let mut tasks = JoinSet::new();
     tasks.spawn(drain_histograms(config.metrics));
     tracing::info!(%address, "the health port listens");
@@ -79,11 +77,7 @@ pub async fn serve_health(
     Ok(())
 }
 
-fn health_of(
-    database: Database,
-    broker: Option<&BrokerAddress>,
-    roles: Vec<RoleWatch>,
-) -> anyhow::Result<Arc<Health>> {
+fn health_of(database: Database, broker: Option<&BrokerAddress>, roles: Vec<RoleWatch>) -> anyhow::Result<Arc<Health>> {
     Ok(Arc::new(Health::new(database, broker, roles).context("cannot prepare the question to the broker")?))
 }
 

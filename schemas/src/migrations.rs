@@ -66,8 +66,7 @@ mod tests {
         for folder in ["postgres", "sqlite"] {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(folder);
             let files = std::fs::read_dir(folder).unwrap();
-            let found: BTreeSet<String> =
-                files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+            let found: BTreeSet<String> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
             assert_eq!(found, listed);
         }
     }

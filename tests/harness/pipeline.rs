@@ -32,10 +32,7 @@ impl<'a> Pipeline<'a> {
     }
 
     /// Starts every role with these variables too.
-    pub(crate) async fn start_with(
-        backends: &'a Backends,
-        settings: &'static [(&'static str, &'static str)],
-    ) -> Self {
+    pub(crate) async fn start_with(backends: &'a Backends, settings: &'static [(&'static str, &'static str)]) -> Self {
         let (api_port, broker_port, health_ports) = (free_port(), free_port(), [free_port(), free_port()]);
         let mut pipeline = Self { backends, processes: Vec::new(), api_port, broker_port, health_ports, settings };
         if backends.kafka_bootstrap.is_some() {

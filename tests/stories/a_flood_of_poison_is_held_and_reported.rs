@@ -52,8 +52,7 @@ async fn ready(pipeline: &Pipeline<'_>) -> Result<(u16, Value), String> {
 }
 
 async fn send_poison(pipeline: &Pipeline<'_>) {
-    let producer: FutureProducer =
-        ClientConfig::new().set("bootstrap.servers", pipeline.bootstrap()).create().unwrap();
+    let producer: FutureProducer = ClientConfig::new().set("bootstrap.servers", pipeline.bootstrap()).create().unwrap();
     let topic = pipeline.topic("operations");
     let sent = (0..RECORDS).map(|_| {
         let record = FutureRecord::to(&topic).key("k").payload("no operation");

@@ -80,8 +80,7 @@ async fn someone_waits_for_a_lock(database: &Database) {
 }
 
 async fn send(pipeline: &Pipeline<'_>, partition: i64) {
-    let producer: FutureProducer =
-        ClientConfig::new().set("bootstrap.servers", pipeline.bootstrap()).create().unwrap();
+    let producer: FutureProducer = ClientConfig::new().set("bootstrap.servers", pipeline.bootstrap()).create().unwrap();
     let mut value = Vec::new();
     encode_operation(&Operation::starting("chat", UtcMicros::now()), &mut value);
     let topic = pipeline.topic("operations");

@@ -8,7 +8,8 @@ async fn each_start_adds_to_the_last() {
     each_combination(async |backends: &Backends| {
         let mut pipeline = Pipeline::start(backends).await;
         for start in 1..=3_u32 {
-            let demo = pipeline.run(&["demo", "--operations", "200", "--rate", "2000", "--seed", &start.to_string()]).await;
+            let demo =
+                pipeline.run(&["demo", "--operations", "200", "--rate", "2000", "--seed", &start.to_string()]).await;
             assert!(demo.status.success(), "{}", String::from_utf8_lossy(&demo.stderr));
             pipeline.stop().await;
             pipeline.start_processes().await;

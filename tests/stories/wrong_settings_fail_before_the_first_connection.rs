@@ -15,11 +15,7 @@ struct Wrong {
 const SECRET: &str = "hunter2";
 
 const WRONG: &[Wrong] = &[
-    Wrong {
-        arguments: &["up", "--partitions", "65"],
-        variables: &[],
-        named: &["--partitions", "1..=64"],
-    },
+    Wrong { arguments: &["up", "--partitions", "65"], variables: &[], named: &["--partitions", "1..=64"] },
     Wrong {
         arguments: &["up"],
         variables: &[("OPSTREAM_LISTEN", "8080")],
@@ -35,11 +31,7 @@ const WRONG: &[Wrong] = &[
         variables: &[("OPSTREAM_BROKER_LISTEN", "0.0.0.0:9092")],
         named: &["OPSTREAM_BROKER_LISTEN", "--insecure"],
     },
-    Wrong {
-        arguments: &["ingestor"],
-        variables: &[],
-        named: &["OPSTREAM_DATABASE_URL", "postgres://", "sqlite:"],
-    },
+    Wrong { arguments: &["ingestor"], variables: &[], named: &["OPSTREAM_DATABASE_URL", "postgres://", "sqlite:"] },
     Wrong {
         arguments: &["ingestor"],
         variables: &[("OPSTREAM_DATABASE_URL", "mysql://me:hunter2@127.0.0.1/d")],
@@ -67,7 +59,10 @@ const WRONG: &[Wrong] = &[
     },
     Wrong {
         arguments: &["ingestor"],
-        variables: &[("OPSTREAM_HEALTH_LISTEN", "0.0.0.0:8081"), ("OPSTREAM_DATABASE_URL", "postgres://me@127.0.0.1:1/d")],
+        variables: &[
+            ("OPSTREAM_HEALTH_LISTEN", "0.0.0.0:8081"),
+            ("OPSTREAM_DATABASE_URL", "postgres://me@127.0.0.1:1/d"),
+        ],
         named: &["OPSTREAM_HEALTH_LISTEN", "--insecure"],
     },
     Wrong {
