@@ -54,7 +54,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Up(args) => Box::pin(up::run(args, shutdown)).await.map(done),
         Command::Broker(args) => broker_command::run(args, shutdown).await.map(done),
-        Command::Topics(args) => topics_command::run(args).await.map(done),
+        Command::Topics(args) => Box::pin(topics_command::run(args, shutdown)).await.map(done),
         Command::Ingestor(args) => Box::pin(ingestor_command::run(args, shutdown)).await.map(done),
         Command::Aggregator(args) => Box::pin(aggregator_command::run(args, shutdown)).await.map(done),
         Command::Api(args) => Box::pin(api_command::run(args, shutdown)).await.map(done),

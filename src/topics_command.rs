@@ -1,22 +1,29 @@
-//! `opstream topics`: creates the pipeline's topics in a Kafka cluster, with the settings that the pipeline counts on.
+//! `opstream topics`: creates the pipeline's topics in a Kafka cluster, with the settings that the pipeline counts on, and
+//! says where existing topics differ from them. It changes no topic that exists.
 
+mod existing;
+mod plan;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::types::RDKafkaErrorCode;
+use tokio_util::sync::CancellationToken;
 
+use self::plan::TopicPlan;
 use crate::settings::KafkaArgs;
+
+type Admin = AdminClient<DefaultClientContext>;
 
 /// How long the cluster may take.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Largest record that the topics take, bytes: a prompt of several megabytes is a legal operation.
-const MAX_MESSAGE_BYTES: &str = "10485760";
 
-/// Creates the topics of the pipeline in a Kafka cluster; topics that exist are left as they are.
+/// Creates the topics of the pipeline in a Kafka cluster; topics that exist are left as they are, and differences are said.
 ///
 /// Run it once before the roles start. `opstream up` and `opstream broker` create their own.
 #[derive(Args, Clone)]
@@ -26,7 +33,8 @@ pub(crate) struct TopicsArgs {
     /// Partitions of the operations topic, 1 to 10000; more partitions let more ingestors share the work
     #[arg(long, value_name = "N", env = "OPSTREAM_PARTITIONS", default_value_t = 12, value_parser = clap::value_parser!(i32).range(1..=10_000))]
     partitions: i32,
-    /// Copies of each partition, 1 to 15; at least 3 wherever operations must survive a broker
+    /// Copies of each partition, 1 to 15; at least 3 wherever operations must survive a broker. Two of them must have an
+    /// operation before it is acknowledged
     #[arg(long, value_name = "N", env = "OPSTREAM_REPLICATION", default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..=15))]
     replication: i32,
     /// How long operations stay in the topic, in hours, 1 to 87600: the time to repair a database, or to restore one
@@ -34,38 +42,58 @@ pub(crate) struct TopicsArgs {
     retention_hours: u64,
 }
 
-/// Creates what is missing.
+/// Creates what is missing and says how the topics that exist differ.
 ///
 /// # Errors
 /// When the cluster does not answer or refuses.
-#[expect(clippy::print_stdout, reason = "what was created is what the command answers")]
-pub(crate) async fn run(args: TopicsArgs) -> anyhow::Result<()> {
-    let topics = args.kafka.topics()?;
+pub(crate) async fn run(args: TopicsArgs, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let plans = plans(&args)?;
     let mut client = ClientConfig::new();
     client.set("bootstrap.servers", &args.kafka.bootstrap);
     for (name, value) in args.kafka.properties()? {
         client.set(name, value);
     }
-    let admin: AdminClient<DefaultClientContext> = client.create().context("cannot use the Kafka settings")?;
-    let (operations, windows, dead) = (topics.operations(), topics.windows(), topics.dead_letters());
-    let retention = (args.retention_hours * 3_600_000).to_string();
-    let topic = |name, partitions| NewTopic::new(name, partitions, TopicReplication::Fixed(args.replication));
-    let plans = [
-        topic(&operations, args.partitions).set("cleanup.policy", "delete").set("retention.ms", &retention),
-        topic(&windows, 1).set("cleanup.policy", "compact"),
-        topic(&dead, 1).set("cleanup.policy", "delete").set("retention.ms", &retention),
-    ];
-    let plans = plans.map(|plan| plan.set("max.message.bytes", MAX_MESSAGE_BYTES));
-    let options = AdminOptions::new().operation_timeout(Some(PATIENCE)).request_timeout(Some(PATIENCE));
-    let created = admin.create_topics(&plans, &options).await;
-    for outcome in created.with_context(|| format!("the Kafka cluster at {} does not answer", args.kafka.bootstrap))? {
+    let admin: Admin = client.create().context("cannot use the Kafka settings")?;
+    let creating = create(admin, &plans);
+    let created = shutdown.run_until_cancelled(creating).await.context("interrupted; topics may be half created")?;
+    created.with_context(|| format!("the Kafka cluster at {}", args.kafka.bootstrap))
+}
+
+#[expect(clippy::print_stdout, reason = "what was created is what the command answers")]
+async fn create(admin: Admin, plans: &[TopicPlan]) -> anyhow::Result<()> {
+    let new: Vec<NewTopic<'_>> = plans.iter().map(TopicPlan::new_topic).collect();
+    let outcomes = admin.create_topics(&new, &options()).await.context("does not answer")?;
+    let admin = Arc::new(admin);
+    for (outcome, plan) in outcomes.into_iter().zip(plans) {
         match outcome {
             Ok(topic) => println!("created {topic}"),
             Err((topic, RDKafkaErrorCode::TopicAlreadyExists)) => {
                 println!("{topic} exists already and is left as it is");
+                for difference in plan.differences(&existing::look_at(&admin, &topic).await?) {
+                    println!("  {difference}");
+                }
             }
-            Err((topic, error)) => bail!("the cluster did not create {topic}: {error}"),
+            Err((topic, error)) => bail!("does not create {topic}: {error}"),
         }
     }
     Ok(())
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new().operation_timeout(Some(PATIENCE)).request_timeout(Some(PATIENCE))
+}
+
+fn plans(args: &TopicsArgs) -> anyhow::Result<[TopicPlan; 3]> {
+    let topics = args.kafka.topics()?;
+    let retention = (args.retention_hours * 3_600_000).to_string();
+    let kept = |name: String, partitions: i32| {
+        let kept_for = ("retention.ms", retention.clone());
+        TopicPlan::new(name, partitions, args.replication, vec![("cleanup.policy", "delete".to_owned()), kept_for])
+    };
+    let compacted = vec![("cleanup.policy", "compact".to_owned())];
+    Ok([
+        kept(topics.operations(), args.partitions),
+        TopicPlan::new(topics.windows(), 1, args.replication, compacted),
+        kept(topics.dead_letters(), 1),
+    ])
 }

@@ -14,6 +14,7 @@ mod imports_give_the_known_totals;
 mod killed_again_and_again_nothing_is_lost_or_doubled;
 mod stock_clients_read_topics_and_files;
 mod stopped_and_started_again_it_goes_on;
+mod topics_are_created_once_and_differences_are_said;
 mod verify_finds_damage;
 mod windows_are_rebuilt_identically;
 mod wrong_settings_fail_before_the_first_connection;
