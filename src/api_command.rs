@@ -78,7 +78,8 @@ pub(crate) async fn run(args: ApiArgs, shutdown: CancellationToken) -> anyhow::R
         ..ProducerConfig::new(&args.kafka.bootstrap)
     };
     producer.check()?;
-    let database = args.database.open().await?;
+    let Some(opened) = shutdown.run_until_cancelled(args.database.open()).await else { return Ok(()) };
+    let database = opened?;
     let config = ApiConfig {
         listen: args.listen,
         database: database.clone(),

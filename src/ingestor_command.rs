@@ -103,7 +103,8 @@ impl BatchArgs {
 pub(crate) async fn run(args: IngestorArgs, shutdown: CancellationToken) -> anyhow::Result<()> {
     let broker = args.kafka.address()?;
     let health = args.health.bind().await?;
-    let database = args.database.open().await?;
+    let Some(opened) = shutdown.run_until_cancelled(args.database.open()).await else { return Ok(()) };
+    let database = opened?;
     let reporter = Reporter::default();
     let role = RoleWatch { name: "ingestor", condition: reporter.watch() };
     let config = IngestorConfig {

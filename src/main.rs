@@ -9,6 +9,7 @@ mod health_port;
 mod import;
 mod ingestor_command;
 mod listen;
+mod roles;
 mod settings;
 mod signals;
 mod telemetry;
@@ -17,8 +18,12 @@ mod up;
 mod verify;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+
+/// How long blocking work that nobody waits for any more may hold up the end of the process.
+const LAST_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Event-streaming pipeline for LLM observability: every operation stored once, priced exactly, countable at once.
 ///
@@ -44,14 +49,20 @@ enum Command {
     Verify(verify::VerifyArgs),
 }
 
-#[tokio::main]
-async fn main() -> anyhow::Result<ExitCode> {
+fn main() -> anyhow::Result<ExitCode> {
     load_dotenv()?;
     let cli = Cli::parse();
     telemetry::start_logging();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(run(cli.command));
+    runtime.shutdown_timeout(LAST_PATIENCE);
+    outcome
+}
+
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
     let (shutdown, _listener) = signals::shutdown_on_signal()?;
     let done = |()| ExitCode::SUCCESS;
-    match cli.command {
+    match command {
         Command::Up(args) => Box::pin(up::run(args, shutdown)).await.map(done),
         Command::Broker(args) => broker_command::run(args, shutdown).await.map(done),
         Command::Topics(args) => Box::pin(topics_command::run(args, shutdown)).await.map(done),

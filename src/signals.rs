@@ -18,7 +18,7 @@ pub(crate) fn shutdown_on_signal() -> std::io::Result<(CancellationToken, JoinSe
     let mut listener = JoinSet::new();
     listener.spawn(async move {
         next_signal(&mut interrupts, &mut terminations).await;
-        tracing::info!("stopping: storing what has been read; interrupt again to stop at once");
+        tracing::info!("stopping: finishing what is under way; interrupt again to stop at once");
         token.cancel();
         next_signal(&mut interrupts, &mut terminations).await;
         exit_at_once();

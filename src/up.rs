@@ -17,17 +17,19 @@ use opstream_schemas::condition::Reporter;
 use opstream_schemas::database::{Database, DatabaseUrl};
 use opstream_schemas::topics::Topics;
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::broker_command::BrokerArgs;
 use crate::demo::DemoConfig;
 use crate::embedded_broker::EmbeddedBroker;
 use crate::ingestor_command::BatchArgs;
+use crate::roles::{Roles, first_error};
 use crate::settings::open_database;
 
-/// How long a role may take to drain before it is aborted; what it held is read again at the next start.
-const DRAIN_PATIENCE: Duration = Duration::from_secs(20);
+/// How long the front door may take to answer what it has taken in before it is aborted: it gives its connections 10 s.
+const DOORS_PATIENCE: Duration = Duration::from_secs(15);
+/// How long the roles behind it may take to store what they hold; what an aborted one held is read again at the next start.
+const STORES_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Runs the whole pipeline on this machine: broker, database, lake, api and dashboard under one folder.
 ///
@@ -36,7 +38,7 @@ const DRAIN_PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct UpArgs {
     #[command(flatten)]
     broker: BrokerArgs,
-    /// Address of the api and the dashboard; port 0 takes any free one
+    /// Address of the api and the dashboard; port 0 takes any free one; beyond loopback it needs --token-file or --insecure
     #[arg(long, value_name = "ADDR", env = "OPSTREAM_LISTEN", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
     /// File whose first line is the token that requests must carry
@@ -45,7 +47,7 @@ pub(crate) struct UpArgs {
     #[command(flatten)]
     batches: BatchArgs,
     /// Keep no prompts, messages and tool definitions
-    #[arg(long, env = "OPSTREAM_NO_CONTENT")]
+    #[arg(long, env = "OPSTREAM_NO_CONTENT", value_parser = clap::builder::FalseyValueParser::new())]
     no_content: bool,
     /// Let a synthetic fleet record operations, so that there is something to see
     #[arg(long)]
@@ -65,25 +67,39 @@ struct Pipeline {
 /// Runs until `shutdown` is cancelled, then drains.
 ///
 /// # Errors
-/// When the configuration is wrong, something cannot be opened, or a role fails.
+/// When the configuration is wrong, something cannot be opened, or a role fails or does not stop in time.
 pub(crate) async fn run(args: UpArgs, shutdown: CancellationToken) -> anyhow::Result<()> {
     let topics = Topics::new(&args.broker.topic_prefix).context("--topic-prefix (OPSTREAM_TOPIC_PREFIX)")?;
     let token = crate::listen::read_token(args.token_file.as_deref())?;
     crate::listen::check_listen(args.listen, token.as_ref(), args.broker.insecure)?;
-    let mut broker = EmbeddedBroker::start(args.broker.config()?).await?;
+    let starting = EmbeddedBroker::start(args.broker.config()?);
+    let Some(started) = shutdown.run_until_cancelled(starting).await else { return Ok(()) };
+    let mut broker = started?;
+    let outcome = match shutdown.run_until_cancelled(open(&args)).await {
+        None => Ok(()),
+        Some(Err(error)) => Err(error),
+        Some(Ok((listener, database))) => {
+            let bootstrap = broker.address().to_string();
+            let (ingestor, aggregator) = (Reporter::default(), Reporter::default());
+            let pipeline = Pipeline { args, database: database.clone(), topics, bootstrap, ingestor, aggregator };
+            let outcome = tokio::select! {
+                outcome = pipeline.run_roles(listener, token, &shutdown) => outcome,
+                error = broker.failed() => Err(error.context("the embedded broker failed")),
+            };
+            database.close().await;
+            outcome
+        }
+    };
+    first_error([outcome, broker.stop().await])
+}
+
+/// Opens what the roles need besides the broker.
+async fn open(args: &UpArgs) -> anyhow::Result<(TcpListener, Database)> {
     let listener = TcpListener::bind(args.listen).await.with_context(|| {
         format!("cannot listen on {}; choose another address with --listen (OPSTREAM_LISTEN)", args.listen)
     })?;
     let database = open_database(&DatabaseUrl::Sqlite(args.broker.data.join("opstream.db"))).await?;
-    let bootstrap = broker.address().to_string();
-    let (ingestor, aggregator) = (Reporter::default(), Reporter::default());
-    let pipeline = Pipeline { args, database: database.clone(), topics, bootstrap, ingestor, aggregator };
-    let outcome = tokio::select! {
-        outcome = pipeline.run_roles(listener, token, &shutdown) => outcome,
-        error = broker.failed() => Err(error.context("the embedded broker failed")),
-    };
-    database.close().await;
-    outcome.and(broker.stop().await)
+    Ok((listener, database))
 }
 
 impl Pipeline {
@@ -95,25 +111,25 @@ impl Pipeline {
     ) -> anyhow::Result<()> {
         let address = listener.local_addr().context("cannot read the listener's own address")?;
         let (intake, storing) = (CancellationToken::new(), CancellationToken::new());
-        let mut doors = JoinSet::new();
-        let mut stores = JoinSet::new();
-        stores.spawn(opstream_ingestor::run(self.ingestor(), storing.clone()));
-        stores.spawn(opstream_aggregator::run(self.aggregator(), storing.clone()));
-        doors.spawn(opstream_api::serve(listener, self.api(address, token)?, intake.clone()));
+        let (mut doors, mut stores) = (Roles::default(), Roles::default());
+        stores.spawn("ingestor", opstream_ingestor::run(self.ingestor(), storing.clone()));
+        stores.spawn("aggregator", opstream_aggregator::run(self.aggregator(), storing.clone()));
+        doors.spawn("api", opstream_api::serve(listener, self.api(address, token)?, intake.clone()));
         if self.args.demo {
-            doors.spawn(crate::demo::run(DemoConfig::for_laptop(&self.bootstrap, &self.topics), intake.clone()));
+            let demo = DemoConfig::for_laptop(&self.bootstrap, &self.topics);
+            doors.spawn("demo", crate::demo::run(demo, intake.clone()));
         }
         self.announce(address);
         let failure = tokio::select! {
             () = shutdown.cancelled() => Ok(()),
-            ended = doors.join_next() => unexpected_end(ended),
-            ended = stores.join_next() => unexpected_end(ended),
+            error = doors.failed() => Err(error),
+            error = stores.failed() => Err(error),
         };
         intake.cancel();
-        let doors = drain(doors).await;
+        let doors = doors.drain(DOORS_PATIENCE).await;
         storing.cancel();
-        let stores = drain(stores).await;
-        failure.and(doors).and(stores)
+        let stores = stores.drain(STORES_PATIENCE).await;
+        first_error([failure, doors, stores])
     }
 
     fn api(&self, listen: SocketAddr, token: Option<opstream_api::Secret>) -> anyhow::Result<ApiConfig> {
@@ -177,31 +193,4 @@ impl Pipeline {
     fn lake(&self) -> PathBuf {
         self.args.broker.data.join("lake")
     }
-}
-
-/// A role that ends while nobody asked it to is a failure, whatever it returned.
-fn unexpected_end(ended: Option<Result<anyhow::Result<()>, tokio::task::JoinError>>) -> anyhow::Result<()> {
-    outcome_of(ended).and_then(|()| anyhow::bail!("a role ended by itself"))
-}
-
-fn outcome_of(ended: Option<Result<anyhow::Result<()>, tokio::task::JoinError>>) -> anyhow::Result<()> {
-    match ended {
-        Some(Ok(Err(error))) => Err(error),
-        Some(Err(error)) => Err(anyhow::Error::new(error).context("a role crashed")),
-        Some(Ok(Ok(()))) | None => Ok(()),
-    }
-}
-
-async fn drain(mut roles: JoinSet<anyhow::Result<()>>) -> anyhow::Result<()> {
-    let all = async {
-        let mut outcome = Ok(());
-        while let Some(ended) = roles.join_next().await {
-            outcome = outcome.and(outcome_of(Some(ended)));
-        }
-        outcome
-    };
-    tokio::time::timeout(DRAIN_PATIENCE, all).await.unwrap_or_else(|_| {
-        tracing::warn!("a role did not drain in time and is aborted; what it held is read again at the next start");
-        Ok(())
-    })
 }
