@@ -8,6 +8,9 @@ use clap::Args;
 use opstream_api::BrokerAddress;
 use opstream_schemas::database::{Database, DatabaseUrl};
 use opstream_schemas::topics::Topics;
+use rdkafka::ClientConfig;
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaConfRes;
 
 /// The database of the pipeline.
 #[derive(Args, Clone)]
@@ -74,15 +77,12 @@ pub(crate) struct KafkaArgs {
     /// First part of every topic's name
     #[arg(long, value_name = "NAME", env = "OPSTREAM_TOPIC_PREFIX", default_value = "llm")]
     pub(crate) topic_prefix: String,
-    /// A librdkafka setting, such as `security.protocol=SASL_SSL`; may be repeated, in the environment separated by ;
-    #[arg(
-        long,
-        value_name = "NAME=VALUE",
-        env = "OPSTREAM_KAFKA_PROPERTIES",
-        value_delimiter = ';',
-        hide_env_values = true
-    )]
+    /// A setting of librdkafka, such as security.protocol=SASL_SSL; may be repeated
+    #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) kafka_property: Vec<String>,
+    /// Settings of librdkafka separated by ;, for the environment; a value that contains ; needs --kafka-property, which wins
+    #[arg(long, value_name = "NAME=VALUE;…", env = "OPSTREAM_KAFKA_PROPERTIES", hide_env_values = true)]
+    pub(crate) kafka_properties: Option<String>,
 }
 
 impl KafkaArgs {
@@ -103,19 +103,56 @@ impl KafkaArgs {
         Topics::new(&self.topic_prefix).context("--topic-prefix (OPSTREAM_TOPIC_PREFIX)")
     }
 
-    /// The further settings by name.
+    /// The further settings by name, each of which librdkafka knows.
     ///
     /// # Errors
-    /// When one has no `=`.
+    /// When one has no `=`, is not known, or cannot have this value.
     pub(crate) fn properties(&self) -> anyhow::Result<BTreeMap<String, String>> {
-        let split = |text: &String| {
-            let name = text.split('=').next().unwrap_or_default();
-            let (name, value) = text.split_once('=').with_context(|| {
-                format!("--kafka-property (OPSTREAM_KAFKA_PROPERTIES) {name:?} has no value; expected NAME=VALUE")
-            })?;
-            Ok((name.trim().to_owned(), value.to_owned()))
-        };
-        self.kafka_property.iter().filter(|text| !text.is_empty()).map(split).collect()
+        let together =
+            self.kafka_properties.iter().flat_map(|text| text.split(';')).filter(|piece| !piece.trim().is_empty());
+        let mut properties = BTreeMap::new();
+        for text in together.chain(self.kafka_property.iter().map(String::as_str)) {
+            let (name, value) =
+                property(text).context("--kafka-property or --kafka-properties (OPSTREAM_KAFKA_PROPERTIES)")?;
+            properties.insert(name, value);
+        }
+        Ok(properties)
+    }
+}
+
+/// Takes one setting apart and has librdkafka check it. An error repeats no value: it may be a password.
+fn property(text: &str) -> anyhow::Result<(String, String)> {
+    let Some((name, value)) = text.split_once('=') else {
+        // A password with a ; comes apart in the middle; what stands behind must not be shown.
+        let is_known = !matches!(check(text.trim(), ""), Err(Refused::Unknown(_)));
+        let named = if is_known { text.trim() } else { "a piece that is no setting's name" };
+        anyhow::bail!("{named} has no value; expected NAME=VALUE");
+    };
+    let name = name.trim();
+    match check(name, value) {
+        Ok(()) => Ok((name.to_owned(), value.to_owned())),
+        Err(Refused::Unknown(reason)) => anyhow::bail!("{reason}"),
+        Err(Refused::Value(reason)) if !value.is_empty() => anyhow::bail!("{name}: {}", reason.replace(value, "…")),
+        Err(Refused::Value(_)) => anyhow::bail!("{name} cannot be empty"),
+    }
+}
+
+/// Why librdkafka does not take a setting, in its words.
+enum Refused {
+    /// It has no setting of this name.
+    Unknown(String),
+    /// The setting cannot have this value.
+    Value(String),
+}
+
+fn check(name: &str, value: &str) -> Result<(), Refused> {
+    match ClientConfig::new().set(name, value).create_native_config() {
+        Ok(_) => Ok(()),
+        Err(KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, reason, ..)) => {
+            Err(Refused::Unknown(reason))
+        }
+        Err(KafkaError::ClientConfig(_, reason, ..)) => Err(Refused::Value(reason)),
+        Err(other) => Err(Refused::Value(other.to_string())),
     }
 }
 
@@ -137,14 +174,36 @@ mod tests {
         assert!(database(None, None).url().unwrap_err().to_string().contains("OPSTREAM_DATABASE_URL"));
     }
 
-    #[test]
-    fn a_property_without_a_value_is_named() {
-        let kafka = |properties: &[&str]| KafkaArgs {
+    fn kafka(single: &[&str], together: Option<&str>) -> KafkaArgs {
+        KafkaArgs {
             bootstrap: String::new(),
             topic_prefix: "llm".to_owned(),
-            kafka_property: properties.iter().map(|text| (*text).to_owned()).collect(),
-        };
-        assert_eq!(kafka(&["sasl.password=a=b"]).properties().unwrap()["sasl.password"], "a=b");
-        assert!(kafka(&["sasl.password"]).properties().unwrap_err().to_string().contains("sasl.password"));
+            kafka_property: single.iter().map(|text| (*text).to_owned()).collect(),
+            kafka_properties: together.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn only_the_variable_comes_apart_at_semicolons_and_a_single_setting_wins() {
+        let both = kafka(&["sasl.password=a;b=c"], Some("sasl.password=x;sasl.username=me;"));
+        let properties = both.properties().unwrap();
+        assert_eq!((properties["sasl.password"].as_str(), properties["sasl.username"].as_str()), ("a;b=c", "me"));
+    }
+
+    #[test]
+    fn a_wrong_property_is_named_and_no_value_is_repeated() {
+        let error = |text: &str| format!("{:#}", kafka(&[], Some(text)).properties().unwrap_err());
+        let missing = error("sasl.password");
+        assert!(
+            missing.contains("sasl.password has no value") && missing.contains("OPSTREAM_KAFKA_PROPERTIES"),
+            "{missing}"
+        );
+        for wrong in
+            ["sasl.password=first;hunter2", "sasl.pasword=hunter2", "security.protocol=hunter2", "retries=hunter2"]
+        {
+            assert!(!error(wrong).contains("hunter2"), "{}", error(wrong));
+        }
+        assert!(error("sasl.pasword=x").contains("sasl.pasword"));
+        assert!(error("security.protocol=x").contains("security.protocol"));
     }
 }
