@@ -5,6 +5,7 @@ mod api_command;
 mod broker_command;
 mod demo;
 mod embedded_broker;
+mod foreign_tables;
 mod health_port;
 mod import;
 mod ingestor_command;

@@ -12,14 +12,17 @@ use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaConfRes;
 
+use crate::foreign_tables::refuse_foreign;
+
 /// The database of the pipeline.
 #[derive(Args, Clone)]
 pub(crate) struct DatabaseArgs {
     /// Where rows are: `postgres://user@host/database` or `sqlite:FILE`
     #[arg(long, value_name = "URL", env = "OPSTREAM_DATABASE_URL", hide_env_values = true)]
     pub(crate) database_url: Option<String>,
-    /// `AiCore`'s name for the same, used when --database-url is absent; `SQLAlchemy`'s form is understood
-    #[arg(long, value_name = "URL", env = "CONNECTION_STRING", hide = true, hide_env_values = true)]
+    /// The same in SQLAlchemy's form, as AiCore has it; used when --database-url is absent, and refused where only other
+    /// programs have tables
+    #[arg(long, value_name = "URL", env = "CONNECTION_STRING", hide_env_values = true)]
     pub(crate) connection_string: Option<String>,
 }
 
@@ -42,9 +45,13 @@ impl DatabaseArgs {
     /// Opens the database and brings its tables to this version.
     ///
     /// # Errors
-    /// When it cannot be reached or was migrated by a newer version.
+    /// When it cannot be reached, was migrated by a newer version, or belongs to another program whose variable we share.
     pub(crate) async fn open(&self) -> anyhow::Result<Database> {
-        open_database(&self.url()?).await
+        let url = self.url()?;
+        if self.database_url.is_none() {
+            refuse_foreign(&url).await?;
+        }
+        open_database(&url).await
     }
 }
 

@@ -101,12 +101,19 @@ async fn verify_and_print(args: &VerifyArgs) -> anyhow::Result<bool> {
 
 /// Where the tables and the files are.
 fn place(args: &VerifyArgs) -> anyhow::Result<(DatabaseUrl, PathBuf)> {
-    let names_database = args.database.database_url.is_some() || args.database.connection_string.is_some();
-    if args.data.is_none() && names_database {
-        return Ok((args.database.url()?, args.lake.lake.clone()));
+    place_beside(args, Path::new(DEFAULT_DATA))
+}
+
+/// The same for another default folder. `CONNECTION_STRING` may be another program's, so the folder is preferred to it.
+fn place_beside(args: &VerifyArgs, default: &Path) -> anyhow::Result<(DatabaseUrl, PathBuf)> {
+    let data = args.data.clone().unwrap_or_else(|| default.to_owned());
+    let file = data.join("opstream.db");
+    let database = &args.database;
+    let is_named = database.database_url.is_some() || (database.connection_string.is_some() && !file.is_file());
+    if args.data.is_none() && is_named {
+        return Ok((database.url()?, args.lake.lake.clone()));
     }
-    let data = args.data.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_DATA));
-    Ok((DatabaseUrl::Sqlite(data.join("opstream.db")), data.join("lake")))
+    Ok((DatabaseUrl::Sqlite(file), data.join("lake")))
 }
 
 /// Runs every check on one snapshot that is taken now.

@@ -137,6 +137,21 @@ fn the_folder_of_up_is_the_default_and_wins_over_a_database() {
     assert!(place(&args(None, Some("mysql://x"))).is_err());
 }
 
+#[test]
+fn another_programs_variable_does_not_lead_away_from_a_folder_that_is_there() {
+    let data = tempfile::tempdir().unwrap();
+    let args = |data: &Path| VerifyArgs {
+        data: None,
+        database: DatabaseArgs { database_url: None, connection_string: Some("sqlite:x.db".to_owned()) },
+        lake: LakeArgs { lake: data.join("lake") },
+        json: false,
+    };
+    let place = || place_beside(&args(data.path()), data.path()).unwrap();
+    assert_eq!(place().0, DatabaseUrl::Sqlite("x.db".into()), "a fleet has no folder");
+    std::fs::write(data.path().join("opstream.db"), "").unwrap();
+    assert_eq!(place().0, DatabaseUrl::Sqlite(data.path().join("opstream.db")));
+}
+
 #[tokio::test]
 async fn a_folder_without_a_database_is_refused_and_stays_empty() {
     let folder = tempfile::tempdir().unwrap();

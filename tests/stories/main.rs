@@ -7,6 +7,7 @@
 mod harness;
 
 mod a_flood_of_poison_is_held_and_reported;
+mod another_programs_database_is_left_alone;
 mod bad_records_become_dead_letters;
 mod every_role_says_how_it_is;
 mod files_committed_in_reverse_order_are_both_windowed;
