@@ -3,8 +3,10 @@
 mod aggregator_command;
 mod api_command;
 mod broker_command;
+mod command_line;
 mod demo;
 mod embedded_broker;
+mod env_file;
 mod foreign_tables;
 mod health_port;
 mod import;
@@ -18,22 +20,27 @@ mod topics_command;
 mod up;
 mod verify;
 
+use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 /// How long blocking work that nobody waits for any more may hold up the end of the process.
 const LAST_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Event-streaming pipeline for LLM observability: every operation stored once, priced exactly, countable at once.
 ///
-/// Settings come from flags, the environment and a file `.env`, in this order. `opstream up` is all that a laptop needs.
+/// Settings come from flags, the environment and the file `.env` in this folder, in this order. `opstream up` is all that a
+/// laptop needs.
 #[derive(Parser)]
 #[command(version, propagate_version = true, max_term_width = 110)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    logs: telemetry::LogArgs,
 }
 
 #[derive(Subcommand)]
@@ -51,9 +58,18 @@ enum Command {
 }
 
 fn main() -> anyhow::Result<ExitCode> {
-    load_dotenv()?;
-    let cli = Cli::parse();
-    telemetry::start_logging();
+    let file = env_file::EnvFile::read(Path::new(".env"))?;
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let parsed = command_line::parse(Cli::command(), &words, &file).and_then(|found| Cli::from_arg_matches(&found));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => {
+            error.print()?;
+            return Ok(ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(1)));
+        }
+    };
+    telemetry::start_logging(&cli.logs);
+    file.warn_of_odd_lines();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(run(cli.command));
     runtime.shutdown_timeout(LAST_PATIENCE);
@@ -73,14 +89,5 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Import(args) => Box::pin(import::run(args, shutdown)).await,
         Command::Demo(args) => Box::pin(demo::run_command(args, shutdown)).await.map(done),
         Command::Verify(args) => Ok(Box::pin(verify::run(args, shutdown)).await),
-    }
-}
-
-/// Reads `.env` from this folder or one above it; none is fine, a damaged one is not.
-fn load_dotenv() -> anyhow::Result<()> {
-    match dotenvy::dotenv() {
-        Ok(_) => Ok(()),
-        Err(error) if error.not_found() => Ok(()),
-        Err(error) => Err(anyhow::Error::new(error).context("the file .env cannot be read")),
     }
 }

@@ -1,5 +1,5 @@
 //! A wrong setting ends a command at once, with a message that names its variable and what is allowed, and never the secret
-//! in it. Nothing listens at the addresses that these commands are given: reaching for one would take longer, and say so.
+//! in it, wherever it was set. Nothing listens at the addresses that these commands are given: reaching for one would take longer, and say so.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ const WRONG: &[Wrong] = &[
     Wrong {
         arguments: &["up"],
         variables: &[("OPSTREAM_LISTEN", "8080")],
-        named: &["OPSTREAM_LISTEN", "socket address"],
+        named: &["OPSTREAM_LISTEN", "socket address", "127.0.0.1:8080"],
     },
     Wrong {
         arguments: &["up", "--listen", "0.0.0.0:8080"],
@@ -51,6 +51,26 @@ const WRONG: &[Wrong] = &[
         arguments: &["ingestor"],
         variables: &[("OPSTREAM_KAFKA_PROPERTIES", "sasl.password")],
         named: &["OPSTREAM_KAFKA_PROPERTIES", "sasl.password", "NAME=VALUE"],
+    },
+    Wrong {
+        arguments: &["ingestor"],
+        variables: &[("OPSTREAM_KAFKA_PROPERTIES", "sasl.password=first;hunter2")],
+        named: &["OPSTREAM_KAFKA_PROPERTIES", "NAME=VALUE"],
+    },
+    Wrong {
+        arguments: &["topics"],
+        variables: &[("OPSTREAM_KAFKA_PROPERTIES", "sasl.pasword=hunter2")],
+        named: &["OPSTREAM_KAFKA_PROPERTIES", "sasl.pasword"],
+    },
+    Wrong {
+        arguments: &["up"],
+        variables: &[("OPSTREAM_LOG", "verbose")],
+        named: &["OPSTREAM_LOG", "verbose", "debug"],
+    },
+    Wrong {
+        arguments: &["api"],
+        variables: &[("OPSTREAM_CONTENT", "everything")],
+        named: &["OPSTREAM_CONTENT", "lake"],
     },
     Wrong {
         arguments: &["aggregator"],
@@ -94,4 +114,24 @@ async fn the_message_names_the_variable_and_what_is_allowed() {
         assert!(!said.contains(SECRET), "{case} repeats a secret: {said}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "{case} left something behind");
     }
+}
+
+#[tokio::test]
+async fn another_programs_lines_in_the_file_disable_nothing_and_are_not_repeated() {
+    let folder = tempfile::tempdir().unwrap();
+    let text =
+        "API_KEY=hunter2 and more\nhunter2 without a name\nOPSTREAM_DATABASE_URL=mysql://me:pa$hunter2@127.0.0.1/d\n";
+    std::fs::write(folder.path().join(".env"), text).unwrap();
+    let run = async |argument: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_opstream"));
+        command.arg(argument).current_dir(folder.path()).env_clear().output().await.unwrap()
+    };
+    assert!(run("--help").await.status.success());
+    let output = run("ingestor").await;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success());
+    for word in ["OPSTREAM_DATABASE_URL", "mysql", "lines=[2]"] {
+        assert!(said.contains(word), "it does not say {word:?}: {said}");
+    }
+    assert!(!said.contains(SECRET), "it repeats a secret: {said}");
 }
