@@ -60,7 +60,7 @@ enum Source {
 
 /// Imports everything that the source holds and prints what came of it.
 ///
-/// The exit code is a failure when a record was refused; the others are imported all the same.
+/// The exit code is a failure when a record was refused or did not become a row; the others are imported all the same.
 ///
 /// # Errors
 /// When the source cannot be read, the address does not answer, or the pipeline does not take the operations in. What
@@ -86,7 +86,8 @@ pub(crate) async fn run(args: ImportArgs, shutdown: CancellationToken) -> anyhow
     let (delivered, remarks) = outcome?;
     let summary = summary::Summary { source: &name, delivered: &delivered, remarks: &remarks };
     summary.write_to(&mut stdout).and_then(|()| stdout.flush()).context("cannot write the summary")?;
-    Ok(if delivered.n_refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let is_complete = delivered.n_refused == 0 && delivered.not_stored.is_empty();
+    Ok(if is_complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Reads the input on a thread of its own, delivers what it yields, and waits until that is in windows.
@@ -108,7 +109,7 @@ async fn transfer(input: Input, door: &Door, display: &Display) -> anyhow::Resul
         delivery.take(record).await?;
     }
     let remarks = reported.await.context("the reader stopped without a result")??;
-    let delivered = delivery.finish().await?;
-    windowed::wait(door, &delivered, display).await?;
+    let mut delivered = delivery.finish().await?;
+    delivered.not_stored = windowed::wait(door, &delivered, display).await?;
     Ok((delivered, remarks))
 }

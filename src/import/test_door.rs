@@ -21,6 +21,10 @@ pub(super) struct Behaviour {
     pub(super) longest_body: usize,
     /// Operations of this model are refused.
     pub(super) refused_model: Option<String>,
+    /// Operations of this model are acknowledged and become dead letters.
+    pub(super) buried_model: Option<String>,
+    /// Records of the topic, dead letters included.
+    pub(super) n_records: usize,
     /// Looks at the progress that find windows behind.
     pub(super) n_behind: usize,
     /// Requests must carry this token.
@@ -88,7 +92,7 @@ impl Behaviour {
         }
         match path {
             "/v1/progress" => {
-                let next_offset = self.ids.len();
+                let next_offset = self.n_records;
                 let windowed_to = if self.n_behind > 0 { 0 } else { next_offset };
                 self.n_behind = self.n_behind.saturating_sub(1);
                 let committed = json!([{"partition": 0, "next_offset": next_offset, "windowed_to": windowed_to}]);
@@ -119,12 +123,15 @@ impl Behaviour {
             let operation: Value = serde_json::from_str(line).unwrap();
             if self.refused_model.is_some() && operation["model"].as_str() == self.refused_model.as_deref() {
                 refused.push(json!({"index": index, "field": "model", "reason": "it is out of fashion"}));
-            } else {
+                continue;
+            }
+            accepted += 1;
+            self.n_records += 1;
+            if self.buried_model.is_none() || operation["model"].as_str() != self.buried_model.as_deref() {
                 self.ids.insert(operation["operation_id"].as_str().unwrap().to_owned());
-                accepted += 1;
             }
         }
-        let offsets = json!([{"partition": 0, "next_offset": self.ids.len()}]);
+        let offsets = json!([{"partition": 0, "next_offset": self.n_records}]);
         json!({"accepted": accepted, "refused": refused, "offsets": offsets})
     }
 }

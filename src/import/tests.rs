@@ -66,6 +66,15 @@ async fn what_the_front_door_refuses_is_listed_by_line() {
 }
 
 #[tokio::test]
+async fn what_was_acknowledged_and_became_no_row_is_not_claimed_to_be_there() {
+    let door = TestDoor::open(Behaviour { buried_model: Some("a".to_owned()), ..Behaviour::default() }).await;
+    let delivered = import_to(&door.url, &lines(600), None).await.unwrap();
+    assert_eq!((delivered.n_sent, delivered.not_stored.len()), (600, 1));
+    let buried = delivered.not_stored[0].to_string();
+    assert!(!door.behaviour().ids.contains(&buried), "{buried}");
+}
+
+#[tokio::test]
 async fn the_token_is_sent_and_a_missing_one_is_asked_for() {
     let door = TestDoor::open(Behaviour { token: Some("s3cret".to_owned()), ..Behaviour::default() }).await;
     let without = import_to(&door.url, &lines(1), None).await.unwrap_err().to_string();

@@ -1,8 +1,9 @@
-//! Waits until what an import sent is committed and counted in windows.
+//! Waits until what an import sent is committed and counted in windows, and finds out what did not become a row.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
+use opstream_schemas::OperationId;
 use tokio::time::{Instant, sleep};
 
 use super::delivery::Delivered;
@@ -13,6 +14,12 @@ use super::door::{Committed, Door, DoorError, Progress};
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How long nothing may move before it counts as standing still.
 const STANDS_STILL_AFTER: Duration = Duration::from_mins(1);
+
+/// How long operations without a row are looked for again. Offsets alone do not tell: of a topic that was just made anew
+/// the progress still shows the old one's, until the ingestor has begun with it.
+const SECOND_LOOK_FOR: Duration = Duration::from_secs(3);
+/// Ids of one look-up, which takes at most 1,000.
+const LOOKED_UP_AT_ONCE: usize = 500;
 
 /// Why the wait ended without success.
 #[derive(Debug, thiserror::Error)]
@@ -34,11 +41,35 @@ pub(super) enum WaitError {
     Door(#[from] DoorError),
 }
 
-/// Returns once every operation of the import is committed and in windows.
+/// Returns, once everything that the import sent is settled and in windows, the operations among it that are no rows.
 ///
 /// # Errors
 /// `StandsStill` after a minute without any movement.
-pub(super) async fn wait(door: &Door, delivered: &Delivered, display: &Display) -> Result<(), WaitError> {
+pub(super) async fn wait(door: &Door, delivered: &Delivered, display: &Display) -> Result<Vec<OperationId>, WaitError> {
+    wait_for_windows(door, delivered, display).await?;
+    let mut missing = not_stored(door, &delivered.sent_ids).await?;
+    let settled_at = Instant::now();
+    while !missing.is_empty() && settled_at.elapsed() < SECOND_LOOK_FOR {
+        display.tell_waiting("looking again for operations that are not stored");
+        sleep(LOOK_EVERY).await;
+        wait_for_windows(door, delivered, display).await?;
+        missing = not_stored(door, &missing).await?;
+    }
+    Ok(missing)
+}
+
+/// Those of the ids that are no rows.
+async fn not_stored(door: &Door, ids: &[OperationId]) -> Result<Vec<OperationId>, DoorError> {
+    let mut missing = Vec::new();
+    for batch in ids.chunks(LOOKED_UP_AT_ONCE) {
+        let existing: HashSet<OperationId> = door.existing(batch).await?.into_iter().collect();
+        missing.extend(batch.iter().filter(|id| !existing.contains(id)));
+    }
+    Ok(missing)
+}
+
+/// Returns once every operation of the import is settled and in windows.
+async fn wait_for_windows(door: &Door, delivered: &Delivered, display: &Display) -> Result<(), WaitError> {
     let mut progress = door.progress().await?;
     let targets = targets(delivered, &progress);
     let mut best = reached(&targets, &progress);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use opstream_schemas::{NanoUsd, money::MoneyError};
+use opstream_schemas::{NanoUsd, OperationId, money::MoneyError};
 
 use crate::import::door::{DoorError, PostAnswer};
 use crate::import::feed::{Counts, Item, Refusal};
@@ -25,6 +25,10 @@ pub(in crate::import) struct Delivered {
     pub(in crate::import) refusals: Vec<Refusal>,
     /// Sums over the operations that were sent or in place.
     pub(in crate::import) totals: Totals,
+    /// Ids of the operations that the broker acknowledged in this run.
+    pub(in crate::import) sent_ids: Vec<OperationId>,
+    /// Those of them that are no rows although everything up to their offsets is settled.
+    pub(in crate::import) not_stored: Vec<OperationId>,
     /// Per partition the highest acknowledged offset plus one.
     pub(in crate::import) next_offsets: BTreeMap<i32, i64>,
 }
@@ -81,6 +85,8 @@ impl Delivered {
         let room = LISTED_REFUSALS.saturating_sub(self.refusals.len());
         self.refusals.extend(other.refusals.into_iter().take(room));
         self.totals.add(other.totals);
+        self.sent_ids.extend(other.sent_ids);
+        self.not_stored.extend(other.not_stored);
         for (partition, next_offset) in other.next_offsets {
             self.advance(partition, next_offset);
         }
@@ -120,6 +126,7 @@ impl Delivered {
                 self.refuse(Refusal { place: item.place, reason });
             } else {
                 self.n_sent += 1;
+                self.sent_ids.push(item.id);
                 self.totals.count(item.counts);
             }
         }

@@ -25,8 +25,8 @@ pub(in crate::import) struct PostAnswer {
     /// The others.
     #[serde(default)]
     pub(in crate::import) refused: Vec<RefusedLine>,
-    /// Where the accepted ones went: per partition the highest acknowledged offset plus one.
-    #[serde(default)]
+    /// Where the accepted ones went: per partition the highest acknowledged offset plus one. Without them nobody could
+    /// wait for the operations.
     pub(in crate::import) offsets: Vec<NextOffset>,
 }
 
