@@ -11,6 +11,7 @@ mod messages;
 mod parameters;
 mod record;
 mod remarks;
+mod usage;
 
 use std::fs::File;
 use std::io::Read as _;

@@ -101,8 +101,8 @@ pub(super) fn preview(args: &CsvArgs, out: &mut impl Write) -> anyhow::Result<()
                 let operation: serde_json::Value = serde_json::from_str(&item.json)?;
                 writeln!(out, "{}: {operation:#}", item.place)?;
             }
-            Some(Record::Refused(refusal)) => writeln!(out, "refused: {refusal}")?,
-            Some(Record::Repeated) => writeln!(out, "repeats an earlier row's operation_id")?,
+            Some(Record::Refused { refusal, .. }) => writeln!(out, "refused: {refusal}")?,
+            Some(Record::Repeated { .. }) => writeln!(out, "repeats an earlier row's operation_id")?,
         }
     }
     writeln!(out, "Nothing was sent; without --dry-run every row is.")?;

@@ -60,8 +60,14 @@ impl Delivery {
                     self.send_batch().await?;
                 }
             }
-            Record::Refused(refusal) => self.delivered.refuse(refusal),
-            Record::Repeated => self.delivered.n_repeated += 1,
+            Record::Refused { refusal, weight } => {
+                self.display.advance(weight);
+                self.delivered.refuse(refusal);
+            }
+            Record::Repeated { weight } => {
+                self.display.advance(weight);
+                self.delivered.n_repeated += 1;
+            }
         }
         Ok(())
     }

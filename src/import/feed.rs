@@ -101,9 +101,17 @@ pub(super) enum Record {
     /// It became an operation.
     Item(Item),
     /// It could not.
-    Refused(Refusal),
+    Refused {
+        /// Why.
+        refusal: Refusal,
+        /// Share of the source's extent.
+        weight: u64,
+    },
     /// It repeats an operation of the same run; the first one counts.
-    Repeated,
+    Repeated {
+        /// Share of the source's extent.
+        weight: u64,
+    },
 }
 
 /// The reader's end of the channel.

@@ -67,9 +67,9 @@ fn read(mut source: impl BufRead, file: &str, feed: &Feed) -> anyhow::Result<Vec
         let line = next_line(&mut source, &mut buffer).with_context(|| format!("cannot read on at {place}"))?;
         match line {
             Line::End => break,
-            Line::TooLong => {
+            Line::TooLong { weight } => {
                 let reason = format!("the line has more than {} bytes", lines::LONGEST_LINE_BYTES);
-                feed.push(Record::Refused(Refusal { place, reason }))?;
+                feed.push(Record::Refused { refusal: Refusal { place, reason }, weight })?;
             }
             Line::Text { weight } => {
                 if let Some(record) = record(&buffer, weight, place, &mut seen) {
@@ -88,8 +88,8 @@ fn record(line: &[u8], weight: u64, place: Place, seen: &mut SeenIds) -> Option<
         return None;
     }
     Some(match identify(line, seen) {
-        Err(error) => Record::Refused(Refusal::because(place, &error)),
-        Ok(None) => Record::Repeated,
+        Err(error) => Record::Refused { refusal: Refusal::because(place, &error), weight },
+        Ok(None) => Record::Repeated { weight },
         Ok(Some(known)) => Record::Item(Item { id: known.id, json: known.json, counts: known.counts, weight, place }),
     })
 }

@@ -6,16 +6,16 @@ use super::feed::{Feed, Input, Item, Record, Refusal};
 
 /// A file or folder of the recorded data sets; none where they are not installed, which the test then says.
 ///
-/// They are looked for in `OPSTREAM_TEST_DATA`, else in `../shared/data`. Continuous integration must have them.
+/// They are looked for in `OPSTREAM_TEST_DATA`, which must have them where it is set, else in `../shared/data`.
 #[expect(clippy::disallowed_methods, clippy::print_stderr, reason = "tests have no configuration and no display")]
 pub(super) fn recorded(name: &str) -> Option<PathBuf> {
-    let root = std::env::var("OPSTREAM_TEST_DATA")
-        .map_or_else(|_| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
+    let named = std::env::var("OPSTREAM_TEST_DATA").map(PathBuf::from);
+    let is_required = named.is_ok();
+    let root = named.unwrap_or_else(|_| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data"));
     let path = root.join(name);
     if path.exists() {
         return Some(path);
     }
-    let is_required = std::env::var("CI").is_ok_and(|value| value == "true");
     assert!(!is_required, "{} is missing; OPSTREAM_TEST_DATA names the folder of recorded data", path.display());
     eprintln!("skipped: {} is missing; OPSTREAM_TEST_DATA names the folder of recorded data", path.display());
     None
@@ -28,6 +28,8 @@ pub(super) struct Yield {
     pub(super) refusals: Vec<Refusal>,
     pub(super) n_repeated: usize,
     pub(super) remarks: Vec<String>,
+    /// Shares of the extent that the records had.
+    pub(super) weight: u64,
 }
 
 /// Reads a source to its end.
@@ -37,9 +39,18 @@ pub(super) async fn drain(input: Input) -> Yield {
     let mut all = Yield::default();
     while let Some(record) = records.recv().await {
         match record {
-            Record::Item(item) => all.items.push(item),
-            Record::Refused(refusal) => all.refusals.push(refusal),
-            Record::Repeated => all.n_repeated += 1,
+            Record::Item(item) => {
+                all.weight += item.weight;
+                all.items.push(item);
+            }
+            Record::Refused { refusal, weight } => {
+                all.weight += weight;
+                all.refusals.push(refusal);
+            }
+            Record::Repeated { weight } => {
+                all.weight += weight;
+                all.n_repeated += 1;
+            }
         }
     }
     all.remarks = reader.join().unwrap().unwrap();

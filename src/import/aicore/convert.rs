@@ -2,7 +2,9 @@
 //!
 //! - Its ULID is minted when the call has ended: the id keeps the ULID's time, `started_at` is that time less the latency.
 //!   The record's own timestamp has no zone and is not used.
-//! - Cached tokens were added to the output as well; they are taken out again. They are a part of the input already.
+//! - Cached tokens were added to the output as well; they are taken out again. They are a part of the input already, unless
+//!   there are more of them than of the input: then they are added to it.
+//! - A failed call repeats the usage of an earlier one (`usage.rs`).
 //! - An operation succeeded when it has no error; `AiCore` counts an empty answer as a failure.
 //! - A cost of 0 means that `AiCore` had no price, so nothing was reported.
 
@@ -16,6 +18,7 @@ use ulid::Ulid;
 
 use super::record::{AicoreRecord, REPEATING, read_map};
 use super::remarks::Remarks;
+use super::usage::failed_with_usage;
 use super::{credentials, messages, parameters};
 
 /// Takes the place of the workspace in the hash: the two stores of one record may disagree about its workspace, and it
@@ -72,6 +75,9 @@ pub(super) fn convert(
     remarks.without_latency = u64::from(latency_us.is_none());
     let (output_tokens, correction) = output_tokens(record);
     remarks.add(correction);
+    let (input_tokens, completion) = input_tokens(record);
+    remarks.add(completion);
+    remarks.doubtful_usage = u64::from(failed_with_usage(record));
 
     let arguments = read_map(&record.completion_args);
     let request = parameters::Request::of(record, arguments.as_ref().ok());
@@ -100,7 +106,7 @@ pub(super) fn convert(
         success: record.error_message.is_empty(),
         error_type: error_type(&record.error_message),
         error_message: text(&record.error_message),
-        input_tokens: record.input_tokens,
+        input_tokens,
         cache_read_tokens: record.cached_tokens.unwrap_or(0),
         output_tokens,
         reported_cost_usd: record.cost.filter(|usd| *usd != 0.0).map(NanoUsd::from_f64).transpose()?,
@@ -142,6 +148,17 @@ fn output_tokens(record: &AicoreRecord) -> (Option<i64>, Remarks) {
     (Some(stored - cached), Remarks { corrected: 1, corrected_tokens: cached, ..Remarks::default() })
 }
 
+/// Input tokens together with the cached ones, which are a part of them in `AiCore`'s own calls. A caller that passes counts
+/// itself may have passed the rest of the input alone, as Anthropic's answers do.
+fn input_tokens(record: &AicoreRecord) -> (Option<i64>, Remarks) {
+    match (record.input_tokens, record.cached_tokens) {
+        (Some(input), Some(cached)) if input >= 0 && cached > input => {
+            (input.checked_add(cached), Remarks { completed: 1, ..Remarks::default() })
+        }
+        (input, _) => (input, Remarks::default()),
+    }
+}
+
 /// Milliseconds as microseconds; none for what a wall clock that was set back leaves behind.
 fn micros(millis: f64) -> Option<i64> {
     let latency = Duration::try_from_secs_f64(millis / 1000.0).ok()?;
@@ -161,8 +178,15 @@ fn error_type(message: &str) -> Option<String> {
 
 fn tags(record: &AicoreRecord, store: Store) -> BTreeMap<String, String> {
     let mut tags = BTreeMap::from([(ID_TAG.to_owned(), record.operation_id.clone())]);
+    let mut doubtful = Vec::new();
     if store == Store::Database {
-        tags.insert(DOUBT_TAG.to_owned(), "workspace,agent_id".to_owned());
+        doubtful.extend(["workspace", "agent_id"]);
+    }
+    if failed_with_usage(record) {
+        doubtful.extend(["tokens", "cost"]);
+    }
+    if !doubtful.is_empty() {
+        tags.insert(DOUBT_TAG.to_owned(), doubtful.join(","));
     }
     tags
 }
@@ -258,6 +282,27 @@ mod tests {
         assert_eq!(of(Some(6), Some(7)), (Some(6), 0, 1));
         assert_eq!(of(Some(12), Some(0)), (Some(12), 0, 0));
         assert_eq!(of(None, Some(7)), (None, 0, 0));
+    }
+
+    #[test]
+    fn an_input_without_its_cached_tokens_is_completed() {
+        let of = |input, cached| {
+            let (operation, remarks) =
+                converted(&AicoreRecord { input_tokens: input, cached_tokens: cached, ..record() });
+            (operation.input_tokens, operation.cache_read_tokens, remarks.completed)
+        };
+        assert_eq!(of(Some(10), Some(5_000)), (Some(5_010), 5_000, 1));
+        assert_eq!(of(Some(10), Some(10)), (Some(10), 10, 0));
+        assert_eq!(of(None, Some(7)), (None, 7, 0));
+    }
+
+    #[test]
+    fn usage_of_a_failed_call_is_doubtful() {
+        let failed = AicoreRecord { error_message: "Timeout: none".to_owned(), input_tokens: Some(7), ..record() };
+        let (operation, remarks) = converted(&failed);
+        assert_eq!((operation.tags[DOUBT_TAG].as_str(), remarks.doubtful_usage), ("tokens,cost", 1));
+        let without = AicoreRecord { input_tokens: Some(0), ..failed };
+        assert!(!converted(&without).0.tags.contains_key(DOUBT_TAG));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use tokio::runtime::Handle;
 use super::convert::{Store, convert};
 use super::record::AicoreRecord;
 use super::remarks::Remarks;
+use super::usage::Usages;
 use crate::import::feed::{At, Extent, Feed, Input, Item, Place, Record, Refusal};
 use crate::import::identity::SeenIds;
 
@@ -51,16 +52,20 @@ async fn count(path: &Path) -> anyhow::Result<u64> {
 async fn read(path: &Path, workspace: &str, feed: &Feed) -> anyhow::Result<Vec<String>> {
     let mut connection = connect(path).await?;
     let file: Arc<str> = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()).into();
-    let mut seen = SeenIds::default();
+    let (mut seen, mut usages) = (SeenIds::default(), Usages::default());
     let mut remarks = Remarks::default();
     let mut rows = sqlx::query(MESSAGES).fetch(&mut connection);
     while let Some(row) = rows.try_next().await.with_context(|| format!("cannot read on in {}", path.display()))? {
         let key = row.try_get::<String, _>("operation_id").unwrap_or_default();
         let place = Place { file: Arc::clone(&file), at: At::Key(key) };
-        let converted = record(&row).and_then(|record| Ok(convert(&record, Store::Database, workspace)?));
+        let converted = record(&row).and_then(|mut record| {
+            let repeats_usage = usages.drop_repeated(&mut record);
+            let (operation, of_record) = convert(&record, Store::Database, workspace)?;
+            Ok((operation, Remarks { repeated_usage: u64::from(repeats_usage), ..of_record }))
+        });
         let record = match converted {
-            Err(error) => Record::Refused(Refusal { place, reason: format!("{error:#}") }),
-            Ok((operation, _)) if !seen.is_first(operation.operation_id) => Record::Repeated,
+            Err(error) => Record::Refused { refusal: Refusal { place, reason: format!("{error:#}") }, weight: 1 },
+            Ok((operation, _)) if !seen.is_first(operation.operation_id) => Record::Repeated { weight: 1 },
             Ok((operation, of_record)) => {
                 remarks.add(of_record);
                 Record::Item(Item::new(&operation, place, 1))

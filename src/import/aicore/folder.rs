@@ -5,21 +5,26 @@
 //! before the break count. Links are not followed, so nothing outside the folder is read.
 
 use std::cell::Cell;
+use std::fmt::Display;
 use std::fs::{self, File};
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use opstream_schemas::Operation;
 use serde_json::Value;
 
+use self::python_numbers::PythonNumbers;
 use self::records::{Ended, Metered, read_records};
 use super::convert::{Store, convert};
 use super::record::AicoreRecord;
 use super::remarks::Remarks;
+use super::usage::Usages;
 use crate::import::feed::{At, Extent, Feed, Input, Item, Place, Record, Refusal};
 use crate::import::identity::SeenIds;
 
+mod python_numbers;
 mod records;
 
 /// Folder of the records that `AiCore` wrote aside.
@@ -37,7 +42,10 @@ pub(super) fn open(root: PathBuf, workspace: String) -> anyhow::Result<Input> {
         n_bytes += file.metadata().with_context(|| format!("cannot read {}", file.display()))?.len();
     }
     let name = format!("AiCore's JSON files in {} ({} files)", root.display(), files.len());
-    let read = move |feed: &Feed| Reader { root, workspace, feed, seen: SeenIds::default() }.read(&files);
+    let read = move |feed: &Feed| {
+        let (seen, usages) = (SeenIds::default(), Usages::default());
+        Reader { root, workspace, feed, seen, usages }.read(&files)
+    };
     Ok(Input { name, extent: Extent::Bytes(n_bytes), read: Box::new(read) })
 }
 
@@ -46,6 +54,7 @@ struct Reader<'a> {
     workspace: String,
     feed: &'a Feed,
     seen: SeenIds,
+    usages: Usages,
 }
 
 impl Reader<'_> {
@@ -66,14 +75,15 @@ impl Reader<'_> {
         let opened = match File::open(path) {
             Ok(opened) => opened,
             Err(error) => {
-                self.feed.push(Record::Refused(Refusal::because(place(At::Whole), &error)))?;
+                self.feed.push(whole_file(place(At::Whole), &error))?;
                 return Ok(Remarks::default());
             }
         };
         let mut remarks = Remarks::default();
         let n_read = Cell::new(0);
         let mut index = 0;
-        let ended = read_records(BufReader::new(Metered { inner: opened, n_read: &n_read }), &mut |record| {
+        let source = PythonNumbers::new(BufReader::new(Metered { inner: opened, n_read: &n_read }));
+        let ended = read_records(BufReader::new(source), &mut |record| {
             let (record, of_record) = self.record(record, place(At::Index(index)), n_read.take());
             index += 1;
             remarks.add(of_record);
@@ -84,22 +94,36 @@ impl Reader<'_> {
             Ok(()) => {}
             Err(Ended::Stopped(stopped)) => return Err(stopped.into()),
             Err(Ended::Damaged(error)) => {
-                self.feed.push(Record::Refused(Refusal::because(place(At::Whole), &error)))?;
+                let error =
+                    format!("{error}; of this file the {index} records before it were read, and none behind it");
+                self.feed.push(whole_file(place(At::Whole), &error))?;
             }
         }
         Ok(remarks)
     }
 
     fn record(&mut self, record: Value, place: Place, weight: u64) -> (Record, Remarks) {
-        let read = serde_json::from_value::<AicoreRecord>(record).map_err(|error| error.to_string());
-        let converted =
-            read.and_then(|read| convert(&read, Store::Json, &self.workspace).map_err(|error| error.to_string()));
-        match converted {
-            Err(reason) => (Record::Refused(Refusal { place, reason }), Remarks::default()),
-            Ok((operation, _)) if !self.seen.is_first(operation.operation_id) => (Record::Repeated, Remarks::default()),
-            Ok((operation, remarks)) => (Record::Item(Item::new(&operation, place, weight)), remarks),
+        match self.operation(record) {
+            Err(reason) => (Record::Refused { refusal: Refusal { place, reason }, weight }, Remarks::default()),
+            Ok(None) => (Record::Repeated { weight }, Remarks::default()),
+            Ok(Some((operation, remarks))) => (Record::Item(Item::new(&operation, place, weight)), remarks),
         }
     }
+
+    /// The operation of a record; none when an earlier record has its id.
+    fn operation(&mut self, record: Value) -> Result<Option<(Operation, Remarks)>, String> {
+        let mut record: AicoreRecord = serde_json::from_value(record).map_err(|error| error.to_string())?;
+        let repeats_usage = self.usages.drop_repeated(&mut record);
+        let converted = convert(&record, Store::Json, &self.workspace);
+        let (operation, mut remarks) = converted.map_err(|error| error.to_string())?;
+        remarks.repeated_usage = u64::from(repeats_usage);
+        Ok(self.seen.is_first(operation.operation_id).then_some((operation, remarks)))
+    }
+}
+
+/// A refusal of a file, or of what is left of it.
+fn whole_file(place: Place, error: &impl Display) -> Record {
+    Record::Refused { refusal: Refusal::because(place, error), weight: 0 }
 }
 
 /// The JSON files of the folder and of the folders in it, in the order in which `AiCore` wrote them: by folder, then by

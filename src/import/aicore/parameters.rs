@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::record::AicoreRecord;
+use super::record::{AicoreRecord, read_whole};
 use super::{credentials, messages};
 
 /// Arguments that have a field of their own or are content.
@@ -68,7 +68,7 @@ impl Request {
             model: non_empty(&record.model).or_else(|| named("model")),
             stream: arguments.get("stream").and_then(Value::as_bool),
             temperature: arguments.get("temperature").and_then(Value::as_f64),
-            max_tokens: limits.iter().find_map(|name| arguments.get(*name)?.as_i64().filter(|limit| *limit != 0)),
+            max_tokens: limits.iter().find_map(|name| read_whole(arguments.get(*name)?).filter(|limit| *limit != 0)),
             others: (!others.is_empty()).then(|| Value::Object(others).to_string()),
             system_prompt: non_empty(&record.system_prompt).or_else(|| named("instructions")),
             input_messages: messages::input_messages(record, arguments),

@@ -3,6 +3,7 @@
 //! Every field may be missing or null: `AiCore`'s own defaults differ between versions and between its stores. What a
 //! field means is decided in `convert.rs`.
 
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
@@ -42,10 +43,14 @@ pub(super) struct AicoreRecord {
     /// Text, or JSON text of a structured answer.
     pub(super) response: Value,
     pub(super) temperature: Option<f64>,
+    #[serde(deserialize_with = "whole")]
     pub(super) max_tokens: Option<i64>,
+    #[serde(deserialize_with = "whole")]
     pub(super) input_tokens: Option<i64>,
     /// Contains `cached_tokens` a second time.
+    #[serde(deserialize_with = "whole")]
     pub(super) output_tokens: Option<i64>,
+    #[serde(deserialize_with = "whole")]
     pub(super) cached_tokens: Option<i64>,
     /// Dollars; 0 also where `AiCore` has no price.
     pub(super) cost: Option<f64>,
@@ -80,6 +85,21 @@ pub(super) fn read_map(value: &Value) -> Result<Map<String, Value>, Value> {
     }
 }
 
+/// A whole number, also where it is written as 4096.0; none for what is no number of tokens.
+pub(super) fn read_whole(value: &Value) -> Option<i64> {
+    let decimal = || value.as_f64().filter(|number| number.fract() == 0.0);
+    value.as_i64().or_else(|| format!("{:.0}", decimal()?).parse().ok())
+}
+
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    let number = read_whole(&value);
+    if number.is_none() && !value.is_null() {
+        return Err(D::Error::custom(format!("expected a whole number, found {value}")));
+    }
+    Ok(number)
+}
+
 fn text_or_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Option::<String>::deserialize(deserializer).map(Option::unwrap_or_default)
 }
@@ -99,6 +119,16 @@ mod tests {
         .unwrap();
         assert_eq!((record.workspace.as_str(), record.cost, record.latency_ms), ("", None, None));
         assert_eq!(record.others.keys().collect::<Vec<_>>(), ["novelty", "success"]);
+    }
+
+    #[test]
+    fn a_whole_number_may_be_written_with_a_decimal_point() {
+        let read = |tokens: Value| serde_json::from_value::<AicoreRecord>(json!({"max_tokens": tokens}));
+        assert_eq!(read(json!(4096.0)).unwrap().max_tokens, Some(4096));
+        assert_eq!(read(json!(null)).unwrap().max_tokens, None);
+        for wrong in [json!(0.5), json!(1e300), json!("many")] {
+            assert!(read(wrong).unwrap_err().to_string().contains("expected a whole number"));
+        }
     }
 
     #[test]

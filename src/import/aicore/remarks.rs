@@ -13,6 +13,12 @@ pub(super) struct Remarks {
     pub(super) corrected_tokens: i64,
     /// Records with more cached than output tokens, where nothing can be taken out.
     pub(super) not_corrected: u64,
+    /// Records whose input tokens did not contain their cached tokens.
+    pub(super) completed: u64,
+    /// Failed records without an answer whose usage repeated the record before.
+    pub(super) repeated_usage: u64,
+    /// Failed records without an answer that have usage of their own.
+    pub(super) doubtful_usage: u64,
     /// Records whose workspace and agent come from their session.
     pub(super) doubtful: u64,
     /// Records from which credentials were removed.
@@ -29,6 +35,9 @@ impl Remarks {
         self.corrected += other.corrected;
         self.corrected_tokens = self.corrected_tokens.saturating_add(other.corrected_tokens);
         self.not_corrected += other.not_corrected;
+        self.completed += other.completed;
+        self.repeated_usage += other.repeated_usage;
+        self.doubtful_usage += other.doubtful_usage;
         self.doubtful += other.doubtful;
         self.without_credentials += other.without_credentials;
         self.without_latency += other.without_latency;
@@ -49,6 +58,12 @@ impl Remarks {
             }
         };
         say(self.not_corrected, "left as they are: more cached than output tokens, so they were not added there");
+        say(self.completed, "with more cached than input tokens: the cached ones were added to the input");
+        say(self.repeated_usage, "failed and repeated tokens and cost of the call before; these were not imported");
+        say(
+            self.doubtful_usage,
+            "failed without an answer and have tokens or a cost: tagged aicore.doubtful, they may be an earlier call's",
+        );
         say(
             self.doubtful,
             "tagged aicore.doubtful: AiCore keeps workspace and agent once per session, the first ones win",

@@ -85,8 +85,8 @@ impl<R: Read> Rows<R> {
         let weight = self.reader.position().byte().saturating_sub(self.n_bytes);
         self.n_bytes = self.reader.position().byte();
         Ok(Some(match self.operation(&row) {
-            Err(reason) => Record::Refused(Refusal { place, reason }),
-            Ok(None) => Record::Repeated,
+            Err(reason) => Record::Refused { refusal: Refusal { place, reason }, weight },
+            Ok(None) => Record::Repeated { weight },
             Ok(Some(operation)) => Record::Item(Item::new(&operation, place, weight)),
         }))
     }

@@ -14,7 +14,10 @@ pub(super) enum Line {
         weight: u64,
     },
     /// A line was too long and has been passed over.
-    TooLong,
+    TooLong {
+        /// Bytes that it takes in the file.
+        weight: u64,
+    },
     /// There are no more lines.
     End,
 }
@@ -38,8 +41,8 @@ pub(super) fn next_line(source: &mut impl BufRead, buffer: &mut Vec<u8>) -> io::
     if n_read <= LONGEST_LINE_BYTES {
         return Ok(Line::Text { weight });
     }
-    source.skip_until(b'\n')?;
-    Ok(Line::TooLong)
+    let n_skipped = source.skip_until(b'\n')?;
+    Ok(Line::TooLong { weight: weight.saturating_add(u64::try_from(n_skipped).unwrap_or(u64::MAX)) })
 }
 
 #[cfg(test)]
@@ -54,7 +57,8 @@ mod tests {
         let (mut source, mut buffer) = (text.as_slice(), Vec::new());
         assert_eq!(next_line(&mut source, &mut buffer).unwrap(), Line::Text { weight: 6 });
         assert_eq!(buffer, b"first");
-        assert_eq!(next_line(&mut source, &mut buffer).unwrap(), Line::TooLong);
+        let weight = u64::try_from(LONGEST_LINE_BYTES).unwrap() + 6;
+        assert_eq!(next_line(&mut source, &mut buffer).unwrap(), Line::TooLong { weight });
         assert_eq!(next_line(&mut source, &mut buffer).unwrap(), Line::Text { weight: 4 });
         assert_eq!(buffer, b"last");
         assert_eq!(next_line(&mut source, &mut buffer).unwrap(), Line::End);
