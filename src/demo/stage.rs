@@ -96,7 +96,8 @@ impl Stage<'_> {
         let ahead =
             u64::try_from(moment.micros() - UtcMicros::now().micros()).map_or(Duration::ZERO, Duration::from_micros);
         if ahead.is_zero() {
-            return;
+            // At a rate that cannot be reached nothing else here waits, and other tasks need their turn.
+            return tokio::task::yield_now().await;
         }
         tokio::select! {
             () = self.shutdown.cancelled() => {}
