@@ -35,7 +35,10 @@ async fn the_lower_number_that_commits_last_is_windowed_too() {
         operations_in_windows(&pipeline, 2).await;
 
         let rows = database
-            .fetch_all("select partition::bigint as partition from applied_ranges where rows > 0 order by file_number", &[])
+            .fetch_all(
+                "select partition::bigint as partition from applied_ranges where rows > 0 order by file_number",
+                &[],
+            )
             .await
             .unwrap();
         let order: Vec<i64> = rows.iter().map(|row| row.int("partition").unwrap()).collect();
