@@ -11,7 +11,7 @@ BENCH ?= $(CARGO) bench --locked --profile dev --config benches/profile.toml --b
 # The longest a source file may be, in lines.
 LONGEST_FILE := 400
 
-.PHONY: help up test bench check file-lengths prerequisites dashboard
+.PHONY: help up install test bench check file-lengths prerequisites dashboard
 
 help: ## Lists these commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -19,6 +19,9 @@ help: ## Lists these commands
 up: prerequisites dashboard ## Builds, starts the pipeline with the demo and prints its address (Ctrl-C drains and stops)
 	@$(CARGO) build --locked --bin opstream
 	@exec $(CARGO) run --quiet --locked --bin opstream -- up --demo $(ARGS)
+
+install: prerequisites dashboard ## Puts the command `opstream` into ~/.cargo/bin, with what `make up` compiled
+	@$(CARGO) install --locked --profile dev --path . $(ARGS)
 
 test: prerequisites dashboard ## Runs all tests; says which backends they used
 	@$(CARGO) test --locked --workspace

@@ -29,7 +29,16 @@ answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 runs() {
     local pid_file=$1 folder=$2 pid
     pid=$(cat "$pid_file" 2>/dev/null) || return 1
-    [[ "$(ps -ww -o args= -p "$pid" 2>/dev/null)" == *"$folder"* ]]
+    [[ $(command_line "$pid") == *"$folder"* ]]
+}
+
+# Prints the command line of a process. Slim containers have no `ps`, and macOS has no /proc.
+command_line() {
+    if [[ -d /proc/self ]]; then
+        [[ ! -r /proc/$1/cmdline ]] || tr '\0' ' ' <"/proc/$1/cmdline" 2>/dev/null || true
+    else
+        ps -ww -o args= -p "$1" 2>/dev/null || true
+    fi
 }
 
 # Stops that process: asks, waits up to 20 seconds, then kills it.
