@@ -11,7 +11,7 @@ mod transaction;
 mod url;
 mod value;
 
-pub use connect::{ConnectError, Database, Engine};
+pub use connect::{ConnectError, Database, Engine, within};
 pub use row::Row;
 pub use transaction::Transaction;
 pub use url::{DatabaseUrl, DatabaseUrlError};

@@ -2,8 +2,8 @@
 
 use std::sync::LazyLock;
 
-use sqlx::SqlSafeStr as _;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::{Connection as _, SqlSafeStr as _};
 
 use crate::database::Database;
 
@@ -38,7 +38,13 @@ static SQLITE: LazyLock<Migrator> = LazyLock::new(|| migrator(|step| step.sqlite
 /// When the database does not answer, or was migrated by a newer version of opstream.
 pub async fn migrate(database: &Database) -> Result<(), MigrateError> {
     match database {
-        Database::Postgres(pool) => POSTGRES.run(pool).await,
+        Database::Postgres(pool) => {
+            // Who comes second waits for the first, however long its steps take; the pool's sessions would give up.
+            let mut connection = pool.acquire().await?.detach();
+            sqlx::query("set lock_timeout = 0").execute(&mut connection).await?;
+            POSTGRES.run(&mut connection).await?;
+            Ok(connection.close().await?)
+        }
         Database::Sqlite { writer, .. } => SQLITE.run(writer).await,
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgPool, SqlSafeStr, SqlitePool};
+use sqlx::{Connection as _, PgConnection, PgPool, SqlSafeStr, SqlitePool};
 
 use super::transaction::{postgres_query, sqlite_query};
 use super::{DatabaseUrl, Row, Transaction, Value};
@@ -18,6 +18,21 @@ const SQLITE_READERS: u32 = 4;
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to wait for a connection before the database counts as unavailable.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection that comes back to the pool may take to show that it is still alive.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What Postgres is told about each session. Nothing here bounds how long a statement may work.
+const POSTGRES_SESSION: [(&str, &str); 6] = [
+    ("timezone", "UTC"),
+    // Whoever waits longer tries again: what is in the way may be a session whose client is gone.
+    ("lock_timeout", "10s"),
+    // A transaction whose client has stopped gives its locks up; snapshots, which read files meanwhile, are exempt.
+    ("idle_in_transaction_session_timeout", "60s"),
+    // A client behind a broken network is noticed within a minute; unset, it would take two hours.
+    ("tcp_keepalives_idle", "30"),
+    ("tcp_keepalives_interval", "10"),
+    ("tcp_keepalives_count", "3"),
+];
 
 /// An open database. Clones share its connections.
 #[derive(Clone, Debug)]
@@ -82,14 +97,18 @@ impl Database {
         }
     }
 
-    /// Begins a transaction that sees one state of the database throughout and writes nothing.
+    /// Begins a transaction that sees one state of the database throughout and writes nothing. It may stand still for as
+    /// long as it likes.
     ///
     /// # Errors
     /// When no connection can be had.
     pub async fn begin_snapshot(&self) -> Result<Transaction, sqlx::Error> {
         match self {
             Self::Postgres(pool) => {
-                pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await.map(Transaction::Postgres)
+                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+                let mut tx = pool.begin_with(begin).await.map(Transaction::Postgres)?;
+                tx.execute("set local idle_in_transaction_session_timeout = 0", &[]).await?;
+                Ok(tx)
             }
             Self::Sqlite { readers, .. } => readers.begin().await.map(Transaction::Sqlite),
         }
@@ -139,9 +158,34 @@ impl Database {
 
 async fn connect_postgres(url: &str) -> Result<Database, sqlx::Error> {
     let options: PgConnectOptions = url.parse()?;
-    let options = options.application_name("opstream").options([("timezone", "UTC")]);
-    let pool = PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT);
+    let options = options.application_name("opstream").options(POSTGRES_SESSION);
+    let pool = PgPoolOptions::new()
+        .max_connections(POSTGRES_CONNECTIONS)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .after_release(|connection, _| Box::pin(is_alive(connection)));
     pool.connect_with(options).await.map(Database::Postgres)
+}
+
+/// Asks a connection that comes back whether it is alive. The pool itself would wait without end for one whose peer is
+/// gone, and such connections would use up the pool. An error makes the pool drop it without a farewell.
+async fn is_alive(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    within(RELEASE_TIMEOUT, connection.ping()).await.map(|()| true)
+}
+
+/// Waits for an answer of the database for this long. The driver alone would wait for ever when the network breaks while
+/// nothing is on its way to the server. What was asked may still happen: after a commit only the database can say.
+///
+/// # Errors
+/// [`sqlx::Error::Io`] when the time is up, else what the database answers.
+pub async fn within<T, E: From<sqlx::Error>>(
+    limit: Duration,
+    answer: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let timed_out = |_| {
+        let text = format!("the database did not answer within {limit:?}");
+        E::from(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, text)))
+    };
+    tokio::time::timeout(limit, answer).await.map_err(timed_out)?
 }
 
 async fn connect_sqlite(file: &Path) -> Result<Database, sqlx::Error> {

@@ -1,5 +1,7 @@
 //! The same statements against SQLite here; the stories run them against Postgres too.
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
 use super::*;
 use crate::OperationId;
 
@@ -55,4 +57,30 @@ async fn migrating_twice_changes_nothing() {
         .unwrap()
         .unwrap();
     assert_eq!(row.int("value").unwrap(), crate::validate::DEFAULT_RETENTION_FLOOR.millis());
+}
+
+#[tokio::test]
+async fn a_server_without_encryption_gets_no_password_when_encryption_is_required() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = async {
+        let (mut connection, _) = listener.accept().await.unwrap();
+        // The eight bytes of the request for encryption; `N` refuses it.
+        connection.read_exact(&mut [0; 8]).await.unwrap();
+        connection.write_all(b"N").await.unwrap();
+        let mut rest = Vec::new();
+        // A client that resets the connection has sent nothing more either.
+        drop(connection.read_to_end(&mut rest).await);
+        rest
+    };
+    let url = DatabaseUrl::parse(&format!("postgresql+asyncpg://me:secret@127.0.0.1:{port}/ops?ssl=require")).unwrap();
+    let client = async { assert!(Database::connect(&url).await.is_err()) };
+    let (sent, ()) = tokio::join!(server, client);
+    assert_eq!(sent, b"", "nothing may follow the refusal");
+}
+
+#[tokio::test]
+async fn an_answer_that_never_comes_is_not_waited_for() {
+    let answer = within(std::time::Duration::from_millis(1), std::future::pending::<Result<(), sqlx::Error>>()).await;
+    assert!(matches!(answer, Err(sqlx::Error::Io(_))), "{answer:?}");
 }
