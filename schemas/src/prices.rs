@@ -15,7 +15,8 @@
 //! - it ran in batch, or at another service tier than the standard one;
 //! - it used web searches or other units that are billed apart from tokens;
 //! - it used audio or image tokens, and the model has prices of its own for them;
-//! - it used a class of tokens that neither has a price nor belongs to a class that has one.
+//! - it used a class of tokens that neither has a price nor belongs to a class that has one;
+//! - it would cost more than [`crate::validate::MAX_COST_NANO_USD`], which no real operation does.
 //!
 //! The files already carry tiers, schedules, variants and units; they are validated and held, not applied.
 //!

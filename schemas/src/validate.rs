@@ -2,7 +2,8 @@
 //!
 //! The front door checks whole operations with [`check_operation`] and refuses them by name; the ingestor checks
 //! columns against the same limits and makes a dead letter with the same code, because records also come straight
-//! from the topic.
+//! from the topic. Only counts that contradict each other, such as more cached tokens than there were, are left to the
+//! door: from the topic such an operation is stored as it is, and unpriced.
 
 use crate::time::DAY_MILLIS;
 use crate::{Operation, OperationId, UtcMillis};
@@ -11,16 +12,50 @@ use crate::{Operation, OperationId, UtcMillis};
 pub const DEFAULT_RETENTION_FLOOR: UtcMillis = UtcMillis::from_millis(1_420_070_400_000);
 /// How far ahead of the clock an id's time may be, milliseconds.
 pub const MAX_AHEAD_MILLIS: i64 = DAY_MILLIS;
-/// Largest number of bytes of a workspace or any other identifying text.
+/// Largest number of bytes of each of [`IDENTIFIERS`].
 pub const MAX_IDENTIFIER_BYTES: usize = 1024;
+/// Texts that become dimensions or are looked up; the others may be of any length.
+pub const IDENTIFIERS: [&str; 24] = [
+    "workspace",
+    "operation_type",
+    "call_id",
+    "trace_id",
+    "span_id",
+    "parent_span_id",
+    "response_id",
+    "producer_id",
+    "project",
+    "team",
+    "environment",
+    "service",
+    "session_id",
+    "user_id",
+    "agent_id",
+    "agent_name",
+    "action_id",
+    "source_type",
+    "provider",
+    "model",
+    "response_model",
+    "service_tier",
+    "processing",
+    "error_type",
+];
 
-/// Largest count of tokens or other units in one operation. With it, no sum over a file or a long range of windows can
-/// exceed 64 bits: a hostile record must not be able to stop the records behind it.
+/// Most operations of one transaction, and so of the file that it lists.
+pub const MAX_BATCH_OPERATIONS: i64 = 200_000;
+/// Largest count of tokens or other units in one operation.
 pub const MAX_COUNT: i64 = 1_000_000_000;
 /// Longest duration, 10^12 µs (11 days).
 pub const MAX_MICROS: i64 = 1_000_000_000_000;
-/// Largest reported cost of one operation, 100,000 USD.
-pub const MAX_REPORTED_NANO_USD: i64 = 100_000_000_000_000;
+/// Largest cost of one operation, reported or computed: 10,000 USD. What would cost more is unpriced.
+pub const MAX_COST_NANO_USD: i64 = 10_000_000_000_000;
+
+// A hostile record must not be able to stop the records behind it: no sum over a batch exceeds 64 bits. A window holds
+// 922,337 operations of the largest cost before its sum would.
+const _: () = assert!(MAX_COUNT <= i64::MAX / MAX_BATCH_OPERATIONS);
+const _: () = assert!(MAX_MICROS <= i64::MAX / MAX_BATCH_OPERATIONS);
+const _: () = assert!(MAX_COST_NANO_USD <= i64::MAX / MAX_BATCH_OPERATIONS);
 
 /// Checks one count, duration or amount against 0 and its limit.
 ///
@@ -30,7 +65,7 @@ pub fn check_amount(field: &'static str, value: i64) -> Result<(), Violation> {
     let (limit, allowed) = if field.ends_with("_us") {
         (MAX_MICROS, "0 to 1000000000000 (11 days)")
     } else if field.starts_with("reported_cost") {
-        (MAX_REPORTED_NANO_USD, "0 to 100000 USD")
+        (MAX_COST_NANO_USD, "0 to 10000 USD")
     } else if field == "producer_seq" {
         (i64::MAX, "0 or more")
     } else {
@@ -189,36 +224,43 @@ fn check_texts(operation: &Operation) -> Result<(), Violation> {
             return Err(Violation::Empty { field });
         }
     }
-    let optional = [
-        ("call_id", &operation.call_id),
-        ("trace_id", &operation.trace_id),
-        ("span_id", &operation.span_id),
-        ("parent_span_id", &operation.parent_span_id),
-        ("response_id", &operation.response_id),
-        ("producer_id", &operation.producer_id),
-        ("project", &operation.project),
-        ("team", &operation.team),
-        ("environment", &operation.environment),
-        ("service", &operation.service),
-        ("session_id", &operation.session_id),
-        ("user_id", &operation.user_id),
-        ("agent_id", &operation.agent_id),
-        ("agent_name", &operation.agent_name),
-        ("action_id", &operation.action_id),
-        ("source_type", &operation.source_type),
-        ("provider", &operation.provider),
-        ("model", &operation.model),
-        ("response_model", &operation.response_model),
-        ("service_tier", &operation.service_tier),
-        ("processing", &operation.processing),
-        ("error_type", &operation.error_type),
-    ];
-    let required = [("workspace", operation.workspace.len()), ("operation_type", operation.operation_type.len())];
-    let lengths = optional.iter().filter_map(|(field, text)| text.as_ref().map(|text| (*field, text.len())));
-    match required.into_iter().chain(lengths).find(|(_, bytes)| *bytes > MAX_IDENTIFIER_BYTES) {
+    let texts = identifying_texts(operation);
+    let lengths = IDENTIFIERS.iter().zip(texts).map(|(field, text)| (*field, text.map_or(0, str::len)));
+    match lengths.into_iter().find(|(_, bytes)| *bytes > MAX_IDENTIFIER_BYTES) {
         Some((field, bytes)) => Err(Violation::TooLong { field, bytes }),
         None => Ok(()),
     }
+}
+
+/// In the order of [`IDENTIFIERS`].
+fn identifying_texts(operation: &Operation) -> [Option<&str>; IDENTIFIERS.len()] {
+    [
+        Some(&operation.workspace),
+        Some(&operation.operation_type),
+        operation.call_id.as_ref(),
+        operation.trace_id.as_ref(),
+        operation.span_id.as_ref(),
+        operation.parent_span_id.as_ref(),
+        operation.response_id.as_ref(),
+        operation.producer_id.as_ref(),
+        operation.project.as_ref(),
+        operation.team.as_ref(),
+        operation.environment.as_ref(),
+        operation.service.as_ref(),
+        operation.session_id.as_ref(),
+        operation.user_id.as_ref(),
+        operation.agent_id.as_ref(),
+        operation.agent_name.as_ref(),
+        operation.action_id.as_ref(),
+        operation.source_type.as_ref(),
+        operation.provider.as_ref(),
+        operation.model.as_ref(),
+        operation.response_model.as_ref(),
+        operation.service_tier.as_ref(),
+        operation.processing.as_ref(),
+        operation.error_type.as_ref(),
+    ]
+    .map(|text| text.map(String::as_str))
 }
 
 fn check_counts(operation: &Operation) -> Result<(), Violation> {
@@ -306,7 +348,18 @@ mod tests {
         );
         let operation = Operation { input_tokens: Some(10), cache_read_tokens: 11, ..operation_at(1_789_000_000_000) };
         assert_eq!(check_operation(&operation, accepted()).unwrap_err().code(), "part_exceeds_whole");
-        let operation = Operation { session_id: Some("x".repeat(2000)), ..operation_at(1_789_000_000_000) };
-        assert_eq!(check_operation(&operation, accepted()).unwrap_err().field(), "session_id");
+    }
+
+    #[test]
+    fn an_identifying_text_that_is_too_long_is_named() {
+        for field in IDENTIFIERS {
+            let mut json = serde_json::to_value(operation_at(1_789_000_000_000)).unwrap();
+            json[field] = "x".repeat(MAX_IDENTIFIER_BYTES).into();
+            let longest: Operation = serde_json::from_value(json.clone()).unwrap();
+            assert_eq!(check_operation(&longest, accepted()), Ok(()));
+            json[field] = "x".repeat(MAX_IDENTIFIER_BYTES + 1).into();
+            let too_long: Operation = serde_json::from_value(json).unwrap();
+            assert_eq!(check_operation(&too_long, accepted()).unwrap_err().field(), field);
+        }
     }
 }

@@ -9,6 +9,7 @@ use super::entry::Interval;
 use super::rates::{Rates, TokenClass};
 use super::terms::Terms;
 use crate::money::PicoUsd;
+use crate::validate::MAX_COST_NANO_USD;
 use crate::{NanoUsd, UtcMicros};
 
 /// Token counts and other billed units of one operation, with the meaning of the fields of
@@ -141,7 +142,8 @@ impl Catalogue {
         if interval.is_free() {
             return Priced::FREE;
         }
-        match standard_cost(interval, usage).and_then(|picos| NanoUsd::try_from(picos).ok()) {
+        let cost = standard_cost(interval, usage).and_then(|picos| NanoUsd::try_from(picos).ok());
+        match cost.filter(|cost| cost.nanos() <= MAX_COST_NANO_USD) {
             Some(cost) => Priced { cost: Some(cost), status: CostStatus::Priced },
             None => Priced::UNPRICED,
         }
