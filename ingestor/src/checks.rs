@@ -9,7 +9,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type};
 use arrow_array::{Array, RecordBatch};
 use opstream_schemas::OperationId;
-use opstream_schemas::validate::{AcceptedTimes, MAX_IDENTIFIER_BYTES, Violation, check_amount, check_id};
+use opstream_schemas::validate::{AcceptedTimes, IDENTIFIERS, MAX_IDENTIFIER_BYTES, Violation, check_amount, check_id};
 
 /// Counts, durations and amounts with limits, under the names in which a fault is reported.
 const AMOUNTS: &[&str] = &[
@@ -28,22 +28,9 @@ const AMOUNTS: &[&str] = &[
     "queue_us",
     "ttft_us",
     "generation_us",
+    "max_tokens",
+    "producer_seq",
     "reported_cost_nano_usd",
-];
-
-/// Texts that become dimensions or are looked up; the others may be of any length.
-const IDENTIFIERS: &[&str] = &[
-    "workspace",
-    "project",
-    "team",
-    "environment",
-    "provider",
-    "model",
-    "operation_type",
-    "agent_id",
-    "action_id",
-    "session_id",
-    "user_id",
 ];
 
 /// The first fault of each faulty row.
@@ -109,4 +96,62 @@ fn check_attempt(columns: &RecordBatch, faults: &mut Faults) {
 
 fn column<'a>(columns: &'a RecordBatch, field: &str) -> &'a dyn Array {
     columns.column_by_name(field).expect("decoded columns have the fields of the Avro schema")
+}
+
+#[cfg(test)]
+mod tests {
+    use opstream_schemas::avro::encode_operation;
+    use opstream_schemas::offsets::{Offset, Partition};
+    use opstream_schemas::validate::{DEFAULT_RETENTION_FLOOR, check_operation};
+    use opstream_schemas::{Operation, UtcMicros, UtcMillis};
+
+    use super::*;
+    use crate::columns::operation_ids;
+    use crate::decode::decode_batch;
+    use crate::record::{IncomingRecord, RawBatch};
+
+    /// The faults of these operations when they come from the topic.
+    fn faults(operations: &[Operation], accepted: AcceptedTimes) -> Faults {
+        let mut batch = RawBatch::default();
+        for (offset, operation) in (0..).map(Offset).zip(operations) {
+            let mut bytes = Vec::new();
+            encode_operation(operation, &mut bytes);
+            let record = IncomingRecord {
+                partition: Partition(0),
+                offset,
+                timestamp: None,
+                key: None,
+                value: Some(&bytes),
+                headers: Vec::new(),
+            };
+            batch.push(record, 1, offset);
+        }
+        let columns = decode_batch(&batch).columns.unwrap();
+        check_columns(&columns, &operation_ids(&columns), accepted)
+    }
+
+    #[test]
+    fn the_topic_has_the_limits_of_the_front_door() {
+        let accepted = AcceptedTimes::at(UtcMillis::now(), DEFAULT_RETENTION_FLOOR);
+        let good = Operation::starting("chat", UtcMicros::now());
+        let too_long = IDENTIFIERS.map(|field| {
+            let mut json = serde_json::to_value(&good).unwrap();
+            json[field] = "x".repeat(MAX_IDENTIFIER_BYTES + 1).into();
+            serde_json::from_value(json).unwrap()
+        });
+        let others = [
+            Operation { max_tokens: Some(-1), ..good.clone() },
+            Operation { producer_seq: Some(-1), ..good.clone() },
+            Operation { input_tokens: Some(1_000_000_001), ..good.clone() },
+            Operation { attempt: 0, ..good.clone() },
+            good,
+        ];
+        let operations: Vec<Operation> = too_long.into_iter().chain(others).collect();
+        let found = faults(&operations, accepted);
+        for (row, operation) in operations.iter().enumerate() {
+            let at_the_door = check_operation(operation, accepted).err();
+            assert_eq!(found.get(&row).map(Violation::field), at_the_door.as_ref().map(Violation::field), "row {row}");
+        }
+        assert_eq!(found.len(), operations.len() - 1);
+    }
 }

@@ -11,8 +11,10 @@ use opstream_schemas::prices::{
     Catalogue, Charge, PriceKey, Terms, Usage, bills_tokens, is_standard_service, was_refused,
 };
 
-/// Distinct (provider, model, answered model) whose look-up is remembered; hostile names must not fill the memory.
+/// Distinct (provider, model, answered model) whose look-up is remembered, and bytes of the three together up to which they
+/// are: hostile names must not fill the memory. No catalogue model has a name that is half as long.
 const REMEMBERED_NAMES: usize = 10_000;
+const REMEMBERED_BYTES: usize = 256;
 
 /// Looks prices up and remembers what names mean.
 pub struct Pricer {
@@ -64,6 +66,10 @@ impl Pricer {
 
     fn key(&mut self, names: Names<'_>) -> Option<PriceKey> {
         let provider = names.provider?;
+        let bytes = [names.provider, names.model, names.response_model].map(|name| name.map_or(0, str::len));
+        if bytes.iter().sum::<usize>() > REMEMBERED_BYTES {
+            return self.catalogue.find_billed(provider, names.model, names.response_model);
+        }
         // The map is keyed by owned text, so a hit costs three short copies; still far cheaper than the look-up.
         let owned = (
             provider.to_owned(),
@@ -182,4 +188,25 @@ fn text(column: &StringArray, row: usize) -> Option<&str> {
 
 fn int(column: &Int64Array, row: usize) -> Option<i64> {
     column.is_valid(row).then(|| column.value(row))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_names_are_not_remembered() {
+        let mut pricer = Pricer::new(Catalogue::embedded());
+        let long = "x".repeat(300);
+        let names = Names { provider: Some("openai"), model: Some("gpt-4o"), response_model: Some(&long) };
+        assert_eq!(pricer.key(names), None);
+        assert!(pricer.keys.is_empty());
+        // The length decides what is remembered, not what is found.
+        let padded = format!("gpt-4o{}", " ".repeat(300));
+        let names = Names { model: Some(&padded), response_model: None, ..names };
+        let found = pricer.key(names);
+        assert!(found.is_some() && pricer.keys.is_empty());
+        assert_eq!(pricer.key(Names { model: Some("gpt-4o"), ..names }), found);
+        assert_eq!(pricer.keys.len(), 1);
+    }
 }
