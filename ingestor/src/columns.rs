@@ -1,7 +1,9 @@
 //! From decoded columns to stored ones: the columns of `OPERATION_COLUMNS`, in id order, and the content beside them.
 //!
-//! Lists and maps become JSON text, text that should be JSON is made valid JSON, and NUL characters, which Postgres
-//! cannot store, become U+FFFD in both databases and in the files alike.
+//! Lists and maps become JSON text, text that should be JSON is made valid JSON, providers get their canonical name, and
+//! NUL characters, which Postgres cannot store, become U+FFFD in both databases and in the files alike.
+
+mod json;
 
 use std::sync::Arc;
 
@@ -15,6 +17,7 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use arrow_select::take::take;
 use opstream_schemas::OperationId;
 use opstream_schemas::lake::{CONTENT_COLUMNS, Column, ColumnKind, Nullable, OPERATION_COLUMNS};
+use opstream_schemas::providers::canonical_provider;
 
 use crate::price::PriceColumns;
 use crate::record::RawBatch;
@@ -103,6 +106,7 @@ pub fn operation_columns(
             } else {
                 BooleanArray::from(vec![false; decoded.num_rows()])
             }),
+            "provider" => Arc::new(without_nul(&canonical_providers(field(decoded, "provider").as_string()))),
             name => stored_column(field(decoded, name), column.kind),
         })
         .collect();
@@ -159,59 +163,21 @@ fn offsets(origin: &Origin<'_>) -> ArrayRef {
 
 fn stored_column(column: &ArrayRef, kind: ColumnKind) -> ArrayRef {
     match (kind, column.data_type()) {
-        (ColumnKind::Json, DataType::List(_)) => Arc::new(json_lists(column)),
-        (ColumnKind::Json, DataType::Map(..)) => Arc::new(json_maps(column)),
-        (ColumnKind::Json, _) => Arc::new(without_nul(&valid_json(column.as_string()))),
+        (ColumnKind::Json, DataType::List(_)) => Arc::new(json::lists(column)),
+        (ColumnKind::Json, DataType::Map(..)) => Arc::new(json::maps(column)),
+        (ColumnKind::Json, _) => Arc::new(json::valid(column.as_string())),
         (ColumnKind::Text, _) => Arc::new(without_nul(column.as_string())),
         _ => column.clone(),
     }
 }
 
-/// Lists of text as JSON arrays; an empty list becomes null.
-fn json_lists(column: &ArrayRef) -> StringArray {
-    let lists = column.as_list::<i32>();
-    let items = lists.values().as_string::<i32>();
-    let text = |(start, length): (usize, usize)| -> Option<String> {
-        let list: Vec<&str> = (start..start + length).map(|place| items.value(place)).collect();
-        (!list.is_empty()).then(|| to_json(&list))
-    };
-    spans(lists.offsets()).map(text).collect()
-}
-
-/// Maps of text as JSON objects; an empty map becomes null.
-fn json_maps(column: &ArrayRef) -> StringArray {
-    let maps = column.as_map();
-    let (keys, values) = (maps.keys().as_string::<i32>(), maps.values().as_string::<i32>());
-    let text = |(start, length): (usize, usize)| -> Option<String> {
-        let entries: std::collections::BTreeMap<&str, &str> =
-            (start..start + length).map(|place| (keys.value(place), values.value(place))).collect();
-        (!entries.is_empty()).then(|| to_json(&entries))
-    };
-    spans(maps.offsets()).map(text).collect()
-}
-
-fn spans(offsets: &arrow_buffer::OffsetBuffer<i32>) -> impl Iterator<Item = (usize, usize)> + '_ {
-    offsets.windows(2).map(|pair| {
-        let start = usize::try_from(pair[0]).expect("arrow offsets are not negative");
-        let end = usize::try_from(pair[1]).expect("arrow offsets are not negative");
-        (start, end - start)
-    })
-}
-
-fn to_json(value: &impl serde::Serialize) -> String {
-    serde_json::to_string(value).expect("text and maps of text always serialise")
-}
-
-/// Text that is not JSON becomes a JSON string, so that SQL may cast the column without a failure.
-fn valid_json(column: &StringArray) -> StringArray {
-    if column.null_count() == column.len() {
+/// Providers as they are stored, grouped and filtered: records come straight from the topic under any of their names.
+fn canonical_providers(column: &StringArray) -> StringArray {
+    let is_canonical = |name: &str| !name.is_empty() && canonical_provider(name) == name;
+    if column.iter().flatten().all(is_canonical) {
         return column.clone();
     }
-    let valid = |text: &str| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
-    if column.iter().flatten().all(valid) {
-        return column.clone();
-    }
-    column.iter().map(|text| text.map(|text| if valid(text) { text.to_owned() } else { to_json(&text) })).collect()
+    column.iter().map(|name| name.map(canonical_provider).filter(|name| !name.is_empty())).collect()
 }
 
 /// Replaces NUL characters, which Postgres cannot store in a text column.
@@ -224,4 +190,19 @@ fn without_nul(column: &StringArray) -> StringArray {
         builder.append_option(text.map(|text| text.replace('\0', "\u{fffd}")));
     }
     builder.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_provider_is_stored_under_its_canonical_name() {
+        let names = StringArray::from(vec![Some("gemini"), Some(" OpenAI "), None, Some(" "), Some("openai")]);
+        let stored = canonical_providers(&names);
+        let expected = StringArray::from(vec![Some("gcp.gemini"), Some("openai"), None, None, Some("openai")]);
+        assert_eq!(stored, expected);
+        let canonical = StringArray::from(vec![Some("openai"), None]);
+        assert_eq!(canonical_providers(&canonical).value_data().as_ptr(), canonical.value_data().as_ptr());
+    }
 }
