@@ -3,6 +3,7 @@
 //! The database is the only authority on which offsets are applied, who may apply them and which files exist. Every
 //! statement that both databases understand is written once; only the bulk insert of rows differs.
 
+mod blockers;
 mod claim;
 mod commit;
 mod days;
@@ -17,17 +18,23 @@ pub use days::DayTables;
 pub use existing::find_existing;
 pub use failure::StoreError;
 
-use opstream_schemas::database::Database;
+use std::time::Duration;
+
+use opstream_schemas::database::{Database, within};
 use opstream_schemas::offsets::{Offset, Partition, StreamId};
 use opstream_schemas::time::UtcMillis;
 use opstream_schemas::validate::DEFAULT_RETENTION_FLOOR;
+
+/// How long a look-up or a small transaction may take: more than waiting for a lock, less than an operator's patience.
+const ANSWER_LIMIT: Duration = Duration::from_mins(1);
 
 /// First id time that is still accepted.
 ///
 /// # Errors
 /// What the database answers.
 pub async fn retention_floor(database: &Database) -> Result<UtcMillis, StoreError> {
-    let row = database.fetch_optional("select value from settings where name = 'retention_floor_ms'", &[]).await?;
+    let sql = "select value from settings where name = 'retention_floor_ms'";
+    let row = within(ANSWER_LIMIT, database.fetch_optional(sql, &[])).await?;
     let millis = row.map(|row| row.int("value")).transpose()?;
     Ok(millis.map_or(DEFAULT_RETENTION_FLOOR, UtcMillis::from_millis))
 }
@@ -48,6 +55,10 @@ pub struct Mark {
 /// # Errors
 /// What the database answers.
 pub async fn remember_marks(database: &Database, stream: StreamId, marks: &[Mark]) -> Result<(), StoreError> {
+    within(ANSWER_LIMIT, insert_marks(database, stream, marks)).await
+}
+
+async fn insert_marks(database: &Database, stream: StreamId, marks: &[Mark]) -> Result<(), StoreError> {
     let mut tx = database.begin().await?;
     for mark in marks {
         let key = [stream.0.into(), mark.partition.0.into()];

@@ -1,16 +1,12 @@
 //! Claims partitions: raises the fence, learns the checkpoint, and from then on every older owner is fenced out.
 
-use std::time::Duration;
-
-use opstream_schemas::database::{Database, Transaction};
+use opstream_schemas::database::{Database, within};
 use opstream_schemas::offsets::{Fence, Offset, OffsetRange, Partition, StreamId};
 use opstream_schemas::time::UtcMillis;
 use uuid::Uuid;
 
-use super::StoreError;
-
-/// How long a claim waits for a lock before it terminates whoever holds it: a frozen owner inside its COPY.
-const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+use super::blockers::{own_backend, without_blockers};
+use super::{ANSWER_LIMIT, StoreError};
 
 /// What identifies an incarnation of a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +33,10 @@ pub struct Claim {
 /// # Errors
 /// What the database answers.
 pub async fn find_stream(database: &Database, key: &StreamKey, now: UtcMillis) -> Result<StreamId, StoreError> {
+    within(ANSWER_LIMIT, find_or_register(database, key, now)).await
+}
+
+async fn find_or_register(database: &Database, key: &StreamKey, now: UtcMillis) -> Result<StreamId, StoreError> {
     let names = [key.cluster_id.as_str().into(), key.topic.as_str().into(), key.topic_id.as_str().into()];
     let find = "select stream_id from streams where cluster_id = $1 and topic = $2 and topic_id = $3";
     if let Some(row) = database.fetch_optional(find, &names).await? {
@@ -60,6 +60,15 @@ pub async fn claim_partition(
     owner: Uuid,
     earliest: Offset,
 ) -> Result<Claim, StoreError> {
+    within(ANSWER_LIMIT, raise_fence(database, place, owner, earliest)).await
+}
+
+async fn raise_fence(
+    database: &Database,
+    place: (StreamId, Partition),
+    owner: Uuid,
+    earliest: Offset,
+) -> Result<Claim, StoreError> {
     let mut tx = database.begin().await?;
     let (stream, partition) = place;
     let now = UtcMillis::now();
@@ -67,16 +76,7 @@ pub async fn claim_partition(
     let raise = include_str!("claim_partition.sql");
     let row = match own_backend(&mut tx).await? {
         None => tx.fetch_optional(raise, &values).await?,
-        Some(backend) => {
-            let claim = tx.fetch_optional(raise, &values);
-            tokio::pin!(claim);
-            loop {
-                tokio::select! {
-                    row = &mut claim => break row?,
-                    () = tokio::time::sleep(LOCK_PATIENCE) => terminate_blockers(database, backend, partition).await?,
-                }
-            }
-        }
+        Some(backend) => without_blockers(database, backend, tx.fetch_optional(raise, &values)).await?,
     };
     let row = row.ok_or(sqlx::Error::RowNotFound)?;
     let claim = Claim { fence: Fence(row.int("fence")?), next_offset: Offset(row.int("next_offset")?) };
@@ -84,34 +84,20 @@ pub async fn claim_partition(
     Ok(claim)
 }
 
-/// Process id of our Postgres backend; SQLite has none, and its one writer cannot be held by a frozen stranger.
-async fn own_backend(tx: &mut Transaction) -> Result<Option<i64>, StoreError> {
-    match tx {
-        Transaction::Sqlite(_) => Ok(None),
-        Transaction::Postgres(_) => {
-            let row = tx.fetch_optional("select pg_backend_pid()::bigint as pid", &[]).await?;
-            Ok(row.map(|row| row.int("pid")).transpose()?)
-        }
-    }
-}
-
-async fn terminate_blockers(database: &Database, backend: i64, partition: Partition) -> Result<(), StoreError> {
-    let ended = database.fetch_all(include_str!("terminate_blockers.sql"), &[backend.into()]).await?;
-    if !ended.is_empty() {
-        tracing::warn!(
-            partition = partition.0,
-            backends = ended.len(),
-            "ended sessions of a former owner that held the partition"
-        );
-    }
-    Ok(())
-}
-
 /// Records that retention has removed offsets before they were read, and moves the checkpoint past them.
 ///
 /// # Errors
 /// [`StoreError::Fenced`] when somebody else owns the partition by now, else what the database answers.
 pub async fn record_retention_gap(
+    database: &Database,
+    place: (StreamId, Partition),
+    fence: Fence,
+    gap: OffsetRange,
+) -> Result<(), StoreError> {
+    within(ANSWER_LIMIT, pass_gap(database, place, fence, gap)).await
+}
+
+async fn pass_gap(
     database: &Database,
     place: (StreamId, Partition),
     fence: Fence,

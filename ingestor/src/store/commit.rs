@@ -1,14 +1,21 @@
 //! The one transaction of a batch. Its first statements are the compare-and-set of fence and checkpoint of every
 //! partition, in order; everything else follows, and nothing is there until all of it is.
 
+use std::time::Duration;
+
 use arrow_array::RecordBatch;
-use opstream_schemas::database::{Database, Engine, Transaction};
+use opstream_schemas::database::{Database, Engine, Transaction, within};
 use opstream_schemas::offsets::{Fence, Offset, OffsetRange, Partition, StreamId};
 use opstream_schemas::time::UtcMillis;
 
-use super::{StoreError, postgres_rows, sqlite_rows};
+use super::{ANSWER_LIMIT, StoreError, postgres_rows, sqlite_rows};
 use crate::dead_letter::DeadLetter;
 use crate::lake_file::LakeFile;
+
+/// How long a transaction may take, and how much longer for each of its rows: far more than a slow disk needs. Past it the
+/// connection counts as lost, and what became of the transaction is left to the checkpoint.
+const COMMIT_LIMIT: Duration = Duration::from_mins(2);
+const COMMIT_LIMIT_PER_ROW: Duration = Duration::from_millis(1);
 
 /// What becomes of a partition's offsets: the four counts add up to the length of the range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +58,12 @@ impl BatchCommit<'_> {
     /// # Errors
     /// Says what to do; after [`StoreError::Unavailable`] the outcome is unknown and the checkpoint must be asked.
     pub async fn store(&self, database: &Database) -> Result<(), StoreError> {
+        let rows = self.operations.map_or(0, |(rows, _)| rows.num_rows()) + self.dead.len();
+        let limit = COMMIT_LIMIT + COMMIT_LIMIT_PER_ROW * u32::try_from(rows).unwrap_or(u32::MAX);
+        within(limit, self.run(database)).await
+    }
+
+    async fn run(&self, database: &Database) -> Result<(), StoreError> {
         let mut tx = database.begin().await?;
         self.advance_checkpoints(&mut tx).await?;
         self.check_floor(&mut tx).await?;
@@ -223,8 +236,8 @@ pub async fn read_checkpoint(
     partition: Partition,
 ) -> Result<(Fence, Offset), StoreError> {
     let values = [stream.0.into(), partition.0.into()];
-    let row =
-        database.fetch_optional(include_str!("read_checkpoint.sql"), &values).await?.ok_or(sqlx::Error::RowNotFound)?;
+    let row = within(ANSWER_LIMIT, database.fetch_optional(include_str!("read_checkpoint.sql"), &values)).await?;
+    let row = row.ok_or(sqlx::Error::RowNotFound)?;
     Ok((Fence(row.int("fence")?), Offset(row.int("next_offset")?)))
 }
 

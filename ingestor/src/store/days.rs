@@ -4,14 +4,19 @@
 use std::collections::BTreeSet;
 
 use opstream_schemas::OperationId;
-use opstream_schemas::database::{Database, Transaction};
+use opstream_schemas::database::{Database, Transaction, within};
 use opstream_schemas::time::{DAY_MILLIS, UtcMillis};
 use sqlx::AssertSqlSafe;
 
-use super::StoreError;
+use super::blockers::{own_backend, without_blockers};
+use super::{ANSWER_LIMIT, StoreError};
 
 /// Serialises the creation of day tables over all ingestors; an arbitrary number that only we use.
 const ADVISORY_LOCK: &str = "select pg_advisory_xact_lock(7302201)";
+
+/// Days created in one transaction. Each takes about four entries of the server's table of locks, which has room for some
+/// six thousand and is shared by everybody.
+const DAYS_AT_ONCE: usize = 16;
 
 /// The days whose tables are known to exist.
 #[derive(Debug, Default)]
@@ -29,15 +34,29 @@ impl DayTables {
         if missing.is_empty() || !matches!(database, Database::Postgres(_)) {
             return Ok(());
         }
-        let mut tx = database.begin().await?;
-        tx.fetch_all(ADVISORY_LOCK, &[]).await?;
-        for day in &missing {
-            create_day(&mut tx, *day).await?;
+        for days in missing.chunks(DAYS_AT_ONCE) {
+            within(ANSWER_LIMIT, create_days(database, days)).await?;
+            self.known.extend(days);
         }
-        tx.commit().await?;
-        self.known.extend(missing);
         Ok(())
     }
+
+    /// Forgets which tables exist: somebody may have taken one away.
+    pub fn forget(&mut self) {
+        self.known.clear();
+    }
+}
+
+async fn create_days(database: &Database, days: &[UtcMillis]) -> Result<(), StoreError> {
+    let mut tx = database.begin().await?;
+    // Whoever holds the lock is soon done, unless it was frozen.
+    if let Some(backend) = own_backend(&mut tx).await? {
+        without_blockers(database, backend, tx.fetch_all(ADVISORY_LOCK, &[])).await?;
+    }
+    for day in days {
+        create_day(&mut tx, *day).await?;
+    }
+    Ok(tx.commit().await?)
 }
 
 /// Name of the table that holds this day's operations.

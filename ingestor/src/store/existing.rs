@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use opstream_schemas::OperationId;
-use opstream_schemas::database::{Database, Value};
+use opstream_schemas::database::{Database, Value, within};
 use sqlx::AssertSqlSafe;
 
-use super::StoreError;
+use super::{ANSWER_LIMIT, StoreError};
 
 /// Ids asked for in one query.
 const CHUNK: usize = 1000;
@@ -28,7 +28,7 @@ pub async fn find_existing(
             places.join(",")
         ));
         let values: Vec<Value> = chunk.iter().map(|id| (*id).into()).collect();
-        for row in database.fetch_all(sql, &values).await? {
+        for row in within(ANSWER_LIMIT, database.fetch_all(sql, &values)).await? {
             existing.insert(row.id("operation_id")?, row.text("workspace")?);
         }
     }
