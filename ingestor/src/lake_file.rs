@@ -65,52 +65,70 @@ pub const SUMMED: [&str; 6] = [
 /// Why a file could not be written. The caller tries again: nothing has been listed.
 #[derive(Debug, thiserror::Error)]
 pub enum LakeFileError {
-    /// The disk or folder refuses.
+    /// The disk, the folder or the Parquet writer refuses.
     #[error("cannot write {path} in the lake")]
-    Io {
+    Write {
         /// Relative path.
         path: String,
-        /// What the system said.
+        /// What the system or the writer said.
         source: io::Error,
     },
-    /// The Parquet writer refuses.
-    #[error("cannot write {path} as Parquet")]
-    Parquet {
-        /// Relative path.
-        path: String,
-        /// What the writer said.
-        source: ParquetError,
-    },
-    /// Counts so large that their sum does not fit.
-    #[error("the sum of {column} over one file exceeds 64 bits")]
-    SumTooLarge {
-        /// Name of the column.
-        column: &'static str,
-    },
+    /// The writer gave up in a way it does not report.
+    #[error("writing the file panicked")]
+    Panicked,
 }
 
 /// Writes the columns under a new unique name and forces file and folder to disk. Blocks.
 ///
 /// # Errors
-/// When the disk refuses or a sum does not fit; a half-written file is never listed.
+/// When the disk refuses. A half-written file is removed again: on a full disk each attempt would leave more of them.
 pub fn write_lake_file(
     root: &Path,
     kind: FileKind,
     columns: &RecordBatch,
     named_at: UtcMillis,
 ) -> Result<LakeFile, LakeFileError> {
-    let summary = summarise(kind, columns)?;
     let path = file_path(kind, named_at, Uuid::new_v4());
     let target = local_path(root, &path).expect("our own paths stay inside the lake");
-    let io = |source| LakeFileError::Io { path: path.clone(), source };
+    match write_durably(&target, columns) {
+        Ok(bytes) => Ok(LakeFile { kind, path, named_at, bytes, summary: summarise(kind, columns) }),
+        Err(source) => {
+            remove_lake_file(root, &path);
+            Err(LakeFileError::Write { path, source })
+        }
+    }
+}
+
+/// Removes a file that no transaction lists or will list; one that cannot be removed is left to the sweeper. Blocks.
+pub fn remove_lake_file(root: &Path, path: &str) {
+    let target = local_path(root, path).expect("our own paths stay inside the lake");
+    match fs::remove_file(target) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            tracing::debug!(path, %error, "an unlisted file was not removed; the sweeper will");
+        }
+        _ => {}
+    }
+}
+
+/// Creates the root of the lake and shows that it can be written. Blocks.
+///
+/// # Errors
+/// When it cannot.
+pub fn open_lake(root: &Path) -> io::Result<()> {
+    create_folder(root)?;
+    let probe = root.join(format!(".probe-{}", Uuid::new_v4().simple()));
+    File::create_new(&probe)?;
+    fs::remove_file(probe)
+}
+
+/// Returns the length of the file once it and its entry in the folder are on disk.
+fn write_durably(target: &Path, columns: &RecordBatch) -> io::Result<i64> {
     let folder = target.parent().expect("a lake file lies in a day's folder");
-    create_folder(folder).map_err(io)?;
-    let file = File::create_new(&target).map_err(io)?;
-    let file = encode(file, columns).map_err(|source| LakeFileError::Parquet { path: path.clone(), source })?;
-    file.sync_all().map_err(io)?;
-    sync_folder(folder).map_err(io)?;
-    let bytes = i64::try_from(file.metadata().map_err(io)?.len()).unwrap_or(i64::MAX);
-    Ok(LakeFile { kind, path, named_at, bytes, summary })
+    create_folder(folder)?;
+    let file = encode(File::create_new(target)?, columns).map_err(io::Error::other)?;
+    file.sync_all()?;
+    sync_folder(folder)?;
+    Ok(i64::try_from(file.metadata()?.len()).unwrap_or(i64::MAX))
 }
 
 fn encode(file: File, columns: &RecordBatch) -> Result<File, ParquetError> {
@@ -125,7 +143,7 @@ fn encode(file: File, columns: &RecordBatch) -> Result<File, ParquetError> {
     writer.into_inner()
 }
 
-fn summarise(kind: FileKind, columns: &RecordBatch) -> Result<Summary, LakeFileError> {
+fn summarise(kind: FileKind, columns: &RecordBatch) -> Summary {
     let ids = columns.column_by_name("operation_id").expect("stored columns have an id").as_fixed_size_binary();
     let every_id = || ids.iter().map(|id| id.expect("operation_id is not nullable"));
     let bounds =
@@ -144,16 +162,16 @@ fn summarise(kind: FileKind, columns: &RecordBatch) -> Result<Summary, LakeFileE
         let cost = columns.column_by_name("cost_nano_usd").expect("operations have a cost column");
         summary.unpriced = i64::try_from(cost.null_count()).unwrap_or(i64::MAX);
         for (sum, name) in summary.sums.iter_mut().zip(SUMMED) {
-            *sum = sum_of(columns, name)?;
+            *sum = sum_of(columns, name);
         }
     }
-    Ok(summary)
+    summary
 }
 
-fn sum_of(columns: &RecordBatch, name: &'static str) -> Result<i64, LakeFileError> {
+fn sum_of(columns: &RecordBatch, name: &'static str) -> i64 {
     let column = columns.column_by_name(name).expect("summed columns are stored columns").as_primitive::<Int64Type>();
-    let sum: i128 = column.iter().flatten().map(i128::from).sum();
-    i64::try_from(sum).map_err(|_| LakeFileError::SumTooLarge { column: name })
+    // Checked amounts of a bounded number of operations: `opstream_schemas::validate` proves that they fit.
+    column.iter().flatten().sum()
 }
 
 /// Creates the folder and makes each new entry durable.
@@ -174,4 +192,58 @@ fn create_folder(folder: &Path) -> io::Result<()> {
 
 fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{FixedSizeBinaryArray, StringArray};
+    use opstream_schemas::lake::CONTENT_COLUMNS;
+
+    use super::*;
+    use crate::columns::stored_schema;
+
+    fn contents() -> RecordBatch {
+        let ids = FixedSizeBinaryArray::try_from_iter([[7_u8; 16]].into_iter()).unwrap();
+        let text = || Arc::new(StringArray::from(vec![Some("be kind")]));
+        RecordBatch::try_new(stored_schema(CONTENT_COLUMNS), vec![Arc::new(ids), text(), text(), text(), text()])
+            .unwrap()
+    }
+
+    fn files_below(folder: &Path) -> usize {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        entries.map(|path| if path.is_dir() { files_below(&path) } else { 1 }).sum()
+    }
+
+    #[test]
+    fn a_file_that_could_not_be_written_whole_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        // The Parquet writer does not know this type, and says so after the file was created.
+        let schema = arrow_schema::Schema::new(vec![arrow_schema::Field::new(
+            "operation_id",
+            arrow_schema::DataType::Interval(arrow_schema::IntervalUnit::MonthDayNano),
+            true,
+        )]);
+        let column = arrow_array::new_null_array(schema.field(0).data_type(), 1);
+        let unwritable = RecordBatch::try_new(Arc::new(schema), vec![column]).unwrap();
+        let now = UtcMillis::from_millis(1_790_000_000_000);
+        let refused = write_lake_file(folder.path(), FileKind::Contents, &unwritable, now);
+        assert!(matches!(refused, Err(LakeFileError::Write { .. })), "{refused:?}");
+        assert_eq!(files_below(folder.path()), 0);
+        write_lake_file(folder.path(), FileKind::Contents, &contents(), now).unwrap();
+        assert_eq!(files_below(folder.path()), 1);
+    }
+
+    #[test]
+    fn a_lake_that_cannot_be_written_is_named_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let lake = folder.path().join("new").join("lake");
+        open_lake(&lake).unwrap();
+        assert_eq!(files_below(&lake), 0, "the probe is gone");
+        let occupied = folder.path().join("file");
+        fs::write(&occupied, b"").unwrap();
+        assert!(open_lake(&occupied).is_err());
+        assert!(open_lake(&occupied.join("lake")).is_err());
+    }
 }

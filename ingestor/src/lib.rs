@@ -4,6 +4,7 @@
 //! [`decode`] → [`checks`], [`duplicates`], [`price`] → [`columns`] (together: [`prepare`]) → [`lake_file`] → [`store`]
 //! (together: [`committer`]) → a hint to the broker. [`ownership`] claims partitions, [`dead_letter`] is what becomes of
 //! a record that cannot be an operation, [`breaker`] holds a flood of those, and [`outbox`] copies them to their topic.
+//! [`sweeper`] deletes files that nothing lists.
 
 pub mod breaker;
 pub mod checks;
@@ -25,6 +26,7 @@ pub mod price;
 pub mod record;
 pub mod source;
 pub mod store;
+pub mod sweeper;
 
 pub use config::{BatchLimits, ContentPolicy, IngestorConfig};
 pub use pipeline::run;

@@ -27,6 +27,7 @@ use crate::breaker::Breaker;
 use crate::committer::{Committer, Stored};
 use crate::config::IngestorConfig;
 use crate::duplicates::StoredIds;
+use crate::lake_file::open_lake;
 use crate::outbox;
 use crate::ownership::{ClaimError, Ownership};
 use crate::patience::Patience;
@@ -35,6 +36,7 @@ use crate::preparing::{Preparing, prepare_batches};
 use crate::price::Pricer;
 use crate::source::{Source, SourceCommand, SourceEvent};
 use crate::store::{StoreError, remember_marks, retention_floor};
+use crate::sweeper::sweep_lake;
 
 /// How often the ends of the logs are remembered; bounds how exact "complete to T" is.
 const MARK_INTERVAL: Duration = Duration::from_secs(1);
@@ -48,6 +50,7 @@ const HALTED: &str = "reading partitions";
 /// # Errors
 /// When a setting is refused or the client gave up; outages are waited out.
 pub async fn run(config: IngestorConfig, shutdown: CancellationToken) -> anyhow::Result<()> {
+    open_lake(&config.lake).with_context(|| format!("cannot write the lake {}", config.lake.display()))?;
     let mut source = Source::start(&config, shutdown.clone()).context("cannot start reading the topic")?;
     let stored = Arc::new(Mutex::new(StoredIds::default()));
     let mut ownership = Ownership::new(config.database.clone(), source.consumer.clone(), config.topics.operations());
@@ -60,6 +63,7 @@ pub async fn run(config: IngestorConfig, shutdown: CancellationToken) -> anyhow:
     let mut tasks = JoinSet::new();
     tasks.spawn(prepare_batches(Preparing { batches, prepared: finished, preparer, stream, floor }));
     tasks.spawn(outbox::publish_dead_letters(config.clone(), shutdown.clone()));
+    tasks.spawn(sweep_lake(config.database.clone(), config.lake.clone(), shutdown.clone()));
     let mut pipeline = Pipeline {
         committer: Committer::new(&config, stream, stored, shutdown.clone()),
         ownership,
