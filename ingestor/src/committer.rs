@@ -9,12 +9,13 @@ use opstream_schemas::database::Database;
 use opstream_schemas::offsets::{Fence, Offset, Partition, StreamId};
 use tokio_util::sync::CancellationToken;
 
+use crate::batch_files::{BatchFiles, WrittenFiles};
 use crate::config::{ContentPolicy, IngestorConfig};
 use crate::duplicates::StoredIds;
 use crate::metrics;
 use crate::ownership::Ownership;
 use crate::patience::Patience;
-use crate::prepare::{BatchFiles, PreparedBatch};
+use crate::prepare::PreparedBatch;
 use crate::store::{AppliedRange, BatchCommit, DayTables, StoreError, find_existing, read_checkpoint};
 
 /// Stores batches one after the other.
@@ -90,19 +91,24 @@ impl Committer {
         let started = Instant::now();
         let mut batch = Arc::new(batch);
         let mut patience = Patience::new("storing a batch", &self.reporter);
+        let mut files = WrittenFiles::new(self.lake.clone());
         loop {
             let ranges = applied_ranges(&batch, &fences);
-            match self.attempt(&mut batch, &ranges).await {
+            match self.attempt(&mut batch, &ranges, &mut files).await {
                 Attempt::Done(stored) => {
                     if matches!(stored, Stored::Committed(_)) {
                         batch.remember_in(&mut self.stored.lock().expect("no holder of this lock can panic"));
+                    } else {
+                        files.discard().await;
                     }
                     note(&stored, &batch, (&ranges, started));
                     return stored;
                 }
                 Attempt::Again(reason) => {
                     metrics::record_retry(reason);
+                    // Duplicates need no pause: each round takes at least one of them out of the batch.
                     if reason != DUPLICATE && !patience.wait(&self.shutdown).await {
+                        files.discard().await;
                         return Stored::Stopped;
                     }
                 }
@@ -110,27 +116,30 @@ impl Committer {
         }
     }
 
-    async fn attempt(&mut self, batch: &mut Arc<PreparedBatch>, ranges: &[AppliedRange]) -> Attempt {
+    async fn attempt(
+        &mut self,
+        batch: &mut Arc<PreparedBatch>,
+        ranges: &[AppliedRange],
+        files: &mut WrittenFiles,
+    ) -> Attempt {
         if let Err(error) = self.days.ensure(&self.database, &batch.days()).await {
-            return self.judge(error, batch, ranges).await;
+            return self.judge(error, batch, ranges, files).await;
         }
-        let (lake, writing) = (self.lake.clone(), batch.clone());
-        let files = match tokio::task::spawn_blocking(move || writing.write_files(&lake)).await {
-            Ok(Ok(files)) => files,
-            Ok(Err(error)) => {
+        let written = match files.of(batch).await {
+            Ok(written) => written,
+            Err(error) => {
                 tracing::error!(
                     error = format!("{:#}", anyhow::Error::new(error)),
                     "cannot write the lake; trying again"
                 );
                 return Attempt::Again("lake");
             }
-            Err(_) => return Attempt::Again("panic"),
         };
-        match self.transaction(batch, &files, ranges).await {
+        match self.transaction(batch, &written, ranges).await {
             Ok(()) => Attempt::Done(Stored::Committed(
                 ranges.iter().map(|range| (range.partition, range.offsets.to)).collect(),
             )),
-            Err(error) => self.judge(error, batch, ranges).await,
+            Err(error) => self.judge(error, batch, ranges, files).await,
         }
     }
 
@@ -152,31 +161,64 @@ impl Committer {
     }
 
     /// What a failure asks for. An unknown outcome is settled by the checkpoint, which moves with the commit or not at all.
-    async fn judge(&mut self, error: StoreError, batch: &mut Arc<PreparedBatch>, ranges: &[AppliedRange]) -> Attempt {
+    async fn judge(
+        &mut self,
+        error: StoreError,
+        batch: &mut Arc<PreparedBatch>,
+        ranges: &[AppliedRange],
+        files: &mut WrittenFiles,
+    ) -> Attempt {
         let partitions = || ranges.iter().map(|range| range.partition).collect();
         match error {
             StoreError::Fenced { .. } => Attempt::Done(Stored::Fenced),
             StoreError::CheckpointMoved { .. } => Attempt::Done(Stored::Dropped(partitions())),
             StoreError::FloorMoved => Attempt::Done(Stored::FloorMoved(partitions())),
-            StoreError::StaleFile => Attempt::Again("stale_file"),
-            StoreError::DuplicateIds(_) => match find_existing(&self.database, &batch.ids()).await {
-                // Nothing to take out: whatever collided was rolled back meanwhile.
-                Ok(existing) if existing.is_empty() => Attempt::Again("database"),
-                Ok(existing) => {
-                    let inner = Arc::get_mut(batch).expect("the writing thread has returned its share of the batch");
-                    inner.remove_existing(&existing);
-                    Attempt::Again(DUPLICATE)
-                }
-                Err(_) => Attempt::Again("database"),
-            },
+            StoreError::StaleFile => {
+                tracing::error!(
+                    "the database takes the batch's files for more than an hour old: this machine's clock is behind the \
+                     database's, or the lake is very slow; writing them again"
+                );
+                files.discard().await;
+                Attempt::Again("stale_file")
+            }
+            StoreError::DuplicateIds(error) => {
+                files.discard().await;
+                self.take_out_existing(&error, batch).await
+            }
+            StoreError::Refused(error) => {
+                tracing::error!(%error, "the database refuses the batch; trying again until somebody mends what it names");
+                self.days.forget();
+                files.discard().await;
+                Attempt::Again("refused")
+            }
             StoreError::Unavailable(error) => {
                 tracing::warn!(%error, "the database did not store the batch; asking the checkpoint");
+                files.doubt();
                 match self.is_applied(ranges).await {
                     Some(true) => Attempt::Done(Stored::Committed(
                         ranges.iter().map(|range| (range.partition, range.offsets.to)).collect(),
                     )),
                     _ => Attempt::Again("database"),
                 }
+            }
+        }
+    }
+
+    /// Filters the batch after the primary key of `operations` refused it.
+    async fn take_out_existing(&self, refusal: &sqlx::Error, batch: &mut Arc<PreparedBatch>) -> Attempt {
+        match find_existing(&self.database, &batch.ids()).await {
+            Ok(existing) if existing.is_empty() => {
+                tracing::warn!(%refusal, "an id of the batch was taken and is not any more; trying again");
+                Attempt::Again("database")
+            }
+            Ok(existing) => {
+                let inner = Arc::get_mut(batch).expect("the writing thread has returned its share of the batch");
+                inner.remove_existing(&existing);
+                Attempt::Again(DUPLICATE)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot look up which operations are stored already; trying again");
+                Attempt::Again("database")
             }
         }
     }

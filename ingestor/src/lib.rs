@@ -4,8 +4,9 @@
 //! [`decode`] → [`checks`], [`duplicates`], [`price`] → [`columns`] (together: [`prepare`]) → [`lake_file`] → [`store`]
 //! (together: [`committer`]) → a hint to the broker. [`ownership`] claims partitions, [`dead_letter`] is what becomes of
 //! a record that cannot be an operation, [`breaker`] holds a flood of those, and [`outbox`] copies them to their topic.
-//! [`sweeper`] deletes files that nothing lists.
+//! [`batch_files`] keeps a batch's files from attempt to attempt, and [`sweeper`] deletes what was left of them.
 
+pub mod batch_files;
 pub mod breaker;
 pub mod checks;
 pub mod columns;

@@ -1,14 +1,12 @@
-//! Raw batch to prepared batch: decode, check, drop re-sends, price, assemble. Pure apart from the files at the end.
+//! Raw batch to prepared batch: decode, check, drop re-sends, price, assemble. Pure.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch, UInt32Array};
 use arrow_select::take::take_record_batch;
 use opstream_schemas::OperationId;
-use opstream_schemas::lake::FileKind;
 use opstream_schemas::offsets::{OffsetRange, Partition, StreamId};
 use opstream_schemas::time::UtcMillis;
 use opstream_schemas::validate::AcceptedTimes;
@@ -19,7 +17,6 @@ use crate::config::ContentPolicy;
 use crate::dead_letter::{DeadLetter, Poison};
 use crate::decode::{DecodedBatch, decode_batch};
 use crate::duplicates::{BatchIds, Sighting, StoredIds};
-use crate::lake_file::{LakeFile, LakeFileError, write_lake_file};
 use crate::price::Pricer;
 use crate::record::{PartitionRange, RawBatch};
 
@@ -36,15 +33,6 @@ pub struct PreparedBatch {
     /// Dead letters.
     pub dead: Vec<DeadLetter>,
     duplicates: Vec<usize>,
-}
-
-/// The files of a prepared batch.
-#[derive(Debug, Default)]
-pub struct BatchFiles {
-    /// File of the operations.
-    pub operations: Option<LakeFile>,
-    /// File of their content.
-    pub contents: Option<LakeFile>,
 }
 
 /// What preparing needs to know besides the batch.
@@ -192,19 +180,9 @@ impl PreparedBatch {
         });
     }
 
-    /// Writes the files of the batch. Blocks.
-    ///
-    /// # Errors
-    /// When the lake cannot be written.
-    pub fn write_files(&self, lake: &Path) -> Result<BatchFiles, LakeFileError> {
-        let now = UtcMillis::now();
-        let write = |kind, columns: &Option<RecordBatch>| {
-            columns.as_ref().map(|columns| write_lake_file(lake, kind, columns, now)).transpose()
-        };
-        Ok(BatchFiles {
-            operations: write(FileKind::Operations, &self.operations)?,
-            contents: write(FileKind::Contents, &self.contents)?,
-        })
+    /// The records as they were read.
+    pub fn into_raw(self) -> RawBatch {
+        self.raw
     }
 
     /// Adds the stored operations to those that are remembered. Only after the commit.

@@ -13,9 +13,11 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::*;
+use crate::batch_files::{BatchFiles, WrittenFiles};
 use crate::config::ContentPolicy;
 use crate::duplicates::StoredIds;
-use crate::prepare::{BatchFiles, PreparedBatch, Preparer};
+use crate::lake_file::LakeFile;
+use crate::prepare::{PreparedBatch, Preparer};
 use crate::price::Pricer;
 use crate::record::{IncomingRecord, RawBatch};
 
@@ -43,7 +45,7 @@ impl Fixture {
     }
 
     async fn store(&self, batch: &PreparedBatch, fence: Fence) -> Result<(), StoreError> {
-        let files = batch.write_files(self.folder.path()).unwrap();
+        let files = BatchFiles::write(batch, self.folder.path()).unwrap();
         self.store_with(batch, &files, fence).await
     }
 
@@ -189,7 +191,7 @@ async fn a_file_that_waited_too_long_is_refused_by_the_databases_clock() {
     let fixture = Fixture::new().await;
     let claim = fixture.claim().await;
     let batch = prepare(&[operation(2)], 0);
-    let mut files = batch.write_files(fixture.folder.path()).unwrap();
+    let mut files = BatchFiles::write(&batch, fixture.folder.path()).unwrap();
     if let Some(file) = &mut files.operations {
         file.named_at = file.named_at.plus_millis(-3_600_001);
     }
@@ -221,4 +223,50 @@ async fn a_retention_gap_is_its_own_range_and_the_next_batch_follows_it() {
     let again = record_retention_gap(&fixture.database, (fixture.stream, PARTITION), claim.fence, gap).await;
     assert!(matches!(again, Err(StoreError::CheckpointMoved { .. })));
     assert_eq!(read_checkpoint(&fixture.database, fixture.stream, PARTITION).await.unwrap(), (claim.fence, Offset(6)));
+}
+
+#[tokio::test]
+async fn a_row_that_is_left_of_an_erased_operation_is_no_duplicate() {
+    let fixture = Fixture::new().await;
+    let claim = fixture.claim().await;
+    let erased = operation(1);
+    let mut tx = fixture.database.begin().await.unwrap();
+    let left = "insert into operation_contents (operation_id, system_prompt) values ($1, 'left behind')";
+    tx.execute(left, &[erased.operation_id.into()]).await.unwrap();
+    tx.commit().await.unwrap();
+    let refused = fixture.store(&prepare(&[erased], 0), claim.fence).await;
+    assert!(matches!(refused, Err(StoreError::Refused(_))), "{refused:?}");
+    assert_eq!(fixture.count("operations").await, 0);
+}
+
+#[tokio::test]
+async fn an_answer_that_never_comes_leaves_the_outcome_unknown() {
+    let never = std::future::pending::<Result<(), StoreError>>();
+    let answer = within(Duration::from_millis(1), never).await;
+    assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
+}
+
+#[tokio::test]
+async fn attempts_share_their_files_and_abandoned_ones_are_removed() {
+    let lake = tempfile::tempdir().unwrap();
+    let batch = Arc::new(prepare(&[operation(1)], 0));
+    let mut written = WrittenFiles::new(lake.path().to_owned());
+    let is_there = |file: &Option<LakeFile>| lake.path().join(&file.as_ref().unwrap().path).is_file();
+
+    let first = written.of(&batch).await.unwrap();
+    assert!(is_there(&first.operations) && is_there(&first.contents));
+    assert_eq!(written.of(&batch).await.unwrap(), first, "an outage does not write them again");
+
+    written.discard().await;
+    assert!(!is_there(&first.operations) && !is_there(&first.contents));
+
+    let second = written.of(&batch).await.unwrap();
+    assert_ne!(second, first);
+    written.doubt();
+    written.discard().await;
+    assert!(is_there(&second.operations), "a transaction may have listed it");
+
+    let third = written.of(&batch).await.unwrap();
+    written.discard().await;
+    assert!(!is_there(&third.operations), "the doubt was about the files before");
 }

@@ -1,0 +1,103 @@
+//! The files of the batch at hand: written once, kept from attempt to attempt while they are fresh, and removed at once
+//! when no transaction can have listed them. What cannot be removed safely is left to the [`crate::sweeper`].
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow_array::RecordBatch;
+use opstream_schemas::lake::FileKind;
+use opstream_schemas::time::UtcMillis;
+
+use crate::lake_file::{LakeFile, LakeFileError, remove_lake_file, write_lake_file};
+use crate::prepare::PreparedBatch;
+
+/// How long files may be offered to the database, which refuses them an hour after they were named.
+const FRESH: Duration = Duration::from_mins(30);
+
+/// The files of a prepared batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BatchFiles {
+    /// File of the operations.
+    pub operations: Option<LakeFile>,
+    /// File of their content.
+    pub contents: Option<LakeFile>,
+}
+
+impl BatchFiles {
+    /// Writes the files of the batch, both or none. Blocks.
+    ///
+    /// # Errors
+    /// When the lake cannot be written.
+    pub fn write(batch: &PreparedBatch, lake: &Path) -> Result<Self, LakeFileError> {
+        let now = UtcMillis::now();
+        let write = |kind, columns: &Option<RecordBatch>| {
+            columns.as_ref().map(|columns| write_lake_file(lake, kind, columns, now)).transpose()
+        };
+        let mut files = Self { operations: write(FileKind::Operations, &batch.operations)?, contents: None };
+        match write(FileKind::Contents, &batch.contents) {
+            Ok(contents) => files.contents = contents,
+            Err(error) => {
+                files.remove(lake);
+                return Err(error);
+            }
+        }
+        Ok(files)
+    }
+
+    /// Removes the files, as far as that is possible. Blocks.
+    fn remove(&self, lake: &Path) {
+        for file in [&self.operations, &self.contents].into_iter().flatten() {
+            remove_lake_file(lake, &file.path);
+        }
+    }
+}
+
+/// What has been written for the batch at hand.
+#[derive(Debug)]
+pub struct WrittenFiles {
+    lake: PathBuf,
+    current: Option<(BatchFiles, Instant)>,
+    /// Whether the outcome of a transaction that lists them is unknown.
+    may_be_listed: bool,
+}
+
+impl WrittenFiles {
+    /// Nothing is written yet.
+    pub const fn new(lake: PathBuf) -> Self {
+        Self { lake, current: None, may_be_listed: false }
+    }
+
+    /// The files of the batch, written now unless an earlier attempt did it.
+    ///
+    /// # Errors
+    /// When the lake cannot be written.
+    pub async fn of(&mut self, batch: &Arc<PreparedBatch>) -> Result<BatchFiles, LakeFileError> {
+        if let Some((files, written_at)) = &self.current
+            && written_at.elapsed() < FRESH
+        {
+            return Ok(files.clone());
+        }
+        self.discard().await;
+        let (lake, writing, started) = (self.lake.clone(), batch.clone(), Instant::now());
+        let written = tokio::task::spawn_blocking(move || BatchFiles::write(&writing, &lake)).await;
+        let files = written.unwrap_or(Err(LakeFileError::Panicked))?;
+        self.current = Some((files.clone(), started));
+        Ok(files)
+    }
+
+    /// The outcome of a transaction is unknown: from now on only the sweeper, which asks the manifest, may remove the files.
+    pub const fn doubt(&mut self) {
+        self.may_be_listed = self.current.is_some();
+    }
+
+    /// Forgets the files, which are of no use any more, and removes them unless they may be listed.
+    pub async fn discard(&mut self) {
+        let may_be_listed = std::mem::take(&mut self.may_be_listed);
+        let Some((files, _)) = self.current.take().filter(|_| !may_be_listed) else { return };
+        let lake = self.lake.clone();
+        if tokio::task::spawn_blocking(move || files.remove(&lake)).await.is_err() {
+            tracing::debug!("abandoned files were not removed; the sweeper will");
+        }
+    }
+}
