@@ -108,6 +108,27 @@ impl RawBatch {
             .collect();
     }
 
+    /// Cuts the batch into what was read before the record at `index` and the rest. Each part stands for its own offsets,
+    /// and together they stand for all of them.
+    pub fn split_at(&self, index: usize) -> [Self; 2] {
+        let mut parts = [Self::default(), Self::default()];
+        for (place, record) in self.records.iter().enumerate() {
+            let own = |range: &&PartitionRange| range.partition == record.partition;
+            let Some(range) = self.ranges.iter().find(own) else { continue };
+            let continues_at = parts[0].ranges.iter().find(own).map(|range| range.offsets.to);
+            let incoming = IncomingRecord {
+                partition: record.partition,
+                offset: record.offset,
+                timestamp: record.timestamp,
+                key: self.key(record),
+                value: self.value(record),
+                headers: self.headers(place).to_vec(),
+            };
+            parts[usize::from(place >= index)].push(incoming, range.epoch, continues_at.unwrap_or(range.offsets.from));
+        }
+        parts
+    }
+
     /// The records, in the order in which they were read.
     pub fn records(&self) -> &[RawRecord] {
         &self.records
@@ -179,6 +200,24 @@ mod tests {
         push(&mut batch, 0, 5, 3);
         push(&mut batch, 0, 8, 6);
         assert_eq!(batch.ranges()[0].offsets, OffsetRange { from: Offset(3), to: Offset(9) });
+    }
+
+    #[test]
+    fn parts_stand_for_all_offsets_together() {
+        let mut batch = RawBatch::default();
+        push(&mut batch, 0, 5, 3);
+        push(&mut batch, 1, 7, 7);
+        push(&mut batch, 0, 9, 6);
+        push(&mut batch, 2, 1, 0);
+        let [first, second] = batch.split_at(2);
+        let ranges = |part: &RawBatch| -> Vec<(i32, i64, i64)> {
+            let range = |range: &PartitionRange| (range.partition.0, range.offsets.from.0, range.offsets.to.0);
+            part.ranges().iter().map(range).collect()
+        };
+        assert_eq!(ranges(&first), [(0, 3, 6), (1, 7, 8)]);
+        assert_eq!(ranges(&second), [(0, 6, 10), (2, 0, 2)]);
+        assert_eq!((first.headers(1).len(), second.headers(0).len()), (1, 0), "headers stay with their record");
+        assert_eq!(second.value(&second.records()[1]), Some(&b"value"[..]));
     }
 
     #[test]
