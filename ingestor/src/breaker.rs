@@ -3,7 +3,8 @@
 //!
 //! Outage is not poison, and neither is one bad client among many; those letters are written at once. A flood is held for
 //! a while and reported, and then, because records behind it must not wait for ever and a dead letter keeps all its bytes,
-//! it is written. For an hour after that no flood is held again: somebody was told.
+//! it is written. For an hour after that no flood is held again: somebody was told. A single record in a schema of a newer
+//! opstream is a flood: producers were updated before the ingestors, and every record of theirs would be one.
 
 use std::time::{Duration, Instant};
 
@@ -31,8 +32,9 @@ impl Breaker {
         Self { hold, records: 0, dead: 0, armed_from: None }
     }
 
-    /// Counts a batch of so many records, of which so many are dead. Returns until when it must be held.
-    pub fn judge(&mut self, records: usize, dead: usize, now: Instant) -> Option<Instant> {
+    /// Counts a batch of so many records, of which so many are dead and so many of those newer than this opstream. Returns
+    /// until when it must be held.
+    pub fn judge(&mut self, records: usize, dead: usize, newer: usize, now: Instant) -> Option<Instant> {
         if self.records >= MEMORY {
             self.records /= 2;
             self.dead /= 2;
@@ -40,6 +42,7 @@ impl Breaker {
         self.records += records as u64;
         self.dead += dead as u64;
         let is_flood = dead > 0 && self.dead >= FEW && self.dead * 100 > self.records * FLOOD_PERCENT;
+        let is_flood = is_flood || newer > 0;
         let is_armed = !self.hold.is_zero() && self.armed_from.is_none_or(|from| now >= from);
         if !(is_flood && is_armed) {
             return None;
@@ -58,28 +61,36 @@ mod tests {
     #[test]
     fn a_flood_is_held_once_and_then_written() {
         let (mut breaker, now) = (Breaker::new(HOLD), Instant::now());
-        assert_eq!(breaker.judge(10_000, 10, now), None);
-        assert_eq!(breaker.judge(10_000, 2_000, now), Some(now + HOLD));
-        assert_eq!(breaker.judge(10_000, 2_000, now + HOLD), None);
+        assert_eq!(breaker.judge(10_000, 10, 0, now), None);
+        assert_eq!(breaker.judge(10_000, 2_000, 0, now), Some(now + HOLD));
+        assert_eq!(breaker.judge(10_000, 2_000, 0, now + HOLD), None);
         let later = now + HOLD + DISARMED_FOR;
-        assert_eq!(breaker.judge(10_000, 0, later), None, "a clean batch is never held");
-        assert_eq!(breaker.judge(10_000, 9_000, later), Some(later + HOLD));
+        assert_eq!(breaker.judge(10_000, 0, 0, later), None, "a clean batch is never held");
+        assert_eq!(breaker.judge(10_000, 9_000, 0, later), Some(later + HOLD));
+    }
+
+    #[test]
+    fn one_record_of_a_newer_opstream_is_held() {
+        let (mut breaker, now) = (Breaker::new(HOLD), Instant::now());
+        assert_eq!(breaker.judge(20_000, 1, 0, now), None);
+        assert_eq!(breaker.judge(20_000, 1, 1, now), Some(now + HOLD));
+        assert_eq!(breaker.judge(20_000, 1, 1, now + HOLD), None);
     }
 
     #[test]
     fn a_few_bad_records_are_no_flood_even_alone() {
         let (mut breaker, now) = (Breaker::new(HOLD), Instant::now());
         for _ in 0..99 {
-            assert_eq!(breaker.judge(1, 1, now), None);
+            assert_eq!(breaker.judge(1, 1, 0, now), None);
         }
-        assert_eq!(breaker.judge(1, 1, now), Some(now + HOLD), "small batches add up");
+        assert_eq!(breaker.judge(1, 1, 0, now), Some(now + HOLD), "small batches add up");
     }
 
     #[test]
     fn a_small_share_passes_however_long_it_lasts() {
         let (mut breaker, now) = (Breaker::new(HOLD), Instant::now());
-        assert!((0..1000).all(|_| breaker.judge(20_000, 1000, now).is_none()), "exactly 5 % is no flood");
+        assert!((0..1000).all(|_| breaker.judge(20_000, 1000, 0, now).is_none()), "exactly 5 % is no flood");
         let mut never = Breaker::new(Duration::ZERO);
-        assert_eq!(never.judge(1000, 1000, now), None);
+        assert_eq!(never.judge(1000, 1000, 0, now), None);
     }
 }

@@ -24,6 +24,14 @@ pub enum Poison {
         /// Id of the newest operation schema.
         expected: u32,
     },
+    /// The schema is one of ours, and not known to this version.
+    #[error(
+        "schema id {id} is one of a newer opstream; update the ingestors before the producers, then send the record again"
+    )]
+    NewerSchema {
+        /// Id found in the frame.
+        id: u32,
+    },
     /// The datum does not follow its schema.
     #[error("value does not follow its Avro schema: {reason}")]
     Undecodable {
@@ -48,6 +56,7 @@ impl Poison {
             Self::NoValue => "no_value",
             Self::NotFramed(_) => "not_framed",
             Self::UnknownSchema { .. } => "unknown_schema",
+            Self::NewerSchema { .. } => "newer_schema",
             Self::Undecodable { .. } => "undecodable",
             Self::Invalid(violation) => violation.code(),
             Self::OtherWorkspace { .. } => "id_of_another_workspace",

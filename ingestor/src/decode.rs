@@ -10,7 +10,7 @@ use arrow_array::RecordBatch;
 use arrow_avro::reader::{Decoder, DecoderMode, ReaderBuilder};
 use arrow_avro::schema::{AvroSchema, Fingerprint, FingerprintAlgorithm, SchemaStore};
 use arrow_select::concat::concat_batches;
-use opstream_schemas::avro::{OPERATION_V1_ID, Record, SchemaId, builtin_schema, split_frame};
+use opstream_schemas::avro::{OPERATION_V1_ID, RESERVED_IDS, Record, SchemaId, builtin_schema, split_frame};
 
 use crate::dead_letter::Poison;
 use crate::record::RawBatch;
@@ -65,6 +65,7 @@ fn datum(value: Option<&[u8]>) -> Result<&[u8], Poison> {
     let framed = split_frame(value.ok_or(Poison::NoValue)?)?;
     match builtin_schema(framed.schema_id) {
         Some(schema) if schema.record == Record::Operation => Ok(framed.datum),
+        None if RESERVED_IDS.contains(&framed.schema_id.0) => Err(Poison::NewerSchema { id: framed.schema_id.0 }),
         _ => Err(Poison::UnknownSchema { id: framed.schema_id.0, expected: OPERATION_V1_ID.0 }),
     }
 }

@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use crate::breaker::Breaker;
 use crate::committer::{Committer, Stored};
 use crate::config::IngestorConfig;
+use crate::dead_letter::Poison;
 use crate::duplicates::StoredIds;
 use crate::lake_file::open_lake;
 use crate::outbox;
@@ -152,7 +153,8 @@ struct Pipeline {
 
 impl Pipeline {
     async fn take(&mut self, batch: PreparedBatch) {
-        match self.breaker.judge(batch.len(), batch.dead.len(), Instant::now()) {
+        let newer = batch.dead.iter().filter(|letter| matches!(letter.poison, Poison::NewerSchema { .. })).count();
+        match self.breaker.judge(batch.len(), batch.dead.len(), newer, Instant::now()) {
             None => self.store(batch).await,
             Some(until) => self.hold(batch, until),
         }

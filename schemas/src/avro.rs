@@ -8,6 +8,8 @@ mod framing;
 mod operation_encoder;
 mod window_encoder;
 
+use std::ops::RangeInclusive;
+
 pub use framing::{FRAME_LENGTH, Framed, FramingError, SchemaId, split_frame};
 pub use operation_encoder::encode_operation;
 pub use window_encoder::encode_window;
@@ -22,6 +24,9 @@ pub const WINDOW_V1: &str = include_str!("../avro/window.v1.avsc");
 pub const OPERATION_V1_ID: SchemaId = SchemaId(0x7F00_0001);
 /// Built-in id of `opstream.Window` v1.
 pub const WINDOW_V1_ID: SchemaId = SchemaId(0x7F00_0101);
+
+/// Ids that only schemas of opstream have: one that is not known here belongs to a newer version.
+pub const RESERVED_IDS: RangeInclusive<u32> = 0x7F00_0000..=0x7FFF_FFFF;
 
 /// A schema that every process knows without asking a registry.
 #[derive(Clone, Copy, Debug)]

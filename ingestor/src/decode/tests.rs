@@ -54,7 +54,9 @@ fn bad_records_are_named_and_good_ones_kept() {
     let place = not_utf8.windows(6).position(|window| window == b"marker").unwrap();
     not_utf8[place] = 0xff;
     let mut unknown = encoded(&operation("unknown"));
-    unknown[4] = 99;
+    unknown[1..5].copy_from_slice(&99_u32.to_be_bytes());
+    let mut newer = encoded(&operation("newer"));
+    newer[1..5].copy_from_slice(&(OPERATION_V1_ID.0 + 1).to_be_bytes());
     let mut window = encoded(&operation("window"));
     window[1..5].copy_from_slice(&WINDOW_V1_ID.0.to_be_bytes());
     let values = [
@@ -68,6 +70,7 @@ fn bad_records_are_named_and_good_ones_kept() {
         Some(b"{}".to_vec()),
         Some(window),
         Some(encoded(&operation("c"))),
+        Some(newer),
     ];
 
     let decoded = decode_batch(&batch(&values));
@@ -83,6 +86,7 @@ fn bad_records_are_named_and_good_ones_kept() {
         (6, "unknown_schema"),
         (7, "not_framed"),
         (8, "unknown_schema"),
+        (10, "newer_schema"),
     ];
     assert_eq!(codes, expected);
 }
