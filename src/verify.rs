@@ -88,15 +88,26 @@ async fn verify_and_print(args: &VerifyArgs) -> anyhow::Result<bool> {
         // Opening would create it, and an empty database would be clean.
         anyhow::ensure!(file.is_file(), "there is no database {}; name the folder with --data", file.display());
     }
-    anyhow::ensure!(lake.is_dir(), "there is no lake {}; name its folder with --data or --lake", lake.display());
     let database = Database::connect(&url).await?;
-    let report = verify(&database, &lake, UtcMillis::now()).await;
+    let report = verify_where_files_are(&database, &lake).await;
     database.close().await;
     let report = report?.at(url.to_string(), lake.display().to_string());
     let mut stdout = std::io::stdout().lock();
     let written = if args.json { render::json(&report, &mut stdout) } else { render::table(&report, &mut stdout) };
     written.and_then(|()| stdout.flush()).context("cannot write the report")?;
     Ok(report.clean)
+}
+
+/// A lake that is not there at all is more likely a wrong folder than the loss of every file. A pipeline that has written
+/// no file yet may have none.
+async fn verify_where_files_are(database: &Database, lake: &Path) -> anyhow::Result<Report> {
+    if !lake.is_dir() {
+        let sql = "select 1 as found from lake_files where removed_at_ms is null limit 1";
+        let listed = database.fetch_optional(sql, &[]).await.context("the database has no tables of opstream")?;
+        let place = lake.display();
+        anyhow::ensure!(listed.is_none(), "there is no lake {place}; name its folder with --data or --lake");
+    }
+    Ok(verify(database, lake, UtcMillis::now()).await?)
 }
 
 /// Where the tables and the files are.

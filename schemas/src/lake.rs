@@ -179,7 +179,12 @@ pub fn local_path(root: &Path, path: &str) -> Result<PathBuf, LakePathError> {
 /// Order-independent fingerprint of a set of ids: the wrapping sum of the XXH3-64 of each id's 16 bytes. Two files
 /// with the same rows in another order have the same hash, and hashes of disjoint sets add up.
 pub fn id_hash<'a>(ids: impl IntoIterator<Item = &'a [u8]>) -> i64 {
-    ids.into_iter().fold(0_u64, |sum, id| sum.wrapping_add(xxhash_rust::xxh3::xxh3_64(id))).cast_signed()
+    ids.into_iter().fold(0_u64, |sum, id| sum.wrapping_add(value_hash(id))).cast_signed()
+}
+
+/// XXH3-64 of one value's bytes.
+pub fn value_hash(bytes: &[u8]) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(bytes)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 use opstream_schemas::database::{Row, Value};
 
 use super::report::{Check, Finding};
-use super::snapshot::{Snapshot, VerifyError};
+use super::snapshot::{Snapshot, VerifyError, unfetched};
 
 /// One promise: its query, which takes the generation, and what its rows mean.
 struct Promise {
@@ -51,9 +51,11 @@ pub(super) async fn check_bookkeeping(snapshot: &mut Snapshot) -> Result<Check, 
     let generation: Value = snapshot.settings.generation.into();
     for promise in PROMISES {
         check.compared("promises", 1);
-        for row in snapshot.fetch("bookkeeping", promise.sql, std::slice::from_ref(&generation)).await? {
-            let what = (promise.describe)(&row);
-            let what = what.map_err(|source| VerifyError::Database { what: "bookkeeping", source })?;
+        let broken = |source| VerifyError::Database { what: "bookkeeping", source };
+        let rows = snapshot.fetch("bookkeeping", promise.sql, std::slice::from_ref(&generation)).await?;
+        check.findings_total += unfetched(&rows).map_err(broken)?;
+        for row in rows {
+            let what = (promise.describe)(&row).map_err(broken)?;
             check.find(|| Finding { what, cause: promise.cause, way_out: promise.way_out });
         }
     }

@@ -1,22 +1,22 @@
 //! The columns of an operation that are compared between its row and its file, in a form that both decode into.
 //!
-//! Compared are every number and truth value, and the texts that windows are grouped by: a difference in any of them
-//! changes a sum, a chart or a bill. Long texts (errors, parameters, tags) are left out: they count nowhere and would
-//! double the reading.
+//! All columns are compared. Numbers, truth values and the texts that windows are grouped by are kept as they are: a
+//! difference in any of them changes a sum, a chart or a bill, and is shown with both values. Of the others only a hash is
+//! kept, and a byte of each, which says in which column a difference lies.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Int32Type, Int64Type};
+use arrow_array::types::{Float64Type, Int32Type, Int64Type};
 use arrow_array::{Array, BooleanArray, FixedSizeBinaryArray, PrimitiveArray, RecordBatch, StringArray};
 use opstream_schemas::OperationId;
 use opstream_schemas::database::Row;
-use opstream_schemas::lake::{Column, ColumnKind, OPERATION_COLUMNS};
+use opstream_schemas::lake::{Column, ColumnKind, OPERATION_COLUMNS, value_hash};
 
 use super::lake_file::LakeFileError;
 
-/// Text columns that are compared; those of the windows' dimensions among them.
+/// Text columns that are kept as they are; those of the windows' dimensions among them.
 pub(super) const TEXTS: [&str; 10] = [
     "workspace",
     "project",
@@ -30,8 +30,10 @@ pub(super) const TEXTS: [&str; 10] = [
     "cost_status",
 ];
 
-/// How many numeric columns are compared.
+/// How many numeric columns there are.
 pub(super) const NUMBERS: usize = numeric_columns();
+/// How many columns are only hashed: all but the id, the numbers and [`TEXTS`].
+const OTHERS: usize = OPERATION_COLUMNS.len() - 1 - NUMBERS - TEXTS.len();
 const _: () = assert!(NUMBERS <= 64, "the null mask of Facts has 64 bits");
 
 /// The compared columns of one operation. Two are equal only when they share an [`Interner`].
@@ -43,6 +45,10 @@ pub(super) struct Facts {
     nulls: u64,
     numbers: [i64; NUMBERS],
     texts: [Option<Symbol>; TEXTS.len()],
+    /// Hash of all other columns.
+    others: u64,
+    /// A byte of the hash of each of them.
+    other_bytes: [u8; OTHERS],
 }
 
 /// A text of an [`Interner`].
@@ -98,6 +104,14 @@ impl Facts {
         for (place, name) in TEXTS.iter().enumerate() {
             facts.texts[place] = row.optional_text(name)?.map(|text| interner.symbol(&text));
         }
+        let mut hashes = [0; OTHERS];
+        for (hash, column) in hashes.iter_mut().zip(others()) {
+            *hash = match column.kind {
+                ColumnKind::Float => hash_of_float(row.optional_float(column.name)?),
+                _ => hash_of_text(row.optional_text(column.name)?.as_deref()),
+            };
+        }
+        facts.set_others(hashes);
         Ok(facts)
     }
 
@@ -115,11 +129,25 @@ impl Facts {
             let (ours, theirs) = (self.text(place), other.text(place));
             (ours != theirs).then(|| format!("{name}: {} ≠ {}", text(ours), text(theirs)))
         });
-        in_numbers.chain(in_texts).collect()
+        let in_others = self.other_bytes.iter().zip(other.other_bytes).zip(others());
+        let in_others = in_others.filter(|((ours, theirs), _)| *ours != theirs);
+        let in_others = in_others.map(|(_, column)| format!("{}: the values differ", column.name));
+        let mut differences: Vec<String> = in_numbers.chain(in_texts).chain(in_others).collect();
+        // One time in 256 the bytes of two hashes are the same.
+        if differences.is_empty() && self.others != other.others {
+            let names: Vec<&str> = others().map(|column| column.name).collect();
+            differences.push(format!("one of {}: the values differ", names.join(", ")));
+        }
+        differences
     }
 
     const fn empty(id: OperationId) -> Self {
-        Self { id, nulls: 0, numbers: [0; NUMBERS], texts: [None; TEXTS.len()] }
+        Self { id, nulls: 0, numbers: [0; NUMBERS], texts: [None; TEXTS.len()], others: 0, other_bytes: [0; OTHERS] }
+    }
+
+    fn set_others(&mut self, hashes: [u64; OTHERS]) {
+        self.other_bytes = hashes.map(|hash| hash.to_be_bytes()[0]);
+        self.others = value_hash(hashes.map(u64::to_be_bytes).as_flattened());
     }
 
     fn set_number(&mut self, place: usize, value: Option<i64>) {
@@ -130,11 +158,29 @@ impl Facts {
     }
 }
 
+/// Hash of a text, or of null, which is none of them.
+pub(super) fn hash_of_text(text: Option<&str>) -> u64 {
+    text.map_or(0, |text| value_hash(text.as_bytes()) | 1)
+}
+
+/// SQLite stores NaN as null and does not keep the sign of zero.
+fn hash_of_float(number: Option<f64>) -> u64 {
+    let number = number.filter(|number| !number.is_nan());
+    number.map_or(0, |number| value_hash(&(number + 0.0).to_bits().to_be_bytes()) | 1)
+}
+
 /// The compared columns of one batch of a file.
 pub(super) struct FactColumns<'a> {
     ids: &'a FixedSizeBinaryArray,
     numbers: Vec<NumberColumn<'a>>,
     texts: Vec<&'a StringArray>,
+    others: Vec<OtherColumn<'a>>,
+}
+
+/// A column that is only hashed, by its stored type.
+enum OtherColumn<'a> {
+    Text(&'a StringArray),
+    Float(&'a PrimitiveArray<Float64Type>),
 }
 
 /// A numeric column by its stored type.
@@ -149,14 +195,9 @@ impl<'a> FactColumns<'a> {
     pub(super) fn of(batch: &'a RecordBatch) -> Result<Self, LakeFileError> {
         let ids = id_column(batch)?;
         let numbers = numbers().map(|column| NumberColumn::of(batch, column)).collect::<Result<_, _>>()?;
-        let texts = TEXTS
-            .iter()
-            .map(|name| {
-                let array = batch.column_by_name(name).and_then(|array| array.as_string_opt());
-                array.ok_or_else(|| LakeFileError::Column { name: (*name).to_owned(), expected: "text" })
-            })
-            .collect::<Result<_, _>>()?;
-        Ok(Self { ids, numbers, texts })
+        let texts = TEXTS.iter().map(|name| text_column(batch, name)).collect::<Result<_, _>>()?;
+        let others = others().map(|column| OtherColumn::of(batch, column)).collect::<Result<_, _>>()?;
+        Ok(Self { ids, numbers, texts, others })
     }
 
     /// Id of this row of the batch.
@@ -173,8 +214,37 @@ impl<'a> FactColumns<'a> {
         for (place, column) in self.texts.iter().enumerate() {
             facts.texts[place] = column.is_valid(row).then(|| interner.symbol(column.value(row)));
         }
+        let mut hashes = [0; OTHERS];
+        for (hash, column) in hashes.iter_mut().zip(&self.others) {
+            *hash = column.hash(row);
+        }
+        facts.set_others(hashes);
         facts
     }
+}
+
+impl<'a> OtherColumn<'a> {
+    fn of(batch: &'a RecordBatch, column: &Column) -> Result<Self, LakeFileError> {
+        if column.kind != ColumnKind::Float {
+            return text_column(batch, column.name).map(Self::Text);
+        }
+        let array = batch.column_by_name(column.name).and_then(|array| array.as_primitive_opt());
+        let wrong = || LakeFileError::Column { name: column.name.to_owned(), expected: "a floating-point number" };
+        array.map(Self::Float).ok_or_else(wrong)
+    }
+
+    fn hash(&self, row: usize) -> u64 {
+        match self {
+            Self::Text(array) => hash_of_text(array.is_valid(row).then(|| array.value(row))),
+            Self::Float(array) => hash_of_float(array.is_valid(row).then(|| array.value(row))),
+        }
+    }
+}
+
+/// Finds a text column of a file.
+pub(super) fn text_column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a StringArray, LakeFileError> {
+    let array = batch.column_by_name(name).and_then(|array| array.as_string_opt());
+    array.ok_or_else(|| LakeFileError::Column { name: name.to_owned(), expected: "text" })
 }
 
 impl<'a> NumberColumn<'a> {
@@ -212,16 +282,13 @@ pub(super) fn id_at(ids: &FixedSizeBinaryArray, row: usize) -> OperationId {
     OperationId::from_bytes(bytes)
 }
 
-/// Names of all compared columns, the id first.
-pub(super) fn compared_columns() -> impl Iterator<Item = &'static str> {
-    std::iter::once("operation_id").chain(numbers().map(|column| column.name)).chain(TEXTS)
-}
-
-/// The compared columns as a select list. Postgres keeps small integers in 32 bits, hence the casts.
+/// All columns as a select list. Postgres keeps small integers in 32 bits, hence the casts.
 pub(super) fn select_list() -> String {
-    let small = |name: &&str| numbers().any(|column| column.name == *name && column.kind == ColumnKind::SmallInt);
-    let term = |name: &str| if small(&name) { format!("cast({name} as bigint) as {name}") } else { name.to_owned() };
-    compared_columns().map(term).collect::<Vec<_>>().join(", ")
+    let term = |column: &Column| match column.kind {
+        ColumnKind::SmallInt => format!("cast({0} as bigint) as {0}", column.name),
+        _ => column.name.to_owned(),
+    };
+    OPERATION_COLUMNS.iter().map(term).collect::<Vec<_>>().join(", ")
 }
 
 /// Place of a numeric column in [`Facts::number`]. Evaluated by the compiler: an unknown name does not compile.
@@ -253,6 +320,12 @@ pub(super) const fn text_place(name: &str) -> usize {
 
 fn numbers() -> impl Iterator<Item = &'static Column> {
     OPERATION_COLUMNS.iter().filter(|column| is_numeric(column))
+}
+
+fn others() -> impl Iterator<Item = &'static Column> {
+    let is_other =
+        |column: &&Column| column.kind != ColumnKind::Id && !is_numeric(column) && !TEXTS.contains(&column.name);
+    OPERATION_COLUMNS.iter().filter(is_other)
 }
 
 const fn is_numeric(column: &Column) -> bool {

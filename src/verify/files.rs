@@ -3,16 +3,16 @@
 //! In: the snapshot. Out: the checks `files` and `contents`, and the numbers of the files that could not be read, which
 //! later checks leave out. One file at a time is open, on a blocking thread.
 
-use std::collections::HashSet;
-use std::path::PathBuf;
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
 
 use opstream_schemas::lake::FileKind;
 use opstream_schemas::{OperationId, UtcMillis};
 
-use super::lake_file::{LakeFileError, Measured, SUMMED, measure_contents, measure_operations};
+use super::lake_file::{FileSums, LakeFileError, MeasuredContents, SUMMED, measure_contents, measure_operations};
 use super::progress::Progress;
 use super::report::{Check, Finding};
-use super::snapshot::{ListedFile, Snapshot, VerifyError};
+use super::snapshot::{ListedFile, Snapshot, VerifyError, id_after, unfetched};
 
 const LOST_FILE: (&str, &str) = (
     "the file was deleted, moved or damaged outside opstream, or --lake names another folder than the pipeline writes to",
@@ -22,6 +22,10 @@ const LOST_FILE: (&str, &str) = (
 const WRONG_MANIFEST: (&str, &str) = (
     "the manifest row or the file was changed after its commit",
     "compare with a backup: docs/verify.md shows how to add a file up by hand",
+);
+const WRONG_CONTENTS_IN_SQL: (&str, &str) = (
+    "rows of operation_contents were deleted or changed outside the ingest transaction",
+    "bring them back from the named file, which holds the same columns, or from a backup",
 );
 const WRONG_CONTENTS: (&str, &str) = (
     "a file of contents was lost, or the manifest row that ties it to its operations was changed",
@@ -67,53 +71,64 @@ pub(super) async fn check_files(snapshot: &mut Snapshot, progress: &Progress) ->
 impl FilesOutcome {
     async fn check_file(
         &mut self,
-        snapshot: &Snapshot,
+        snapshot: &mut Snapshot,
         file: &ListedFile,
         contents: &[ListedFile],
     ) -> Result<(), VerifyError> {
-        let operations = self.measure(snapshot, file, FileKind::Operations).await?;
+        let operations = self.measure(snapshot, file, |path| {
+            let measured = measure_operations(path)?;
+            Ok((measured.sums, measured.content_ids))
+        });
+        let operations = operations.await?;
+        if operations.is_none() {
+            let time = |id: Option<OperationId>| id.map(OperationId::time).unwrap_or_default();
+            self.unreadable_spans.push((time(file.sums.min_id), time(file.sums.max_id)));
+        }
         let mut found = Vec::new();
         let mut is_complete = true;
         for part in contents {
-            match self.measure(snapshot, part, FileKind::Contents).await? {
-                Some(measured) => found.extend(measured.content_ids),
+            let measured = self.measure(snapshot, part, |path| {
+                let MeasuredContents { sums, contents } = measure_contents(path)?;
+                Ok((sums, contents))
+            });
+            match measured.await? {
+                Some(measured) => {
+                    check_contents_in_sql(snapshot, &mut self.contents, part, &measured).await?;
+                    found.extend(measured.into_iter().map(|(id, _)| id));
+                }
                 None => is_complete = false,
             }
         }
-        let Some(operations) = operations.filter(|_| is_complete) else { return Ok(()) };
-        self.contents.compared("operations with content", count(operations.content_ids.len()));
+        let Some(content_ids) = operations.filter(|_| is_complete) else { return Ok(()) };
+        self.contents.compared("operations with content", count(content_ids.len()));
         found.sort_unstable();
-        compare_contents(&mut self.contents, file, &operations.content_ids, &found);
+        compare_contents(&mut self.contents, file, &content_ids, &found);
         Ok(())
     }
 
-    /// Reads one file and compares it with the manifest; none when it cannot be read, which is then a finding.
-    async fn measure(
+    /// Reads one file and compares its sums with the manifest; none when it cannot be read, which is then a finding.
+    async fn measure<T: Send + 'static>(
         &mut self,
         snapshot: &Snapshot,
         file: &ListedFile,
-        kind: FileKind,
-    ) -> Result<Option<Measured>, VerifyError> {
+        measure: impl FnOnce(&Path) -> Result<(FileSums, T), LakeFileError> + Send + 'static,
+    ) -> Result<Option<T>, VerifyError> {
         self.files.compared("files", 1);
         self.files.compared("bytes", u64::try_from(file.bytes).unwrap_or(0));
         let has_size = has_listed_size(&mut self.files, file).await;
         let local = file.local.clone();
-        let measured = blocking(&file.path, move || measure(local, kind)).await?;
+        let measured = blocking(&file.path, move || measure(&local.ok_or(LakeFileError::Path)?)).await?;
         match measured {
-            Ok(measured) => {
-                self.files.compared("rows in files", u64::try_from(measured.sums.rows).unwrap_or(0));
-                compare_sums(&mut self.files, file, &measured);
-                Ok(Some(measured))
+            Ok((sums, rest)) => {
+                self.files.compared("rows in files", u64::try_from(sums.rows).unwrap_or(0));
+                compare_sums(&mut self.files, file, &sums);
+                Ok(Some(rest))
             }
             Err(error) => {
                 if snapshot.was_removed_since(file.number).await? {
                     return Err(VerifyError::Outrun { path: file.path.clone() });
                 }
                 self.unreadable.insert(file.number);
-                let time = |id: Option<OperationId>| id.map(OperationId::time).unwrap_or_default();
-                if kind == FileKind::Operations {
-                    self.unreadable_spans.push((time(file.sums.min_id), time(file.sums.max_id)));
-                }
                 // A wrong size has been reported already and explains why the file cannot be decoded.
                 if has_size {
                     let what = format!("file {} ({}): {}", file.number, file.path, chain(&error));
@@ -122,14 +137,6 @@ impl FilesOutcome {
                 Ok(None)
             }
         }
-    }
-}
-
-fn measure(local: Option<PathBuf>, kind: FileKind) -> Result<Measured, LakeFileError> {
-    let local = local.ok_or(LakeFileError::Path)?;
-    match kind {
-        FileKind::Operations => measure_operations(&local),
-        FileKind::Contents => measure_contents(&local),
     }
 }
 
@@ -158,8 +165,8 @@ async fn has_listed_size(check: &mut Check, file: &ListedFile) -> bool {
     is_same
 }
 
-fn compare_sums(check: &mut Check, file: &ListedFile, measured: &Measured) {
-    let (listed, found) = (&file.sums, &measured.sums);
+fn compare_sums(check: &mut Check, file: &ListedFile, found: &FileSums) {
+    let listed = &file.sums;
     let mut differences = Vec::new();
     let mut compare = |name: &str, listed: String, found: String| {
         if listed != found {
@@ -203,17 +210,57 @@ fn compare_contents(check: &mut Check, file: &ListedFile, operations: &[Operatio
     }
 }
 
+/// Compares the contents that are kept in SQL too with those of a file. A transaction inserts all contents of its file or
+/// none, so if some are there, none may be missing. `contents` is ascending.
+async fn check_contents_in_sql(
+    snapshot: &mut Snapshot,
+    check: &mut Check,
+    file: &ListedFile,
+    contents: &[(OperationId, u64)],
+) -> Result<(), VerifyError> {
+    let floor = snapshot.lowest_id();
+    let kept = &contents[contents.partition_point(|(id, _)| *id < floor)..];
+    let (Some((first, _)), Some((last, _))) = (kept.first(), kept.last()) else { return Ok(()) };
+    let mut stored = HashMap::new();
+    let mut next = Some(*first);
+    while let Some(from) = next {
+        let page = snapshot.contents_in_sql(&(from..=*last)).await?;
+        next = page.last().and_then(|(id, _)| id_after(*id));
+        stored.extend(page.into_iter().filter(|(id, _)| kept.binary_search_by_key(id, |(id, _)| *id).is_ok()));
+    }
+    if stored.is_empty() {
+        return Ok(());
+    }
+    check.compared("contents in SQL", count(stored.len()));
+    for (id, hash) in kept {
+        let problem = match stored.get(id) {
+            None => "is not in operation_contents, unlike others of that file",
+            Some(stored) if stored != hash => "differs from that in operation_contents",
+            Some(_) => continue,
+        };
+        check.find(|| {
+            let what = format!("operation {id}: its content in file {} ({}) {problem}", file.number, file.path);
+            Finding { what, cause: WRONG_CONTENTS_IN_SQL.0, way_out: WRONG_CONTENTS_IN_SQL.1 }
+        });
+    }
+    Ok(())
+}
+
 /// Contents, in files and in SQL, whose operations are not there.
 async fn check_stray_contents(snapshot: &mut Snapshot, check: &mut Check) -> Result<(), VerifyError> {
-    for row in snapshot.fetch("contents", include_str!("stray_contents_files.sql"), &[]).await? {
-        let broken = |source| VerifyError::Database { what: "contents", source };
+    let broken = |source| VerifyError::Database { what: "contents", source };
+    let files = snapshot.fetch("contents", include_str!("stray_contents_files.sql"), &[]).await?;
+    check.findings_total += unfetched(&files).map_err(broken)?;
+    for row in files {
         let (number, path) = (row.int("file_number").map_err(broken)?, row.text("path").map_err(broken)?);
         let what = format!("file {number} ({path}) holds contents of an operations file that is not live");
         check.find(|| Finding { what, cause: WRONG_CONTENTS.0, way_out: WRONG_CONTENTS.1 });
     }
     let floor = snapshot.lowest_id();
-    for row in snapshot.fetch("contents", include_str!("stray_contents.sql"), &[floor.into()]).await? {
-        let id = row.id("operation_id").map_err(|source| VerifyError::Database { what: "contents", source })?;
+    let contents = snapshot.fetch("contents", include_str!("stray_contents.sql"), &[floor.into()]).await?;
+    check.findings_total += unfetched(&contents).map_err(broken)?;
+    for row in contents {
+        let id = row.id("operation_id").map_err(broken)?;
         let what = format!("operation_contents holds {id}, which is not in operations or has no content there");
         check.find(|| Finding { what, cause: WRONG_CONTENTS.0, way_out: WRONG_CONTENTS.1 });
     }

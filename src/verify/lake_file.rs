@@ -1,6 +1,7 @@
 //! Reads one Parquet file of the lake: its sums for the manifest, or its operations between two ids.
 //!
-//! Sync and without the database: callers run it on a blocking thread. A file is read in batches, so that its size
+//! Every column is decoded, also those that count nowhere: a file of which a column cannot be decoded is lost to whoever
+//! asks for it. Sync and without the database: callers run it on a blocking thread. A file is read in batches, so that its size
 //! does not matter; row groups whose statistics lie outside the wanted ids are skipped.
 
 use std::fs::File;
@@ -8,15 +9,14 @@ use std::io;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use arrow_array::{Array, RecordBatch};
+use arrow_array::{Array, RecordBatch, StringArray};
 use opstream_schemas::OperationId;
-use opstream_schemas::lake::{Column, OPERATION_COLUMNS, id_hash};
-use parquet::arrow::ProjectionMask;
+use opstream_schemas::lake::{CONTENT_COLUMNS, Column, OPERATION_COLUMNS, id_hash, value_hash};
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
 
-use super::facts::{NumberColumn, id_at, id_column};
+use super::facts::{NumberColumn, hash_of_text, id_at, id_column, text_column};
 
 /// Ids from the first to the last, both included.
 pub(super) type IdRange = RangeInclusive<OperationId>;
@@ -88,6 +88,15 @@ pub(super) struct Measured {
     pub(super) content_ids: Vec<OperationId>,
 }
 
+/// A file of contents as a whole.
+#[derive(Debug, Default)]
+pub(super) struct MeasuredContents {
+    /// Its sums, of which only the ids' are not 0.
+    pub(super) sums: FileSums,
+    /// Ids and hashes of their contents, ascending.
+    pub(super) contents: Vec<(OperationId, u64)>,
+}
+
 /// Reads an operations file and adds it up.
 pub(super) fn measure_operations(path: &Path) -> Result<Measured, LakeFileError> {
     let sources: Vec<&Column> = ["success", "has_content"]
@@ -95,34 +104,28 @@ pub(super) fn measure_operations(path: &Path) -> Result<Measured, LakeFileError>
         .chain(&SUMMED)
         .filter_map(|name| OPERATION_COLUMNS.iter().find(|column| column.name == *name))
         .collect();
-    let names: Vec<&str> = std::iter::once("operation_id").chain(sources.iter().map(|column| column.name)).collect();
     let mut measured = Measured::default();
-    read(path, &names, |_| true, |batch| measured.add(batch, &sources))?;
+    read(path, |_| true, |batch| measured.add(batch, &sources))?;
     measured.content_ids.sort_unstable();
     Ok(measured)
 }
 
-/// Reads a file of contents: its sums, of which only the ids' are not 0, and its ids, ascending.
-pub(super) fn measure_contents(path: &Path) -> Result<Measured, LakeFileError> {
-    let mut measured = Measured::default();
-    read(
-        path,
-        &["operation_id"],
-        |_| true,
-        |batch| {
-            let ids = measured.sums.add_ids(batch)?;
-            measured.content_ids.extend(ids);
-            Ok(())
-        },
-    )?;
-    measured.content_ids.sort_unstable();
+/// Reads a file of contents.
+pub(super) fn measure_contents(path: &Path) -> Result<MeasuredContents, LakeFileError> {
+    let mut measured = MeasuredContents::default();
+    read(path, |_| true, |batch| measured.add(batch))?;
+    measured.contents.sort_unstable();
     Ok(measured)
 }
 
-/// Hands every batch of these columns to `take`, leaving out row groups that `wanted` refuses.
+/// Hash of the texts of one row of contents, in the order of [`CONTENT_COLUMNS`] after the id.
+pub(super) fn content_hash(texts: [Option<&str>; CONTENT_COLUMNS.len() - 1]) -> u64 {
+    value_hash(texts.map(|text| hash_of_text(text).to_be_bytes()).as_flattened())
+}
+
+/// Hands every batch to `take`, leaving out row groups that `wanted` refuses.
 pub(super) fn read(
     path: &Path,
-    columns: &[&str],
     wanted: impl Fn(&RowGroupMetaData) -> bool,
     mut take: impl FnMut(&RecordBatch) -> Result<(), LakeFileError>,
 ) -> Result<(), LakeFileError> {
@@ -134,10 +137,9 @@ pub(super) fn read(
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let builder =
         ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(LakeFileError::Decode)?;
-    let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
     let groups = builder.metadata().row_groups().iter().enumerate();
     let groups = groups.filter(|(_, group)| wanted(group)).map(|(index, _)| index).collect();
-    let reader = builder.with_projection(mask).with_row_groups(groups).with_batch_size(BATCH_ROWS).build();
+    let reader = builder.with_row_groups(groups).with_batch_size(BATCH_ROWS).build();
     for batch in reader.map_err(LakeFileError::Decode)? {
         take(&batch.map_err(|error| LakeFileError::Decode(error.into()))?)?;
     }
@@ -175,6 +177,20 @@ impl Measured {
                 let nulls = (0..batch.num_rows()).filter(|row| column.value(*row).is_none()).count();
                 *self.sums.sum_of("unpriced") += i128::try_from(nulls).expect("a batch's rows fit 128 bits");
             }
+        }
+        Ok(())
+    }
+}
+
+impl MeasuredContents {
+    fn add(&mut self, batch: &RecordBatch) -> Result<(), LakeFileError> {
+        let ids = self.sums.add_ids(batch)?;
+        let [_, columns @ ..] = CONTENT_COLUMNS else { return Ok(()) };
+        let columns: Vec<&StringArray> =
+            columns.iter().map(|column| text_column(batch, column.name)).collect::<Result<_, _>>()?;
+        for (row, id) in ids.into_iter().enumerate() {
+            let text = |place: usize| columns[place].is_valid(row).then(|| columns[place].value(row));
+            self.contents.push((id, content_hash(std::array::from_fn(text))));
         }
         Ok(())
     }

@@ -18,8 +18,13 @@ pub(super) fn table(report: &Report, out: &mut impl Write) -> io::Result<()> {
     for check in report.checks.iter().filter(|check| check.findings_total > 0) {
         write_findings(check, out)?;
     }
+    let mut notes = report.checks.iter().flat_map(|check| &check.notes).peekable();
+    let end = if notes.peek().is_some() { "; but see the notes" } else { "" };
+    for note in notes {
+        writeln!(out, "\nnote: {note}")?;
+    }
     match report.findings_total() {
-        0 => writeln!(out, "\nclean: every row, live file and window is as promised"),
+        0 => writeln!(out, "\nclean: every row, live file and window is as promised{end}"),
         total => writeln!(out, "\n{} in all; causes come before their consequences", plural(total, "finding")),
     }
 }
@@ -124,6 +129,18 @@ rows_and_files: rows are those of the files
 
 12 findings in all; causes come before their consequences
 ";
+        assert!(text.ends_with(end), "{text}");
+    }
+
+    #[test]
+    fn notes_stand_before_the_verdict_and_in_it() {
+        let mut check = Check::new("applied_ranges", "ranges touch");
+        check.note("5 offsets were lost".to_owned());
+        let mut out = Vec::new();
+        table(&Report::new(UtcMillis::from_millis(0), vec![check]), &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let end =
+            "\nnote: 5 offsets were lost\n\nclean: every row, live file and window is as promised; but see the notes\n";
         assert!(text.ends_with(end), "{text}");
     }
 

@@ -33,6 +33,8 @@ pub(crate) struct Check {
     pub(crate) findings_total: u64,
     /// The first of them.
     pub(crate) findings: Vec<Finding>,
+    /// What is as promised and still must be known, such as records that the broker deleted before they were read.
+    pub(crate) notes: Vec<String>,
 }
 
 /// A number of compared things.
@@ -47,7 +49,7 @@ pub(crate) struct Compared {
 impl Check {
     /// A check that has compared nothing yet.
     pub(crate) const fn new(name: &'static str, promise: &'static str) -> Self {
-        Self { name, promise, compared: Vec::new(), findings_total: 0, findings: Vec::new() }
+        Self { name, promise, compared: Vec::new(), findings_total: 0, findings: Vec::new(), notes: Vec::new() }
     }
 
     /// Counts `count` more things of this noun as compared.
@@ -64,6 +66,11 @@ impl Check {
         if self.has_room() {
             self.findings.push(finding());
         }
+    }
+
+    /// Adds a note.
+    pub(crate) fn note(&mut self, note: String) {
+        self.notes.push(note);
     }
 
     /// Whether the next finding would be kept in full, for callers that look up what to write.

@@ -66,7 +66,7 @@ pub(super) async fn check_rows(
     unreadable: &HashSet<i64>,
     progress: &Progress,
 ) -> Result<RowsOutcome, VerifyError> {
-    let promise = "the rows of operations are those of the live files, in every number and dimension";
+    let promise = "the rows of operations are those of the live files, in every column";
     let mut rows = Comparison { check: Check::new("rows_and_files", promise), offsets: SourceOffsets::default() };
     let mut start = Some(snapshot.lowest_id());
     while let Some(from) = start {

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use opstream_schemas::OperationId;
 
-use super::facts::{FactColumns, Facts, Interner, compared_columns};
+use super::facts::{FactColumns, Facts, Interner};
 use super::files::blocking;
 use super::lake_file::{IdRange, LakeFileError, may_hold, read};
 use super::progress::Progress;
@@ -97,11 +97,9 @@ impl FileSide {
 
     fn with_file(mut self, local: Option<PathBuf>, file: usize) -> Result<Self, LakeFileError> {
         let local = local.ok_or(LakeFileError::Path)?;
-        let columns: Vec<&str> = compared_columns().collect();
         let range = self.range.clone();
         read(
             &local,
-            &columns,
             |group| may_hold(group, &range),
             |batch| {
                 let columns = FactColumns::of(batch)?;

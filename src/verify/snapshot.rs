@@ -13,7 +13,7 @@ use opstream_schemas::{OperationId, UtcMillis};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 use super::facts::{Facts, Interner, select_list};
-use super::lake_file::{FileSums, IdRange, SUMMED};
+use super::lake_file::{FileSums, IdRange, SUMMED, content_hash};
 
 /// How much is held in memory at once.
 #[derive(Clone, Copy, Debug)]
@@ -204,6 +204,22 @@ impl Snapshot {
         facts.map_err(|source| VerifyError::Database { what: "operations", source })
     }
 
+    /// The first contents in SQL in this range of ids, with their hashes; at most a small page, for contents are long.
+    pub(super) async fn contents_in_sql(&mut self, range: &IdRange) -> Result<Vec<(OperationId, u64)>, VerifyError> {
+        let values = [(*range.start()).into(), (*range.end()).into()];
+        let rows = self.fetch("operation_contents", include_str!("contents_in_sql.sql"), &values).await?;
+        let hash = |row: &Row| -> Result<(OperationId, u64), sqlx::Error> {
+            let texts = ["system_prompt", "input_messages", "output_messages", "tool_definitions"];
+            let mut read = [const { None }; 4];
+            for (text, name) in read.iter_mut().zip(texts) {
+                *text = row.optional_text(name)?;
+            }
+            Ok((row.id("operation_id")?, content_hash(read.each_ref().map(Option::as_deref))))
+        };
+        let hashes = rows.iter().map(hash).collect::<Result<_, _>>();
+        hashes.map_err(|source| VerifyError::Database { what: "operation_contents", source })
+    }
+
     /// Whether a file of the snapshot has been taken out of the manifest since.
     pub(super) async fn was_removed_since(&self, number: i64) -> Result<bool, VerifyError> {
         let sql = "select 1 from lake_files where file_number = $1 and removed_at_ms is null";
@@ -263,6 +279,12 @@ fn listed_sums(row: &Row) -> Result<FileSums, sqlx::Error> {
         *sums.sum_of(name) = row.int(name)?.into();
     }
     Ok(sums)
+}
+
+/// How many rows an answer has beyond its limit: its queries count all of them in `total`.
+pub(super) fn unfetched(rows: &[Row]) -> Result<u64, sqlx::Error> {
+    let total = rows.first().map_or(Ok(0), |row| row.int("total"))?;
+    Ok(u64::try_from(total).unwrap_or(0).saturating_sub(u64::try_from(rows.len()).unwrap_or(u64::MAX)))
 }
 
 /// The id after this one; none after the highest.

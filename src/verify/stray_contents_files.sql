@@ -1,5 +1,5 @@
 -- Live contents whose operations file is absent, of the wrong kind or no longer live.
-select contents.file_number, contents.path
+select contents.file_number, contents.path, count(*) over () as total
 from lake_files contents
 left join lake_files operations
     on operations.file_number = contents.operations_file

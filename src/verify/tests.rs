@@ -1,5 +1,6 @@
 //! A clean state is clean, and every kind of damage is found by the check that is named for it.
 
+mod column_damage;
 mod damage;
 mod fixture;
 mod schema_page;
@@ -119,6 +120,30 @@ async fn a_database_without_tables_is_no_clean_one() {
     assert!(verify(&database, folder.path(), UtcMillis::from_millis(0)).await.is_err());
 }
 
+fn args_of(folder: &Path) -> VerifyArgs {
+    VerifyArgs {
+        data: Some(folder.to_owned()),
+        database: DatabaseArgs { database_url: None, connection_string: None },
+        lake: LakeArgs { lake: PathBuf::new() },
+        json: false,
+    }
+}
+
+#[tokio::test]
+async fn a_pipeline_that_has_written_no_file_needs_no_lake() {
+    let fixture = Fixture::empty().await;
+    std::fs::remove_dir(fixture.lake()).unwrap();
+    assert!(verify_and_print(&args_of(fixture.folder())).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_lake_that_is_elsewhere_is_not_taken_for_the_loss_of_every_file() {
+    let fixture = Fixture::filled().await;
+    std::fs::rename(fixture.lake(), fixture.folder().join("away")).unwrap();
+    let error = verify_and_print(&args_of(fixture.folder())).await.unwrap_err().to_string();
+    assert!(error.contains("there is no lake") && error.contains("--lake"), "{error}");
+}
+
 #[test]
 fn the_folder_of_up_is_the_default_and_wins_over_a_database() {
     let args = |data: Option<&str>, url: Option<&str>| VerifyArgs {
@@ -155,12 +180,7 @@ fn another_programs_variable_does_not_lead_away_from_a_folder_that_is_there() {
 #[tokio::test]
 async fn a_folder_without_a_database_is_refused_and_stays_empty() {
     let folder = tempfile::tempdir().unwrap();
-    let args = VerifyArgs {
-        data: Some(folder.path().to_owned()),
-        database: DatabaseArgs { database_url: None, connection_string: None },
-        lake: LakeArgs { lake: PathBuf::new() },
-        json: false,
-    };
+    let args = args_of(folder.path());
     let error = verify_and_print(&args).await.unwrap_err().to_string();
     assert!(error.contains("there is no database") && error.contains("--data"), "{error}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);

@@ -1,6 +1,6 @@
 -- Ranges below windowed_offsets whose file is live and not marked as windowed.
 select windowed.stream_id, cast(windowed.partition as bigint) as partition, windowed.next_offset,
-       ranges.from_offset, ranges.file_number
+       ranges.from_offset, ranges.file_number, count(*) over () as total
 from windowed_offsets windowed
 join applied_ranges ranges
     on ranges.stream_id = windowed.stream_id and ranges.partition = windowed.partition

@@ -1,5 +1,6 @@
 -- Files whose ranges do not count the rows that the manifest lists; removed files keep their row there.
-select ranges.file_number, cast(sum(ranges.rows) as bigint) as range_rows, max(files.rows) as file_rows
+select ranges.file_number, cast(sum(ranges.rows) as bigint) as range_rows, max(files.rows) as file_rows,
+       count(*) over () as total
 from applied_ranges ranges
 left join lake_files files on files.file_number = ranges.file_number
 where ranges.file_number is not null

@@ -5,7 +5,7 @@ use opstream_schemas::database::{Row, Value};
 use super::SourceOffsets;
 use crate::verify::offset_set::OffsetSet;
 use crate::verify::report::{Check, Finding};
-use crate::verify::snapshot::{Snapshot, VerifyError};
+use crate::verify::snapshot::{Snapshot, VerifyError, unfetched};
 
 const WRONG_RANGES: (&str, &str) = (
     "rows of applied_ranges were deleted, inserted or changed outside the ingest transaction",
@@ -51,6 +51,8 @@ pub(super) struct AppliedRange {
     pub(super) duplicates: i64,
     pub(super) dead: i64,
     pub(super) skipped: i64,
+    /// Whether the broker had deleted the records before they were read.
+    pub(super) is_gap: bool,
     /// Whether all its rows are above the retention floor, so that none of them may be absent.
     pub(super) is_kept: bool,
 }
@@ -88,11 +90,31 @@ struct Sources {
     dead: OffsetSet,
 }
 
+/// Offsets of a partition that no row and no dead letter stands for.
+#[derive(Debug, Default)]
+struct Absent {
+    duplicates: i64,
+    skipped: i64,
+    lost: i64,
+}
+
+impl Absent {
+    fn add(&mut self, range: &AppliedRange) {
+        self.duplicates = self.duplicates.saturating_add(range.duplicates);
+        if range.is_gap {
+            self.lost = self.lost.saturating_add(range.skipped);
+        } else {
+            self.skipped = self.skipped.saturating_add(range.skipped);
+        }
+    }
+}
+
 impl RangesOutcome {
     async fn walk(&mut self, snapshot: &mut Snapshot, place: (i64, i64), sources: &Sources) -> Result<(), VerifyError> {
         self.applied_ranges.compared("partitions", 1);
         let floor = snapshot.lowest_id();
         let (mut expected, mut after) = (sources.checkpoint.start, i64::MIN);
+        let mut absent = Absent::default();
         loop {
             let values = [place.0.into(), place.1.into(), after.into(), floor.into(), snapshot.page_limit()];
             let page = snapshot.fetch("applied_ranges", include_str!("ranges.sql"), &values).await?;
@@ -100,6 +122,7 @@ impl RangesOutcome {
                 let range = applied_range(row);
                 let range = range.map_err(|source| VerifyError::Database { what: "applied_ranges", source })?;
                 self.step(&range, expected, sources);
+                absent.add(&range);
                 after = range.from;
                 expected = expected.max(range.to);
             }
@@ -108,7 +131,33 @@ impl RangesOutcome {
             }
         }
         self.finish(expected, sources);
+        self.count_absent(&absent, &sources.checkpoint.name);
         Ok(())
+    }
+
+    /// Shows what no row and no dead letter stands for: it is accounted for, and lost or doubled all the same.
+    fn count_absent(&mut self, absent: &Absent, name: &str) {
+        let check = &mut self.applied_ranges;
+        let counts = [
+            ("duplicates", absent.duplicates),
+            ("offsets without a record", absent.skipped),
+            ("offsets lost to retention", absent.lost),
+        ];
+        for (noun, count) in counts {
+            check.compared(noun, u64::try_from(count).unwrap_or(0));
+        }
+        if absent.lost > 0 {
+            let lost = absent.lost;
+            check.note(format!(
+                "{name}: the broker had deleted {lost} offsets before they were read; the operations in them are lost"
+            ));
+        }
+        if absent.skipped > 0 {
+            let skipped = absent.skipped;
+            check.note(format!(
+                "{name}: {skipped} offsets held no record; unless producers use transactions, operations are lost"
+            ));
+        }
     }
 
     fn step(&mut self, range: &AppliedRange, expected: i64, sources: &Sources) {
@@ -129,6 +178,10 @@ impl RangesOutcome {
         if from < expected {
             let what =
                 format!("{name}: overlap, range [{from}, {to}) begins before {expected}, where the last one ended");
+            check.find(|| Finding { what, cause: WRONG_RANGES.0, way_out: WRONG_RANGES.1 });
+        }
+        if range.is_gap && (range.rows, range.duplicates, range.dead) != (0, 0, 0) {
+            let what = format!("{name}: range [{from}, {to}) is a retention gap and counts records");
             check.find(|| Finding { what, cause: WRONG_RANGES.0, way_out: WRONG_RANGES.1 });
         }
         if !adds_up(range) {
@@ -187,7 +240,9 @@ impl RangesOutcome {
     /// A file is written for the rows of one transaction, whose ranges name it.
     async fn check_files_of_ranges(&mut self, snapshot: &mut Snapshot) -> Result<(), VerifyError> {
         let broken = |source| VerifyError::Database { what: "applied_ranges", source };
-        for row in snapshot.fetch("applied_ranges", include_str!("files_of_ranges.sql"), &[]).await? {
+        let rows = snapshot.fetch("applied_ranges", include_str!("files_of_ranges.sql"), &[]).await?;
+        self.applied_ranges.findings_total += unfetched(&rows).map_err(broken)?;
+        for row in rows {
             let (number, ranges) = (row.int("file_number").map_err(broken)?, row.int("range_rows").map_err(broken)?);
             let listed = row.optional_int("file_rows").map_err(broken)?;
             let listed = listed.map_or_else(|| "is not in the manifest".to_owned(), |rows| format!("lists {rows}"));
@@ -214,7 +269,9 @@ impl RangesOutcome {
             self.source_offsets.find(|| Finding { what, cause: STRAY.0, way_out: STRAY.1 });
         }
         let broken = |source| VerifyError::Database { what: "applied_ranges and dead_letters", source };
-        for row in snapshot.fetch("applied_ranges and dead_letters", include_str!("strays.sql"), &[]).await? {
+        let rows = snapshot.fetch("applied_ranges and dead_letters", include_str!("strays.sql"), &[]).await?;
+        self.applied_ranges.findings_total += unfetched(&rows).map_err(broken)?;
+        for row in rows {
             let (table, count) = (row.text("source").map_err(broken)?, row.int("strays").map_err(broken)?);
             let (stream, partition) = (row.int("stream_id").map_err(broken)?, row.int("partition").map_err(broken)?);
             let what = format!(
@@ -263,6 +320,7 @@ fn applied_range(row: &Row) -> Result<AppliedRange, sqlx::Error> {
         duplicates: row.int("duplicates")?,
         dead: row.int("dead")?,
         skipped: row.int("skipped")?,
+        is_gap: row.int("is_gap")? == 1,
         is_kept: row.int("is_kept")? == 1,
     })
 }
