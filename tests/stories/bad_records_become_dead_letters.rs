@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use opstream_schemas::avro::encode_operation;
+use opstream_schemas::database::Engine;
 use opstream_schemas::{Operation, OperationId, UtcMicros, UtcMillis};
 use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 
 use crate::harness::backends::{Backends, each_combination};
+use crate::harness::eventually::eventually;
 use crate::harness::pipeline::Pipeline;
 
 #[tokio::test]
@@ -37,6 +40,7 @@ async fn each_bad_record_has_its_reason_and_holds_up_nobody() {
             ("good", encoded(&Operation { session_id: Some("../..".to_owned()), ..operation() })),
             ("good", encoded(&Operation { system_prompt: Some("x".repeat(5 << 20)), ..operation() })),
             ("good", encoded(&Operation { agent_id: Some("nul\0agent".to_owned()), ..operation() })),
+            ("good", encoded(&hard_to_cast())),
         ];
         let mut expected: BTreeMap<String, i64> = BTreeMap::new();
         for (reason, _) in &records {
@@ -48,6 +52,8 @@ async fn each_bad_record_has_its_reason_and_holds_up_nobody() {
         let stored = expected.remove("good").unwrap();
         assert_eq!(pipeline.get("/v1/totals").await.unwrap()["operations"].as_i64(), Some(stored));
         assert_eq!(dead_letters(&pipeline).await, expected);
+        assert_json_can_be_searched(&pipeline).await;
+        assert_copied_once(&pipeline, expected.values().sum()).await;
         let outside: Vec<_> =
             std::fs::read_dir(pipeline.folder()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert!(outside.iter().all(|name| !name.to_string_lossy().contains("..")), "{outside:?}");
@@ -62,6 +68,17 @@ fn operation() -> Operation {
         session_id: Some("s".to_owned()),
         provider: Some("openai".to_owned()),
         ..Operation::starting("chat", UtcMicros::now())
+    }
+}
+
+/// Valid JSON that a database cannot cast, under a provider's other name.
+fn hard_to_cast() -> Operation {
+    Operation {
+        provider: Some("gemini".to_owned()),
+        tags: BTreeMap::from([("te\0am".to_owned(), "search\0".to_owned())]),
+        metadata: Some("{\"team\": \"search\\u0000\"}".to_owned()),
+        request_parameters: Some("\"\\ud800\"".to_owned()),
+        ..operation()
     }
 }
 
@@ -107,6 +124,45 @@ async fn send<const N: usize>(pipeline: &Pipeline<'_>, values: [Vec<u8>; N]) {
         let record = FutureRecord::to(&topic).key("s").payload(value);
         producer.send(record, Duration::from_secs(30)).await.map_err(|(error, _)| error).unwrap();
     }
+}
+
+/// One value that cannot be cast would make the query fail for the whole table.
+async fn assert_json_can_be_searched(pipeline: &Pipeline<'_>) {
+    let database = pipeline.database().await;
+    let sql = match database.engine() {
+        Engine::Postgres => {
+            "select count(*) as n from operations where tags::jsonb ->> 'x' is null and request_parameters::jsonb ->> 'x' is null \
+             and metadata::jsonb ->> 'team' like 'search%' and provider = 'gcp.gemini'"
+        }
+        Engine::Sqlite => {
+            "select count(*) as n from operations where tags ->> 'x' is null and request_parameters ->> 'x' is null \
+             and metadata ->> 'team' like 'search%' and provider = 'gcp.gemini'"
+        }
+    };
+    let row = database.fetch_optional(sql, &[]).await.unwrap().unwrap();
+    database.close().await;
+    assert_eq!(row.int("n").unwrap(), 1);
+}
+
+/// Every letter is on its topic, and none of them twice.
+async fn assert_copied_once(pipeline: &Pipeline<'_>, letters: i64) {
+    let database = pipeline.database().await;
+    eventually(Duration::from_mins(1), async || {
+        let sql = "select count(*) as n from dead_letters where published_at_ms is null";
+        let waiting = database.fetch_optional(sql, &[]).await.unwrap().unwrap().int("n").unwrap();
+        if waiting == 0 { Ok(()) } else { Err(format!("{waiting} letters are not copied")) }
+    })
+    .await;
+    database.close().await;
+    let (bootstrap, topic) = (pipeline.bootstrap(), pipeline.topic("operations.dead"));
+    let copies = tokio::task::spawn_blocking(move || {
+        let consumer: BaseConsumer = ClientConfig::new().set("bootstrap.servers", bootstrap).create().unwrap();
+        let timeout = Duration::from_secs(30);
+        let metadata = consumer.fetch_metadata(Some(&topic), timeout).unwrap();
+        let partitions = metadata.topics()[0].partitions().iter();
+        partitions.map(|partition| consumer.fetch_watermarks(&topic, partition.id(), timeout).unwrap().1).sum::<i64>()
+    });
+    assert_eq!(copies.await.unwrap(), letters);
 }
 
 async fn dead_letters(pipeline: &Pipeline<'_>) -> BTreeMap<String, i64> {

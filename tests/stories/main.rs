@@ -13,6 +13,7 @@ mod every_role_says_how_it_is;
 mod files_committed_in_reverse_order_are_both_windowed;
 mod imports_give_the_known_totals;
 mod killed_again_and_again_nothing_is_lost_or_doubled;
+mod neither_many_days_nor_a_frozen_neighbour_stop_the_ingestor;
 mod stock_clients_read_topics_and_files;
 mod stopped_and_started_again_it_goes_on;
 mod topics_are_created_once_and_differences_are_said;
