@@ -1,6 +1,7 @@
 //! The one transaction: the lease's fence, the files, the windows, and how far each partition is in windows.
 
 use std::sync::LazyLock;
+use std::time::Instant;
 
 use opstream_schemas::UtcMillis;
 use opstream_schemas::database::{Database, Transaction, Value};
@@ -9,6 +10,7 @@ use opstream_schemas::window::SUM_COLUMNS;
 
 use crate::changes::WindowPlace;
 use crate::lease::{self, LeaseError};
+use crate::metrics;
 use crate::offsets::Reached;
 use crate::rows_statement::RowsStatement;
 use crate::stored::{StoredWindow, key_values};
@@ -58,6 +60,7 @@ pub(crate) enum CommitError {
 /// Commits a batch.
 pub(crate) async fn commit_batch(database: &Database, fence: Fence, batch: &WindowBatch) -> Result<(), CommitError> {
     let mut tx = lease::begin(database, fence).await?;
+    let began = Instant::now();
     for (range, text) in MARK_FILES.chunks(batch.files.len()) {
         let row = |number: &i64| [batch.generation.into(), (*number).into(), batch.now.into()];
         let values: Vec<Value> = batch.files[range].iter().flat_map(row).collect();
@@ -71,7 +74,9 @@ pub(crate) async fn commit_batch(database: &Database, fence: Fence, batch: &Wind
         let values: Vec<Value> = batch.offsets[range].iter().flat_map(row).collect();
         tx.execute(text, &values).await?;
     }
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    metrics::record_write(batch.windows.len(), began.elapsed());
+    Ok(())
 }
 
 async fn write_windows(tx: &mut Transaction, fence: Fence, batch: &WindowBatch) -> Result<(), CommitError> {

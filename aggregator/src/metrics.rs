@@ -9,6 +9,7 @@ const FILE_FAILURES: &str = "opstream_aggregator_file_failures_total";
 const OPERATIONS: &str = "opstream_aggregator_operations_total";
 const WINDOW_CHANGES: &str = "opstream_aggregator_window_changes_total";
 const TURN_SECONDS: &str = "opstream_aggregator_turn_seconds";
+const WRITE_SECONDS: &str = "opstream_aggregator_write_seconds";
 const PENDING_FILES: &str = "opstream_aggregator_pending_files";
 const LAG_SECONDS: &str = "opstream_aggregator_lag_seconds";
 const LEASE_FENCE: &str = "opstream_aggregator_lease_fence";
@@ -22,6 +23,12 @@ pub(crate) fn record_commit(files: usize, operations: i64, windows: usize, took:
     counter!(OPERATIONS).increment(operations.unsigned_abs());
     counter!(WINDOW_CHANGES).increment(windows as u64);
     histogram!(TURN_SECONDS).record(took.as_secs_f64());
+}
+
+/// A transaction of windows held the database's writer, which in SQLite all roles share.
+pub(crate) fn record_write(windows: usize, held: Duration) {
+    histogram!(WRITE_SECONDS).record(held.as_secs_f64());
+    tracing::debug!(windows, held_ms = held.as_millis(), "windows were written");
 }
 
 /// A file could not be windowed and is tried again later.
