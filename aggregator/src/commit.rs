@@ -61,13 +61,13 @@ pub(crate) enum CommitError {
 pub(crate) async fn commit_batch(database: &Database, fence: Fence, batch: &WindowBatch) -> Result<(), CommitError> {
     let mut tx = lease::begin(database, fence).await?;
     let began = Instant::now();
-    for (range, text) in MARK_FILES.chunks(batch.files.len()) {
+    for (range, text) in MARK_FILES.chunks(tx.engine(), batch.files.len()) {
         let row = |number: &i64| [batch.generation.into(), (*number).into(), batch.now.into()];
         let values: Vec<Value> = batch.files[range].iter().flat_map(row).collect();
         tx.execute(text, &values).await?;
     }
     write_windows(&mut tx, fence, batch).await?;
-    for (range, text) in MOVE_OFFSETS.chunks(batch.offsets.len()) {
+    for (range, text) in MOVE_OFFSETS.chunks(tx.engine(), batch.offsets.len()) {
         let row = |reached: &Reached| {
             [reached.place.stream_id, reached.place.partition, reached.next_offset].map(Value::from)
         };
@@ -81,7 +81,7 @@ pub(crate) async fn commit_batch(database: &Database, fence: Fence, batch: &Wind
 
 async fn write_windows(tx: &mut Transaction, fence: Fence, batch: &WindowBatch) -> Result<(), CommitError> {
     let mut written = 0;
-    for (range, text) in WRITE_WINDOWS.chunks(batch.windows.len()) {
+    for (range, text) in WRITE_WINDOWS.chunks(tx.engine(), batch.windows.len()) {
         let mut values = Vec::with_capacity(range.len() * (10 + SUM_COLUMNS.len()));
         for (place, window) in &batch.windows[range] {
             values.push(Value::from(batch.generation));

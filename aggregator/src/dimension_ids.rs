@@ -48,7 +48,7 @@ impl DimensionIds {
             return Ok(());
         }
         let mut tx = lease::begin(database, fence).await?;
-        for (range, text) in INSERT.chunks(new.len()) {
+        for (range, text) in INSERT.chunks(database.engine(), new.len()) {
             let values: Vec<Value> = new[range].iter().flat_map(|(hash, named)| row_values(**hash, named)).collect();
             tx.execute(text, &values).await?;
         }
@@ -63,7 +63,7 @@ impl DimensionIds {
         combinations: impl Iterator<Item = KeyHash>,
     ) -> Result<(), sqlx::Error> {
         let unknown: Vec<KeyHash> = combinations.filter(|hash| !self.ids.contains_key(hash)).collect();
-        for (range, text) in LOAD.chunks(unknown.len()) {
+        for (range, text) in LOAD.chunks(database.engine(), unknown.len()) {
             let values: Vec<Value> = unknown[range].iter().map(|hash| Value::from(&hash.0[..])).collect();
             for row in database.fetch_all(text, &values).await? {
                 if let Ok(hash) = <[u8; 16]>::try_from(row.bytes("key_hash")?) {

@@ -63,7 +63,7 @@ impl KeptCombinations {
         for set in DimensionSet::ALL {
             let unknown = |hour: &&SetHour| hour.0 == set && !self.hours.contains_key(*hour);
             let starts: Vec<UtcMillis> = hours.iter().filter(unknown).map(|(_, start)| *start).collect();
-            for (range, text) in LOAD.chunks(starts.len()) {
+            for (range, text) in LOAD.chunks(database.engine(), starts.len()) {
                 let mut values: Vec<Value> = vec![self.generation.into(), self.predecessor.into(), set.code().into()];
                 values.extend(starts[range].iter().map(|start| Value::from(*start)));
                 for row in database.fetch_all(text, &values).await? {

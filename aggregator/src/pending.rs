@@ -34,7 +34,7 @@ pub(crate) async fn load_files(database: &Database, mut numbers: Vec<i64>) -> Re
     numbers.sort_unstable();
     numbers.dedup();
     let mut files = Vec::with_capacity(numbers.len());
-    for (range, text) in LOAD.chunks(numbers.len()) {
+    for (range, text) in LOAD.chunks(database.engine(), numbers.len()) {
         let values: Vec<Value> = numbers[range].iter().map(|number| Value::from(*number)).collect();
         for row in database.fetch_all(text, &values).await? {
             files.push(read_file(&row)?);

@@ -171,7 +171,7 @@ async fn mark(database: &Database, fence: Fence, sent: &[Unpublished]) -> Result
 async fn mark_rows(tx: &mut Transaction, statement: &RowsStatement, sent: &[Unpublished]) -> Result<(), sqlx::Error> {
     // A slice is of one generation unless one took over in between.
     for of_generation in sent.chunk_by(|a, b| a.generation == b.generation) {
-        for (range, text) in statement.chunks(of_generation.len()) {
+        for (range, text) in statement.chunks(tx.engine(), of_generation.len()) {
             let mut values = vec![Value::from(of_generation[0].generation)];
             for window in &of_generation[range] {
                 let Cursor { start, set, dimension_id } = window.cursor;

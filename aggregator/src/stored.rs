@@ -79,7 +79,7 @@ impl StoredWindows {
             unknown.filter_map(|place| ids.get(place.combination).map(|id| (*place, id))).collect();
         // In the order of the primary key, so that neighbours share pages.
         wanted.sort_unstable_by_key(|(place, id)| (place.set, place.level, place.start, *id));
-        for (range, text) in LOAD.chunks(wanted.len()) {
+        for (range, text) in LOAD.chunks(database.engine(), wanted.len()) {
             let wanted = &wanted[range];
             let mut values: Vec<Value> = vec![self.generation.into()];
             values.extend(wanted.iter().flat_map(|(place, id)| key_values(place, *id)));

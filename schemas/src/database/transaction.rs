@@ -5,7 +5,7 @@ use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Postgres, SqlSafeStr, SqlStr, Sqlite};
 
-use super::{Row, Value};
+use super::{Engine, Row, Value};
 
 /// An open transaction; dropping it rolls back.
 #[derive(Debug)]
@@ -17,6 +17,14 @@ pub enum Transaction {
 }
 
 impl Transaction {
+    /// Which of the two databases this is on.
+    pub const fn engine(&self) -> Engine {
+        match self {
+            Self::Postgres(_) => Engine::Postgres,
+            Self::Sqlite(_) => Engine::Sqlite,
+        }
+    }
+
     /// Runs a statement and returns the number of rows it changed.
     ///
     /// # Errors
