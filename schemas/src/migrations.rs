@@ -26,7 +26,7 @@ macro_rules! step {
     };
 }
 
-const STEPS: [Step; 2] = [step!("0001_create_tables"), step!("0002_create_windows")];
+const STEPS: [Step; 3] = [step!("0001_create_tables"), step!("0002_create_windows"), step!("0003_extend_windows")];
 
 static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| migrator(|step| step.postgres));
 static SQLITE: LazyLock<Migrator> = LazyLock::new(|| migrator(|step| step.sqlite));

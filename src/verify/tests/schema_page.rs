@@ -7,9 +7,10 @@ use sqlx::AssertSqlSafe;
 use super::fixture::Fixture;
 
 const PAGE: &str = include_str!("../../../docs/sql.md");
-const POSTGRES: [&str; 2] = [
+const POSTGRES: [&str; 3] = [
     include_str!("../../../schemas/migrations/postgres/0001_create_tables.sql"),
     include_str!("../../../schemas/migrations/postgres/0002_create_windows.sql"),
+    include_str!("../../../schemas/migrations/postgres/0003_extend_windows.sql"),
 ];
 
 /// Type in Postgres and whether null is allowed, by table and column.
