@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use opstream_schemas::UtcMillis;
 use opstream_schemas::database::{Database, Engine, Transaction};
 use opstream_schemas::offsets::Fence;
 
@@ -38,9 +39,7 @@ pub(crate) async fn acquire(
     // A look first: a standby must not queue for the one writer at every tick.
     let row = database.fetch_optional("select expires_at_ms from aggregator_lease where lease = 1", &[]).await?;
     let expires_at = row.map_or(Ok(0), |row| row.int("expires_at_ms"))?;
-    let look = database.fetch_optional(database_time(database.engine()), &[]).await?;
-    let now = look.map_or(Ok(i64::MIN), |row| row.int("now_ms"))?;
-    if expires_at > now && start == LeaseStart::AfterExpiry {
+    if expires_at > database_now(database).await?.millis() && start == LeaseStart::AfterExpiry {
         return Ok(None);
     }
     let mut tx = database.begin().await?;
@@ -80,6 +79,12 @@ pub(crate) async fn release(database: &Database, fence: Fence) -> Result<(), sql
     tx.execute("update aggregator_lease set expires_at_ms = 0 where lease = 1 and fence = $1", &[fence.0.into()])
         .await?;
     tx.commit().await
+}
+
+/// The database's clock.
+pub(crate) async fn database_now(database: &Database) -> Result<UtcMillis, sqlx::Error> {
+    let row = database.fetch_optional(database_time(database.engine()), &[]).await?.ok_or(sqlx::Error::RowNotFound)?;
+    row.int("now_ms").map(UtcMillis::from_millis)
 }
 
 async fn now_ms(tx: &mut Transaction, engine: Engine) -> Result<i64, sqlx::Error> {

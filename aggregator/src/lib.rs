@@ -4,13 +4,14 @@
 //! values on the topic `llm.windows`. In reading order: the configuration ([`config`]), the loops ([`run`]), who may
 //! write (`lease`), one turn (`windower`): which files (`offsets`, `pending`), the way of a batch (`add_files`), what is in a file
 //! (`file_sums`), which windows that changes (`kept`, `changes`, `stored`), and the transaction (`commit`); then publication
-//! (`outbox`, `publish`, `topic`), what is deleted (`expire`), and rebuilding (`rebuild`).
+//! (`outbox`, `publish`, `bury`, `topic`), what is deleted (`expire`), and rebuilding (`rebuild`).
 //!
 //! The law: the rows of `windowed_files`, the changes of windows and the check of the lease's fence are one transaction, so
 //! that every operation of every live file is in the windows exactly once, whoever crashes when. Windows are made from the
 //! operations' own time; the wall clock decides only what is closed, published and expired.
 
 mod add_files;
+mod bury;
 mod changes;
 mod commit;
 pub mod config;

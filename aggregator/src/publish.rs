@@ -11,7 +11,7 @@ use opstream_schemas::UtcMillis;
 use opstream_schemas::avro::encode_window;
 use opstream_schemas::database::{Database, Row, Transaction, Value};
 use opstream_schemas::offsets::Fence;
-use opstream_schemas::window::{DimensionSet, Dimensions, Level, Window, WindowSums, window_key};
+use opstream_schemas::window::{DimensionSet, Dimensions, Level, Window, WindowSums};
 
 use crate::lease::{self, LeaseError};
 use crate::metrics;
@@ -19,7 +19,8 @@ use crate::rows_statement::RowsStatement;
 use crate::topic::{TopicError, WindowRecord, WindowTopic};
 
 static MARK: LazyLock<RowsStatement> = LazyLock::new(|| RowsStatement::new(include_str!("mark_published.sql"), 1, 5));
-static UNMARK: LazyLock<RowsStatement> =
+/// Binds a window of a generation and a revision that counts for nothing.
+pub(crate) static UNMARK: LazyLock<RowsStatement> =
     LazyLock::new(|| RowsStatement::new(include_str!("mark_unpublished.sql"), 1, 5));
 
 /// Why windows were not published. All are tried again.
@@ -34,15 +35,6 @@ pub(crate) enum PublishError {
     /// Try again.
     #[error("the database did not answer about windows to publish")]
     Database(#[from] sqlx::Error),
-}
-
-/// Which windows of a level are due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Due {
-    /// Those that time has passed.
-    Closed,
-    /// All.
-    All,
 }
 
 /// Where a pass over the outbox stands: behind this window. A pass sends every window at most once.
@@ -62,19 +54,13 @@ struct Unpublished {
     record: WindowRecord,
 }
 
-/// Sends the due windows of all levels, slice by slice. Returns how many.
-pub(crate) async fn publish(
-    database: &Database,
-    topic: &WindowTopic,
-    fence: Fence,
-    (due, now): (Due, UtcMillis),
-) -> Result<usize, PublishError> {
+/// Sends the changed windows of all levels, slice by slice. Returns how many.
+pub(crate) async fn publish(database: &Database, topic: &mut WindowTopic, fence: Fence) -> Result<usize, PublishError> {
     let mut published = 0;
     for level in Level::ALL {
-        let before = if due == Due::All { i64::MAX } else { level.window_start(now).millis() };
         let mut cursor = Cursor { start: i64::MIN, set: 0, dimension_id: 0 };
         loop {
-            let slice = unpublished(database, level, before, cursor).await?;
+            let slice = unpublished(database, level, cursor).await?;
             let Some(last) = slice.last() else { break };
             cursor = last.cursor;
             let records: Vec<WindowRecord> = slice.iter().map(|window| window.record.clone()).collect();
@@ -87,15 +73,10 @@ pub(crate) async fn publish(
     Ok(published)
 }
 
-/// The next 500 windows of one level that start before `before`: with their sketches about 1 MB.
-async fn unpublished(
-    database: &Database,
-    level: Level,
-    before: i64,
-    cursor: Cursor,
-) -> Result<Vec<Unpublished>, sqlx::Error> {
+/// The next 500 windows of one level: with their sketches about 1 MB.
+async fn unpublished(database: &Database, level: Level, cursor: Cursor) -> Result<Vec<Unpublished>, sqlx::Error> {
     let Cursor { start, set, dimension_id } = cursor;
-    let values = [level.code(), before, start, set, dimension_id].map(Value::from);
+    let values = [level.code(), start, set, dimension_id].map(Value::from);
     let rows = database.fetch_all(include_str!("unpublished_windows.sql"), &values).await?;
     rows.iter().map(|row| read_unpublished(row, level)).collect()
 }
@@ -143,13 +124,6 @@ pub(crate) fn read_combination(row: &Row) -> Result<(DimensionSet, Dimensions), 
         return Err(error);
     }
     Ok((set, dimensions))
-}
-
-/// The tombstone of a window.
-pub(crate) fn tombstone(row: &Row, level: Level) -> Result<WindowRecord, sqlx::Error> {
-    let (set, dimensions) = read_combination(row)?;
-    let start = UtcMillis::from_millis(row.int("window_start_ms")?);
-    Ok(WindowRecord { key: window_key(set, level, start, &dimensions), value: None })
 }
 
 async fn mark(database: &Database, fence: Fence, sent: &[Unpublished]) -> Result<(), PublishError> {

@@ -26,7 +26,6 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(200);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
 /// How long files that are already committed are still added, and windows published, after the order to stop.
 const STOP_TIME: Duration = Duration::from_secs(5);
-
 /// Runs an aggregator until `shutdown` is cancelled; then it adds the files that are there, publishes, and gives the lease back.
 ///
 /// # Errors
@@ -47,7 +46,7 @@ pub async fn run(config: AggregatorConfig, shutdown: CancellationToken) -> anyho
     let (held, outbox) = tokio::join!(end_of(&mut windows, &stop), end_of(&mut publication, &stop));
     let (held, mut outbox) = (held.context("the loop of windows failed")?, outbox.context("publication failed")?);
     if let Some(fence) = held {
-        let flushed = tokio::time::timeout(STOP_TIME, outbox.flush(fence, UtcMillis::now())).await;
+        let flushed = tokio::time::timeout(STOP_TIME, outbox.flush(fence)).await;
         if !matches!(flushed, Ok(Ok(()))) {
             tracing::warn!("stopped before all windows were published; the next aggregator goes on with them");
         }
@@ -108,7 +107,7 @@ async fn outbox_loop(
         // Ending a pass half-way is harmless: what was sent and not marked is sent again.
         let passed = tokio::select! {
             () = stop.cancelled() => break,
-            passed = outbox.pass(held, UtcMillis::now()) => passed,
+            passed = outbox.pass(held) => passed,
         };
         let pause = match passed {
             Ok(more) => pace.after(Turn { fence: Some(held), files: 0, more }, began.elapsed()),

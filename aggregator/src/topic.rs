@@ -7,7 +7,7 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
 
 /// How long a record may take until the broker has it. Shorter than the lease, so that what a replaced holder sent is
 /// there or given up soon after.
@@ -87,7 +87,27 @@ impl WindowTopic {
     }
 
     /// Sends the records in their order and waits for the acknowledgement of every one.
-    pub(crate) async fn send(&self, records: &[WindowRecord]) -> Result<(), TopicError> {
+    pub(crate) async fn send(&mut self, records: &[WindowRecord]) -> Result<(), TopicError> {
+        let sent = self.try_send(records).await;
+        if sent.is_err() {
+            self.replace_if_fatal()?;
+        }
+        sent
+    }
+
+    /// Makes another producer if this one can send nothing any more. An idempotent producer ends so when the broker lost what it
+    /// knew of it, as after a restored backup; without idempotence a late retry could put an older value behind a newer one.
+    fn replace_if_fatal(&mut self) -> Result<(), TopicError> {
+        let Some((code, reason)) = self.producer.client().fatal_error() else { return Ok(()) };
+        tracing::warn!(topic = self.name, %code, reason, "the producer of windows ended and is replaced");
+        let next = self.config.create().map_err(|source| TopicError { topic: self.name.clone(), source })?;
+        let ended = std::mem::replace(&mut self.producer, next);
+        // It waits for its threads.
+        drop(tokio::task::spawn_blocking(move || drop(ended)));
+        Ok(())
+    }
+
+    async fn try_send(&self, records: &[WindowRecord]) -> Result<(), TopicError> {
         let failed = |source| TopicError { topic: self.name.clone(), source };
         let mut deliveries = Vec::with_capacity(records.len());
         for record in records {

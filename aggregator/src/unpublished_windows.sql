@@ -42,7 +42,6 @@ join window_dimensions combination on combination.dimension_id = changed.dimensi
 where changed.generation = (select value from settings where name = 'window_generation')
     and not changed.is_published
     and changed.level = $1
-    and changed.window_start_ms < $2
-    and (changed.window_start_ms, changed.dimension_set, changed.dimension_id) > ($3, $4, $5)
+    and (changed.window_start_ms, changed.dimension_set, changed.dimension_id) > ($2, $3, $4)
 order by changed.window_start_ms, changed.dimension_set, changed.dimension_id
 limit 500

@@ -10,14 +10,17 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::Message as _;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::oracle::TestOperation;
 use super::station::Station;
 use super::{MINUTE, NOON, at};
-use crate::expire::{delete_expired_minutes, delete_replaced_generations};
+use crate::bury::{bury, bury_slice, noted};
+use crate::expire::{delete_expired_minutes, delete_other_generations};
 use crate::lease::LeaseError;
-use crate::publish::{Due, PublishError, publish};
+use crate::outbox::Outbox;
+use crate::publish::{PublishError, publish};
 use crate::settings::WindowSettings;
 use crate::topic::WindowTopic;
 
@@ -64,19 +67,15 @@ async fn unpublished(station: &Station) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn closed_windows_are_published_at_once_and_open_ones_only_when_due() {
+async fn changed_windows_are_published_once() {
     Station::each(async |station| {
-        let broker = Broker::new();
+        let mut broker = Broker::new();
         let mut windower = station.windower();
         station.commit(&[TestOperation::at(NOON - 20 * MINUTE)]).await;
         station.settle(&mut windower).await;
-        // 12:00: the minute, the quarter-hour and the hour of 11:40 are over, the day is not.
-        let closed = publish(&station.database, &broker.topic, Fence(1), (Due::Closed, at(NOON))).await.unwrap();
-        assert_eq!((closed, unpublished(&station).await), (21, 7));
-        let open = publish(&station.database, &broker.topic, Fence(1), (Due::All, at(NOON))).await.unwrap();
-        assert_eq!((open, unpublished(&station).await), (7, 0));
-        let again = publish(&station.database, &broker.topic, Fence(1), (Due::All, at(NOON))).await.unwrap();
-        assert_eq!(again, 0, "what is published is not sent again");
+        assert_eq!(publish(&station.database, &mut broker.topic, Fence(1)).await.unwrap(), 28);
+        assert_eq!(unpublished(station).await, 0);
+        assert_eq!(publish(&station.database, &mut broker.topic, Fence(1)).await.unwrap(), 0);
 
         let records = broker.records(28);
         assert_eq!(records.len(), 28);
@@ -90,21 +89,55 @@ async fn closed_windows_are_published_at_once_and_open_ones_only_when_due() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn windows_that_change_again_and_again_are_published_at_a_pace() {
+    let mut station = Station::on_sqlite().await;
+    let Broker { topic, cluster: _cluster } = Broker::new();
+    let mut windower = station.windower();
+    let mut outbox = Outbox::new(station.database.clone(), topic).for_existing_topic();
+    station.commit(&[TestOperation::at(NOON - 1440 * MINUTE)]).await;
+    station.settle(&mut windower).await;
+    outbox.pass(Fence(1)).await.unwrap();
+    assert_eq!(unpublished(&station).await, 0);
+    station.commit(&[TestOperation::at(NOON - 1440 * MINUTE)]).await;
+    station.settle(&mut windower).await;
+    outbox.pass(Fence(1)).await.unwrap();
+    assert_eq!(unpublished(&station).await, 28, "windows of the past, too, wait for the next pass");
+    outbox.flush(Fence(1)).await.unwrap();
+    assert_eq!(unpublished(&station).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_producer_that_ended_is_replaced() {
+    let mut station = Station::on_sqlite().await;
+    let mut broker = Broker::new();
+    let mut windower = station.windower();
+    station.commit(&[TestOperation::at(NOON)]).await;
+    station.settle(&mut windower).await;
+    assert_eq!(publish(&station.database, &mut broker.topic, Fence(1)).await.unwrap(), 28);
+    station.commit(&[TestOperation::at(NOON)]).await;
+    station.settle(&mut windower).await;
+    let out_of_order = RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
+    broker.cluster.request_errors(RDKafkaApiKey::Produce, &[out_of_order]);
+    publish(&station.database, &mut broker.topic, Fence(1)).await.unwrap_err();
+    assert_eq!(publish(&station.database, &mut broker.topic, Fence(1)).await.unwrap(), 28);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_replaced_holder_sent_is_sent_again_by_its_successor() {
     Station::each(async |station| {
-        let broker = Broker::new();
+        let mut broker = Broker::new();
         let mut windower = station.windower();
         station.commit(&[TestOperation::at(NOON)]).await;
         station.settle(&mut windower).await;
         station.execute("update aggregator_lease set fence = 2", &[]).await;
-        let late = publish(&station.database, &broker.topic, Fence(1), (Due::All, at(NOON))).await;
+        let late = publish(&station.database, &mut broker.topic, Fence(1)).await;
         assert!(matches!(late, Err(PublishError::Lease(LeaseError::Replaced { fence: Fence(1) }))));
-        assert!(unpublished(&station).await > 0);
+        assert!(unpublished(station).await > 0);
         // Even where the successor had published already.
         station.execute("update windows set published_revision = revision", &[]).await;
         station.execute("update windows set published_revision = 0 where level = 0", &[]).await;
-        publish(&station.database, &broker.topic, Fence(1), (Due::All, at(NOON))).await.unwrap_err();
-        assert_eq!(publish(&station.database, &broker.topic, Fence(2), (Due::All, at(NOON))).await.unwrap(), 7);
+        publish(&station.database, &mut broker.topic, Fence(1)).await.unwrap_err();
+        assert_eq!(publish(&station.database, &mut broker.topic, Fence(2)).await.unwrap(), 7);
     })
     .await;
 }
@@ -112,26 +145,60 @@ async fn what_a_replaced_holder_sent_is_sent_again_by_its_successor() {
 #[tokio::test(flavor = "multi_thread")]
 async fn expired_minutes_get_tombstones_and_wider_windows_stay() {
     Station::each(async |station| {
-        let broker = Broker::new();
+        let mut broker = Broker::new();
         let mut windower = station.windower();
         station.commit(&[TestOperation::at(NOON)]).await;
         station.settle(&mut windower).await;
-        publish(&station.database, &broker.topic, Fence(1), (Due::All, at(NOON))).await.unwrap();
-        let week_later = at(NOON + 7 * 1440 * MINUTE + 60 * MINUTE);
-        station.settle_at(&mut windower, week_later).await;
+        publish(&station.database, &mut broker.topic, Fence(1)).await.unwrap();
+        // As if the holder had been killed between sending and marking.
+        station.execute("update windows set published_revision = 0 where level = 0 and dimension_set = 1", &[]).await;
+        let week_later = NOON + 7 * 1440 * MINUTE + 60 * MINUTE;
+        station.commit(&[TestOperation::at(week_later)]).await;
+        station.settle_at(&mut windower, at(week_later)).await;
+        station.settle_at(&mut windower, at(week_later)).await;
         let settings = WindowSettings::read(&station.database).await.unwrap();
-        assert!(!delete_expired_minutes(&station.database, &broker.topic, Fence(1), settings).await.unwrap());
-        assert_eq!(station.int("select count(*) as n from windows where level = 0").await, 0);
-        assert_eq!(station.int("select count(*) as n from windows").await, 21);
+        assert!(!delete_expired_minutes(&station.database, Fence(1), settings).await.unwrap());
+        assert_eq!(station.int("select count(*) as n from windows where level = 0").await, 7);
+        assert_eq!(station.int("select count(*) as n from windows").await, 21 + 28);
+        bury(&station.database, &mut broker.topic, Fence(1)).await.unwrap();
+        assert_eq!(station.int("select count(*) as n from window_tombstones").await, 0);
         let records = broker.records(35);
         let tombstones: Vec<_> = records.iter().filter(|(_, value)| value.is_none()).map(|(key, _)| key).collect();
         assert_eq!(tombstones.len(), 7);
         assert!(tombstones.iter().all(|key| key.starts_with("[\"minute\",1795435200000,")));
         // A late operation of that minute is in the wider windows only.
         station.commit(&[TestOperation::at(NOON)]).await;
-        station.settle_at(&mut windower, week_later).await;
-        assert_eq!(station.int("select count(*) as n from windows where level = 0").await, 0);
-        assert_eq!(station.int("select operations as n from windows where dimension_set = 1 and level = 3").await, 2);
+        station.settle_at(&mut windower, at(week_later)).await;
+        assert_eq!(station.int("select count(*) as n from windows where level = 0").await, 7);
+        let day = "select max(operations) as n from windows where dimension_set = 1 and level = 3";
+        assert_eq!(station.int(day).await, 2);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replaced_holders_tombstone_ends_no_window_of_its_successor() {
+    Station::each(async |station| {
+        let mut broker = Broker::new();
+        let mut windower = station.windower();
+        station.commit(&[TestOperation::at(NOON)]).await;
+        station.settle(&mut windower).await;
+        station.execute("update windows set published_revision = revision", &[]).await;
+        let note = "insert into window_tombstones (dimension_set, level, window_start_ms, dimension_id) \
+                    select dimension_set, level, window_start_ms, dimension_id from windows where level = 1";
+        station.execute(note, &[]).await;
+        bury(&station.database, &mut broker.topic, Fence(1)).await.unwrap();
+        assert_eq!(unpublished(station).await, 0, "what is there again gets no tombstone");
+
+        // The old holder asks while the windows are gone, and is frozen until they are there again.
+        station.execute(note, &[]).await;
+        station.execute("update aggregator_lease set fence = 2", &[]).await;
+        station.execute("update windows set generation = 9 where level = 1", &[]).await;
+        let rows = noted(&station.database).await.unwrap();
+        station.execute("update windows set generation = 1 where level = 1", &[]).await;
+        let late = bury_slice(&station.database, &mut broker.topic, Fence(1), &rows).await;
+        assert!(matches!(late, Err(PublishError::Lease(LeaseError::Replaced { fence: Fence(1) }))));
+        assert_eq!(publish(&station.database, &mut broker.topic, Fence(2)).await.unwrap(), 7);
     })
     .await;
 }
@@ -139,19 +206,20 @@ async fn expired_minutes_get_tombstones_and_wider_windows_stay() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replaced_generation_is_deleted_and_what_is_gone_gets_tombstones() {
     Station::each(async |station| {
-        let broker = Broker::new();
+        let mut broker = Broker::new();
         let mut windower = station.windower();
         station.commit(&[TestOperation::at(NOON)]).await;
         station.settle(&mut windower).await;
         // A window that no file explains, as somebody might have inserted it.
         station.execute("update windows set window_start_ms = 0 where level = 3 and dimension_set = 1", &[]).await;
-        publish(&station.database, &broker.topic, Fence(1), (Due::All, at(NOON))).await.unwrap();
+        publish(&station.database, &mut broker.topic, Fence(1)).await.unwrap();
         crate::rebuild::ask(&station.database).await.unwrap();
         station.settle(&mut windower).await;
-        let republished = publish(&station.database, &broker.topic, Fence(1), (Due::All, at(NOON))).await.unwrap();
+        let republished = publish(&station.database, &mut broker.topic, Fence(1)).await.unwrap();
         assert_eq!(republished, 28);
         let settings = WindowSettings::read(&station.database).await.unwrap();
-        while delete_replaced_generations(&station.database, &broker.topic, Fence(1), settings).await.unwrap() {}
+        while delete_other_generations(&station.database, Fence(1), settings).await.unwrap() {}
+        bury(&station.database, &mut broker.topic, Fence(1)).await.unwrap();
         assert_eq!(station.int("select count(*) as n from windows where generation < 2").await, 0);
         assert_eq!(station.int("select count(*) as n from windowed_files where generation < 2").await, 0);
         assert_eq!(station.int("select count(*) as n from windowed_files").await, 1);
