@@ -9,8 +9,8 @@ use opstream_schemas::database::Database;
 use opstream_schemas::lake::local_path;
 use opstream_schemas::window::SumOverflow;
 
-use crate::changes::Changes;
-use crate::commit::{CommitError, WindowBatch, commit_batch};
+use crate::changes::{Bounds, Changes, FileChanges, WindowPlace};
+use crate::commit::{CommitError, DoneFile, Portion, WindowBatch, commit_batch};
 use crate::failures::FileFailures;
 use crate::file_sums::{FileError, Group, read_groups};
 use crate::kept::{KeptCombinations, set_hours};
@@ -18,15 +18,13 @@ use crate::lease::LeaseError;
 use crate::metrics;
 use crate::offsets::Ahead;
 use crate::pending::PendingFile;
-use crate::stored::AddError;
+use crate::stored::{AddError, StoredWindow};
 use crate::tenure::Tenure;
 
 /// Operations that one transaction adds: more would hardly make it cheaper.
 const MOST_OPERATIONS: i64 = 1_000_000;
 /// Groups of files that are read before they are added; each takes about 1 KB of memory.
 const ENOUGH_GROUPS: usize = 30_000;
-/// Windows after which a transaction takes no further file, so that it stays short.
-const ENOUGH_WINDOWS: usize = 20_000;
 
 /// What files are added with.
 pub(crate) struct Adder<'a> {
@@ -62,8 +60,14 @@ pub(crate) struct Target {
 pub(crate) struct Added {
     /// Numbers of the files that were committed.
     pub(crate) files: HashSet<i64>,
-    /// Files that did not fit into the transaction.
-    pub(crate) left: usize,
+    /// Whether some did not fit into the transaction, wholly or in part.
+    pub(crate) more: bool,
+}
+
+/// A file whose first part is in windows, and what is left of it.
+pub(crate) struct UnderWay {
+    file: PendingFile,
+    changes: FileChanges,
 }
 
 /// Why no file was added.
@@ -98,8 +102,8 @@ impl From<sqlx::Error> for AddFilesError {
 /// A file in memory.
 type ReadFile = (PendingFile, Vec<Group>);
 
-/// Adds as many of the files as one transaction takes. Files that cannot be read are noted and passed over. Without files it
-/// still moves the partitions on.
+/// Adds as many of the files as one transaction takes; of a file of many windows only a part. Files that cannot be read are noted
+/// and passed over. Without files it still moves the partitions on.
 pub(crate) async fn add_files(
     mut adder: Adder<'_>,
     tenure: &mut Tenure,
@@ -107,37 +111,89 @@ pub(crate) async fn add_files(
 ) -> Result<Added, AddFilesError> {
     let (began, target, database) = (Instant::now(), adder.target, adder.database);
     let mut memory = tenure.take_memory(target.generation, target.predecessor);
-    let (read, unread) = adder.read_files(files).await;
+    let under_way = memory.under_way.take();
+    // A file under way is in memory already, and the others wait for it.
+    let (read, unread) =
+        if under_way.is_some() { (Vec::new(), files.len()) } else { adder.read_files(tenure, files).await? };
     let n_read = read.len();
     let minutes = read.iter().flat_map(|(_, groups)| groups).map(|group| group.minute);
     let hours: HashSet<_> = minutes.flat_map(set_hours).collect();
     memory.kept.load(database, &hours).await?;
-    let (kept, summed) = add_up(memory.kept, read, target.minute_floor).await?;
+    tenure.keep_lease(database).await?;
+    let bounds = Bounds { minute_floor: target.minute_floor, most_windows: tenure.budget.windows(database.engine()) };
+    let (kept, summed) = add_up(memory.kept, Work { under_way, read, bounds }).await?;
     memory.kept = kept;
-    let (changes, files) = summed?;
+    let Summed { changes, files, rest } = summed?;
     tenure.ids.number(database, tenure.fence, &changes.combinations).await?;
     memory.stored.load(database, &changes, &tenure.ids).await?;
+    tenure.keep_lease(database).await?;
     let windows = match memory.stored.after(&changes, &tenure.ids) {
-        Err(AddError::Overflow(source)) => return Err(AddFilesError::Overflow { files, source }),
+        Err(AddError::Overflow(source)) => return Err(AddFilesError::overflow(files, rest, source)),
         windows => windows?,
     };
-    let numbers: HashSet<i64> = files.iter().map(|file| file.number).collect();
-    let offsets = adder.ahead.iter().filter_map(|ahead| ahead.reached(|file| numbers.contains(&file))).collect();
-    let Target { generation, now, .. } = target;
-    let batch =
-        WindowBatch { generation, files: files.iter().map(|file| file.number).collect(), windows, now, offsets };
-    commit_batch(database, tenure.fence, &batch).await?;
-    tenure.wrote();
+    let batch = adder.batch(&files, rest.as_ref(), windows);
+    let begun = Instant::now();
+    let held = commit_batch(database, tenure.fence, &batch).await?;
+    tenure.wrote(begun);
+    tenure.budget.learn(batch.windows.len(), held);
     let operations = files.iter().map(|file| file.rows).sum();
     metrics::record_commit(files.len(), operations, batch.windows.len(), began.elapsed());
+    let more = rest.is_some() || unread > 0 || n_read > files.len();
     memory.stored.committed(batch.windows);
-    tenure.put_memory(generation, memory);
-    Ok(Added { left: unread + n_read - numbers.len(), files: numbers })
+    memory.under_way = rest.map(UnderWay::committed);
+    tenure.put_memory(target.generation, memory);
+    Ok(Added { files: files.iter().map(|file| file.number).collect(), more })
+}
+
+impl UnderWay {
+    /// Everything before this minute is in the windows once the transaction is committed.
+    fn before(&self) -> Option<UtcMillis> {
+        self.changes.next_minute()
+    }
+
+    fn committed(mut self) -> Self {
+        self.file.windowed_before = self.before();
+        self
+    }
+}
+
+impl AddFilesError {
+    fn overflow(mut files: Vec<PendingFile>, rest: Option<UnderWay>, source: SumOverflow) -> Self {
+        files.extend(rest.map(|rest| rest.file));
+        Self::Overflow { files, source }
+    }
 }
 
 impl Adder<'_> {
+    /// What is committed once these files and the portion of the file under way are added up to these windows.
+    fn batch(
+        &self,
+        files: &[PendingFile],
+        rest: Option<&UnderWay>,
+        windows: Vec<(WindowPlace, StoredWindow)>,
+    ) -> WindowBatch {
+        let numbers: HashSet<i64> = files.iter().map(|file| file.number).collect();
+        let done = |file: &PendingFile| DoneFile { number: file.number, windowed_before: file.windowed_before };
+        let portion = rest.and_then(|rest| {
+            let PendingFile { number, windowed_before: from, .. } = rest.file;
+            Some(Portion { file_number: number, from, before: rest.before()? })
+        });
+        WindowBatch {
+            generation: self.target.generation,
+            files: files.iter().map(done).collect(),
+            portion,
+            windows,
+            now: self.target.now,
+            offsets: self.ahead.iter().filter_map(|ahead| ahead.reached(|file| numbers.contains(&file))).collect(),
+        }
+    }
+
     /// The groups of the first files, and how many files are left.
-    async fn read_files(&mut self, files: Vec<PendingFile>) -> (Vec<ReadFile>, usize) {
+    async fn read_files(
+        &mut self,
+        tenure: &mut Tenure,
+        files: Vec<PendingFile>,
+    ) -> Result<(Vec<ReadFile>, usize), LeaseError> {
         let mut read: Vec<ReadFile> = Vec::new();
         let (mut operations, mut n_groups) = (0, 0);
         let mut files = files.into_iter();
@@ -145,7 +201,7 @@ impl Adder<'_> {
             let is_enough =
                 operations + file.rows > MOST_OPERATIONS || n_groups > ENOUGH_GROUPS || read.len() >= self.most_files;
             if is_enough && !read.is_empty() {
-                return (read, files.len() + 1);
+                return Ok((read, files.len() + 1));
             }
             match self.read_file(&file).await {
                 Ok(groups) => {
@@ -155,8 +211,9 @@ impl Adder<'_> {
                 }
                 Err(error) => self.failures.note(self.target.generation, &file, &error),
             }
+            tenure.keep_lease(self.database).await?;
         }
-        (read, 0)
+        Ok((read, 0))
     }
 
     async fn read_file(&self, file: &PendingFile) -> Result<Vec<Group>, FileError> {
@@ -169,37 +226,66 @@ impl Adder<'_> {
     }
 }
 
-/// The changes of the first files, until there are enough windows, on a thread of its own.
+/// What is to be added up.
+struct Work {
+    under_way: Option<UnderWay>,
+    read: Vec<ReadFile>,
+    bounds: Bounds,
+}
+
+/// What was added up.
+struct Summed {
+    changes: Changes,
+    /// Files that are wholly in the windows with it.
+    files: Vec<PendingFile>,
+    /// The file of which only a part is.
+    rest: Option<UnderWay>,
+}
+
+/// Adds up on a thread of its own.
 async fn add_up(
     mut kept: KeptCombinations,
-    read: Vec<ReadFile>,
-    minute_floor: UtcMillis,
-) -> Result<(KeptCombinations, Result<(Changes, Vec<PendingFile>), AddFilesError>), AddFilesError> {
+    work: Work,
+) -> Result<(KeptCombinations, Result<Summed, AddFilesError>), AddFilesError> {
     let work = move || {
-        let summed = sum_files(&mut kept, read, minute_floor);
+        let summed = sum_files(&mut kept, work);
         (kept, summed)
     };
     tokio::task::spawn_blocking(work).await.map_err(|_| AddFilesError::Panicked)
 }
 
-fn sum_files(
-    kept: &mut KeptCombinations,
-    read: Vec<ReadFile>,
-    minute_floor: UtcMillis,
-) -> Result<(Changes, Vec<PendingFile>), AddFilesError> {
-    let (mut changes, mut files) = (Changes::default(), Vec::new());
-    for (file, groups) in read {
-        let of_file = match Changes::of_file(groups, kept, minute_floor) {
-            Err(source) => return Err(AddFilesError::Overflow { files: vec![file], source }),
-            Ok(of_file) => of_file,
-        };
-        files.push(file);
-        if let Err(source) = changes.merge(of_file) {
-            return Err(AddFilesError::Overflow { files, source });
-        }
-        if changes.windows.len() > ENOUGH_WINDOWS {
+/// The changes of the file under way and of the first files, until there are enough windows.
+fn sum_files(kept: &mut KeptCombinations, work: Work) -> Result<Summed, AddFilesError> {
+    let Work { under_way, read, bounds } = work;
+    let mut summed = Summed { changes: Changes::default(), files: Vec::new(), rest: None };
+    if let Some(under_way) = under_way {
+        summed.add(under_way, bounds)?;
+    }
+    for (file, mut groups) in read {
+        if summed.rest.is_some() || summed.changes.windows.len() >= bounds.most_windows {
             break;
         }
+        groups.retain(|group| file.windowed_before.is_none_or(|before| group.minute >= before));
+        match FileChanges::of_groups(groups, kept) {
+            Err(source) => return Err(AddFilesError::Overflow { files: vec![file], source }),
+            Ok(changes) => summed.add(UnderWay { file, changes }, bounds)?,
+        }
     }
-    Ok((changes, files))
+    Ok(summed)
+}
+
+impl Summed {
+    /// Adds of a file what still fits.
+    fn add(&mut self, mut file: UnderWay, bounds: Bounds) -> Result<(), AddFilesError> {
+        let most_windows = bounds.most_windows.saturating_sub(self.changes.windows.len());
+        let portion = file.changes.take_portion(Bounds { most_windows, ..bounds });
+        if let Err(source) = portion.and_then(|portion| self.changes.merge(portion)) {
+            return Err(AddFilesError::overflow(std::mem::take(&mut self.files), Some(file), source));
+        }
+        match file.before() {
+            Some(_) => self.rest = Some(file),
+            None => self.files.push(file.file),
+        }
+        Ok(())
+    }
 }

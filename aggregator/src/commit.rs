@@ -1,12 +1,13 @@
 //! The one transaction: the lease's fence, the files, the windows, and how far each partition is in windows.
 
-use std::sync::LazyLock;
-use std::time::Instant;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
 
 use opstream_schemas::UtcMillis;
-use opstream_schemas::database::{Database, Transaction, Value};
+use opstream_schemas::database::{Database, Engine, Transaction, Value};
 use opstream_schemas::offsets::Fence;
 use opstream_schemas::window::SUM_COLUMNS;
+use sqlx::AssertSqlSafe;
 
 use crate::changes::WindowPlace;
 use crate::lease::{self, LeaseError};
@@ -31,14 +32,36 @@ static WRITE_WINDOWS: LazyLock<RowsStatement> =
 pub(crate) struct WindowBatch {
     /// The generation that is written.
     pub(crate) generation: i64,
-    /// Numbers of the files that are added.
-    pub(crate) files: Vec<i64>,
+    /// The files that are wholly in the windows with it.
+    pub(crate) files: Vec<DoneFile>,
+    /// The file of which a part is added, and more is left.
+    pub(crate) portion: Option<Portion>,
     /// Windows as they are after it, in the order of their primary key.
     pub(crate) windows: Vec<(WindowPlace, StoredWindow)>,
     /// The clock.
     pub(crate) now: UtcMillis,
     /// Partitions that move on with it; none for a generation that readers do not take yet.
     pub(crate) offsets: Vec<Reached>,
+}
+
+/// A file whose last operations are added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DoneFile {
+    /// Its number.
+    pub(crate) number: i64,
+    /// Its operations before this were in the windows already; `None`: it is added in one piece.
+    pub(crate) windowed_before: Option<UtcMillis>,
+}
+
+/// A part of a file: its operations from one minute up to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Portion {
+    /// The file.
+    pub(crate) file_number: i64,
+    /// Where the last portion ended; `None` for the first.
+    pub(crate) from: Option<UtcMillis>,
+    /// Where the next one begins.
+    pub(crate) before: UtcMillis,
 }
 
 /// A batch that was not committed, or of which that is unknown. In every case nothing that was remembered counts any more.
@@ -52,48 +75,90 @@ pub(crate) enum CommitError {
         "{written} of {expected} windows had the revision that was remembered; the others were changed outside the aggregator"
     )]
     Stale { written: u64, expected: usize },
+    /// The file was added to by somebody else: begin again from the tables.
+    #[error("file {file_number} is not in the windows up to where it was remembered")]
+    OtherProgress { file_number: i64 },
     /// Ask the tables what became of it.
     #[error("the database did not commit windows")]
     Database(#[from] sqlx::Error),
 }
 
-/// Commits a batch.
-pub(crate) async fn commit_batch(database: &Database, fence: Fence, batch: &WindowBatch) -> Result<(), CommitError> {
+/// A statement with its values, made before the transaction begins: all roles wait for SQLite's one writer.
+type Prepared = Vec<(AssertSqlSafe<Arc<str>>, Vec<Value>)>;
+
+/// Commits a batch. Returns how long it held the writer.
+pub(crate) async fn commit_batch(
+    database: &Database,
+    fence: Fence,
+    batch: &WindowBatch,
+) -> Result<Duration, CommitError> {
+    let (files, windows, offsets) = prepare(database.engine(), fence, batch);
     let mut tx = lease::begin(database, fence).await?;
     let began = Instant::now();
-    for (range, text) in MARK_FILES.chunks(tx.engine(), batch.files.len()) {
-        let row = |number: &i64| [batch.generation.into(), (*number).into(), batch.now.into()];
-        let values: Vec<Value> = batch.files[range].iter().flat_map(row).collect();
-        tx.execute(text, &values).await?;
-    }
-    write_windows(&mut tx, fence, batch).await?;
-    for (range, text) in MOVE_OFFSETS.chunks(tx.engine(), batch.offsets.len()) {
-        let row = |reached: &Reached| {
-            [reached.place.stream_id, reached.place.partition, reached.next_offset].map(Value::from)
-        };
-        let values: Vec<Value> = batch.offsets[range].iter().flat_map(row).collect();
-        tx.execute(text, &values).await?;
-    }
-    tx.commit().await?;
-    metrics::record_write(batch.windows.len(), began.elapsed());
-    Ok(())
-}
-
-async fn write_windows(tx: &mut Transaction, fence: Fence, batch: &WindowBatch) -> Result<(), CommitError> {
-    let mut written = 0;
-    for (range, text) in WRITE_WINDOWS.chunks(tx.engine(), batch.windows.len()) {
-        let mut values = Vec::with_capacity(range.len() * (10 + SUM_COLUMNS.len()));
-        for (place, window) in &batch.windows[range] {
-            values.push(Value::from(batch.generation));
-            values.extend(key_values(place, window.dimension_id));
-            values.extend([fence.0, window.revision, 0].map(Value::from));
-            values.extend(window.sums.to_array().map(Value::from));
-            values.extend([window.latency.as_slice(), window.ttft.as_slice()].map(Value::from));
-        }
-        written += tx.execute(text, &values).await?;
-    }
+    mark_progress(&mut tx, batch).await?;
+    run(&mut tx, files).await?;
+    let written = run(&mut tx, windows).await?;
     if written != batch.windows.len() as u64 {
         return Err(CommitError::Stale { written, expected: batch.windows.len() });
+    }
+    run(&mut tx, offsets).await?;
+    tx.commit().await?;
+    let held = began.elapsed();
+    metrics::record_write(batch.windows.len(), held);
+    Ok(held)
+}
+
+/// The statements of the files, the windows and the offsets.
+fn prepare(engine: Engine, fence: Fence, batch: &WindowBatch) -> (Prepared, Prepared, Prepared) {
+    let WindowBatch { generation, now, .. } = *batch;
+    let rows_of = |statement: &RowsStatement, rows: usize, add: &dyn Fn(usize, &mut Vec<Value>)| -> Prepared {
+        let prepared = statement.chunks(engine, rows).into_iter().map(|(range, text)| {
+            let mut values = Vec::new();
+            range.for_each(|row| add(row, &mut values));
+            (text, values)
+        });
+        prepared.collect()
+    };
+    let files = rows_of(&MARK_FILES, batch.files.len(), &|row, values| {
+        values.extend([generation.into(), batch.files[row].number.into(), now.into()]);
+    });
+    let windows = rows_of(&WRITE_WINDOWS, batch.windows.len(), &|row, values| {
+        let (place, window) = &batch.windows[row];
+        values.push(generation.into());
+        values.extend(key_values(place, window.dimension_id));
+        values.extend([fence.0, window.revision, 0].map(Value::from));
+        values.extend(window.sums.to_array().map(Value::from));
+        values.extend([window.latency.as_slice(), window.ttft.as_slice()].map(Value::from));
+    });
+    let offsets = rows_of(&MOVE_OFFSETS, batch.offsets.len(), &|row, values| {
+        let Reached { place, next_offset } = batch.offsets[row];
+        values.extend([place.stream_id, place.partition, next_offset].map(Value::from));
+    });
+    (files, windows, offsets)
+}
+
+async fn run(tx: &mut Transaction, statements: Prepared) -> Result<u64, sqlx::Error> {
+    let mut rows = 0;
+    for (text, values) in statements {
+        rows += tx.execute(text, &values).await?;
+    }
+    Ok(rows)
+}
+
+/// Moves on how much of each file is in windows, from exactly where it was remembered.
+async fn mark_progress(tx: &mut Transaction, batch: &WindowBatch) -> Result<(), CommitError> {
+    let generation = batch.generation;
+    for file in &batch.files {
+        let Some(before) = file.windowed_before else { continue };
+        let done = "delete from window_progress where generation = $1 and file_number = $2 and before_ms = $3";
+        if tx.execute(done, &[generation.into(), file.number.into(), before.into()]).await? != 1 {
+            return Err(CommitError::OtherProgress { file_number: file.number });
+        }
+    }
+    let Some(Portion { file_number, from, before }) = batch.portion else { return Ok(()) };
+    let values: [Value; 4] = [generation.into(), file_number.into(), before.into(), from.into()];
+    if tx.execute(include_str!("advance_progress.sql"), &values).await? != 1 {
+        return Err(CommitError::OtherProgress { file_number });
     }
     Ok(())
 }

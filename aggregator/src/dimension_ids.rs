@@ -12,6 +12,8 @@ use crate::rows_statement::RowsStatement;
 
 /// Numbers that are remembered before all are forgotten: about 10 MB.
 const REMEMBERED: usize = 200_000;
+/// Combinations that one transaction numbers, so that it does not hold SQLite's writer for long.
+const MOST_NEW: usize = 2_000;
 
 static LOAD: LazyLock<RowsStatement> = LazyLock::new(|| {
     RowsStatement::new("select dimension_id, key_hash from window_dimensions where key_hash in ({rows})", 0, 1)
@@ -31,7 +33,7 @@ impl DimensionIds {
         self.ids.get(&combination).copied()
     }
 
-    /// Looks up these combinations and numbers those that are new, in a transaction of their own: a number without windows
+    /// Looks up these combinations and numbers those that are new, in transactions of their own: a number without windows
     /// does no harm.
     pub(crate) async fn number(
         &mut self,
@@ -47,12 +49,15 @@ impl DimensionIds {
         if new.is_empty() {
             return Ok(());
         }
-        let mut tx = lease::begin(database, fence).await?;
-        for (range, text) in INSERT.chunks(database.engine(), new.len()) {
-            let values: Vec<Value> = new[range].iter().flat_map(|(hash, named)| row_values(**hash, named)).collect();
-            tx.execute(text, &values).await?;
+        for new in new.chunks(MOST_NEW) {
+            let mut tx = lease::begin(database, fence).await?;
+            for (range, text) in INSERT.chunks(database.engine(), new.len()) {
+                let values: Vec<Value> =
+                    new[range].iter().flat_map(|(hash, named)| row_values(**hash, named)).collect();
+                tx.execute(text, &values).await?;
+            }
+            tx.commit().await?;
         }
-        tx.commit().await?;
         self.load(database, new.iter().map(|(hash, _)| **hash)).await?;
         Ok(())
     }

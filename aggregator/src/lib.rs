@@ -34,6 +34,7 @@ mod stored;
 mod tenure;
 mod topic;
 mod windower;
+mod write_budget;
 
 pub use config::{AggregatorConfig, LeaseStart};
 pub use rebuild::{RebuildReport, rebuild};

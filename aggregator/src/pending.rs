@@ -10,11 +10,7 @@ use opstream_schemas::database::{Database, Row, Value};
 
 use crate::rows_statement::RowsStatement;
 
-static LOAD: LazyLock<RowsStatement> = LazyLock::new(|| {
-    let text = "select file_number, path, rows, committed_at_ms from lake_files \
-                where file_number in ({rows}) and kind = 'operations' and removed_at_ms is null";
-    RowsStatement::new(text, 0, 1)
-});
+static LOAD: LazyLock<RowsStatement> = LazyLock::new(|| RowsStatement::new(include_str!("load_files.sql"), 1, 1));
 
 /// A file that waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,15 +23,22 @@ pub(crate) struct PendingFile {
     pub(crate) rows: i64,
     /// When it was committed.
     pub(crate) committed_at: UtcMillis,
+    /// Its operations before this minute are in the windows already; `None`: none of them.
+    pub(crate) windowed_before: Option<UtcMillis>,
 }
 
-/// What the manifest says about these files, in the order of their numbers.
-pub(crate) async fn load_files(database: &Database, mut numbers: Vec<i64>) -> Result<Vec<PendingFile>, sqlx::Error> {
+/// Those of these files that `generation` lacks, in the order of their numbers: not those that are gone or windowed meanwhile.
+pub(crate) async fn load_files(
+    database: &Database,
+    generation: i64,
+    mut numbers: Vec<i64>,
+) -> Result<Vec<PendingFile>, sqlx::Error> {
     numbers.sort_unstable();
     numbers.dedup();
     let mut files = Vec::with_capacity(numbers.len());
     for (range, text) in LOAD.chunks(database.engine(), numbers.len()) {
-        let values: Vec<Value> = numbers[range].iter().map(|number| Value::from(*number)).collect();
+        let mut values = vec![Value::from(generation)];
+        values.extend(numbers[range].iter().map(|number| Value::from(*number)));
         for row in database.fetch_all(text, &values).await? {
             files.push(read_file(&row)?);
         }
@@ -67,5 +70,6 @@ fn read_file(row: &Row) -> Result<PendingFile, sqlx::Error> {
         path: row.text("path")?,
         rows: row.int("rows")?,
         committed_at: UtcMillis::from_millis(row.int("committed_at_ms")?),
+        windowed_before: row.optional_int("before_ms")?.map(UtcMillis::from_millis),
     })
 }

@@ -3,13 +3,16 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use opstream_schemas::database::Database;
 use opstream_schemas::offsets::Fence;
 
+use crate::add_files::UnderWay;
 use crate::dimension_ids::DimensionIds;
 use crate::kept::KeptCombinations;
-use crate::lease::RENEW_AFTER;
+use crate::lease::{self, LeaseError, RENEW_AFTER};
 use crate::offsets::Place;
 use crate::stored::StoredWindows;
+use crate::write_budget::WriteBudget;
 
 /// How often the whole manifest is compared.
 const COMPARE_EVERY: Duration = Duration::from_mins(5);
@@ -24,8 +27,10 @@ pub(crate) struct Tenure {
     pub(crate) looked_to: HashMap<Place, i64>,
     /// Files up to this number were offered to the generation that is being built; -1: none yet.
     pub(crate) rebuild_after: i64,
+    /// How long windows take to be written.
+    pub(crate) budget: WriteBudget,
     memories: HashMap<i64, Memory>,
-    wrote_at: Instant,
+    renewed_at: Instant,
     compared_at: Option<Instant>,
 }
 
@@ -35,24 +40,43 @@ pub(crate) struct Memory {
     pub(crate) kept: KeptCombinations,
     /// Windows as they are stored.
     pub(crate) stored: StoredWindows,
+    /// The file whose first part is committed. It goes on before any other, since `kept` knows its combinations already.
+    pub(crate) under_way: Option<UnderWay>,
 }
 
 impl Tenure {
-    /// Remembers nothing yet.
+    /// Remembers nothing yet; the lease was just acquired or renewed.
     pub(crate) fn new(fence: Fence) -> Self {
-        let (ids, memories) = (DimensionIds::default(), HashMap::new());
-        let looked_to = HashMap::new();
-        Self { fence, ids, looked_to, rebuild_after: -1, memories, wrote_at: Instant::now(), compared_at: None }
+        Self {
+            fence,
+            ids: DimensionIds::default(),
+            looked_to: HashMap::new(),
+            rebuild_after: -1,
+            budget: WriteBudget::default(),
+            memories: HashMap::new(),
+            renewed_at: Instant::now(),
+            compared_at: None,
+        }
     }
 
-    /// Whether the last write, each of which renews the lease, is some time ago.
-    pub(crate) fn needs_renewal(&self) -> bool {
-        self.wrote_at.elapsed() > RENEW_AFTER
+    /// Renews the lease if the last write, each of which renews it, is some time ago.
+    pub(crate) async fn keep_lease(&mut self, database: &Database) -> Result<(), LeaseError> {
+        if self.renewed_at.elapsed() > RENEW_AFTER {
+            let began = Instant::now();
+            lease::renew(database, self.fence).await?;
+            self.renewed_at = began;
+        }
+        Ok(())
     }
 
-    /// The lease was renewed.
-    pub(crate) fn wrote(&mut self) {
-        self.wrote_at = Instant::now();
+    /// A transaction that began at this time renewed the lease.
+    pub(crate) fn wrote(&mut self, began: Instant) {
+        self.renewed_at = began;
+    }
+
+    /// Whether the first part of a file is committed and the rest is not.
+    pub(crate) fn is_under_way(&self, generation: i64) -> bool {
+        self.memories.get(&generation).is_some_and(|memory| memory.under_way.is_some())
     }
 
     /// Whether it is time to compare the whole manifest; at first it is.
@@ -69,6 +93,7 @@ impl Tenure {
         self.memories.remove(&generation).unwrap_or_else(|| Memory {
             kept: KeptCombinations::new(generation, predecessor),
             stored: StoredWindows::new(generation),
+            under_way: None,
         })
     }
 

@@ -7,6 +7,7 @@ mod bounds;
 mod damage;
 mod lease;
 mod oracle;
+mod portions;
 mod publication;
 mod rebuilding;
 mod station;

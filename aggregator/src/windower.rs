@@ -85,7 +85,12 @@ impl Windower {
         let outcome = self.work(&mut tenure, now).await;
         match &outcome {
             Ok(_) => self.tenure = Some(tenure),
-            Err(TurnError::Replaced { .. }) => metrics::record_lease(0),
+            Err(TurnError::Replaced { .. }) => {
+                // Whoever holds the lease meanwhile may window what failed here, and knows what it cannot.
+                self.failures = FileFailures::default();
+                self.single_files = 0;
+                metrics::record_lease(0);
+            }
             Err(_) => self.tenure = Some(Tenure::new(tenure.fence)),
         }
         outcome
@@ -112,10 +117,7 @@ impl Windower {
         // Also after an error: a rebuild is the way out of windows that were tampered with.
         let rebuilt = self.build_beside(tenure, settings, now).await;
         let (current, rebuilt) = (current?, rebuilt?);
-        if tenure.needs_renewal() {
-            lease::renew(&self.database, tenure.fence).await?;
-            tenure.wrote();
-        }
+        tenure.keep_lease(&self.database).await?;
         let more = current.more || rebuilt.more;
         Ok(Turn { fence: Some(tenure.fence), files: current.files + rebuilt.files, more })
     }
@@ -128,13 +130,17 @@ impl Windower {
     ) -> Result<Turn, TurnError> {
         let WindowSettings { generation, minute_floor, .. } = settings;
         let ahead = look_ahead(&self.database, generation, &tenure.looked_to).await?;
-        let pending = self.pending(tenure, generation, &ahead).await?;
+        let due: Vec<i64> = self.failures.due(generation).collect();
+        let pending = self.pending(tenure, generation, ahead.iter().flat_map(Ahead::files).chain(due.clone())).await?;
         let oldest = pending.iter().map(|file| now.millis() - file.committed_at.millis()).max().unwrap_or(0);
         metrics::record_pending(pending.len(), Duration::from_millis(u64::try_from(oldest).unwrap_or(0)));
-        let files = self.failures.without_waiting(generation, pending);
+        let files = self.failures.without_waiting(generation, pending.clone());
         let mut turn = Turn::default();
         let mut done = HashSet::new();
-        if !files.is_empty() || ahead.iter().any(|ahead| ahead.reached(|_| false).is_some()) {
+        if !files.is_empty()
+            || tenure.is_under_way(generation)
+            || ahead.iter().any(|ahead| ahead.reached(|_| false).is_some())
+        {
             let target = Target { generation, predecessor: generation, minute_floor, now };
             (turn, done) = self.add(tenure, target, &ahead, files).await?;
         }
@@ -144,24 +150,26 @@ impl Windower {
             turn.more |= ahead.is_full() && ahead.moved(settled_to);
             tenure.looked_to.insert(ahead.place, settled_to);
         }
-        for number in done {
+        // Given up, or windowed although that was not known.
+        let gone = due.into_iter().filter(|number| pending.iter().all(|file| file.number != *number));
+        for number in done.into_iter().chain(gone) {
             if self.failures.forget(generation, number) {
                 // What lies behind it counts now: each partition is walked again from where its windows reach.
                 tenure.looked_to.clear();
+                turn.more = true;
             }
         }
         Ok(turn)
     }
 
-    /// The live files that the generation lacks, as far as they are seen this time, in the order of their numbers.
+    /// Those of the files named `seen` that the generation lacks, and others now and then, in the order of their numbers.
     async fn pending(
         &self,
         tenure: &mut Tenure,
         generation: i64,
-        ahead: &[Ahead],
+        seen: impl Iterator<Item = i64>,
     ) -> Result<Vec<PendingFile>, TurnError> {
-        let numbers = ahead.iter().flat_map(Ahead::files).chain(self.failures.due(generation));
-        let mut pending = load_files(&self.database, numbers.collect()).await?;
+        let mut pending = load_files(&self.database, generation, seen.collect()).await?;
         if tenure.compares_manifest() {
             pending.extend(compare_manifest(&self.database, generation).await?);
         }
@@ -217,7 +225,7 @@ impl Windower {
         let (database, lake) = (&self.database, self.lake.as_path());
         let adder = Adder { database, lake, target, ahead, most_files, failures: &mut self.failures };
         match add_files(adder, tenure, files).await {
-            Ok(Added { files, left }) => Ok((Turn { fence: None, files: files.len(), more: left > 0 }, files)),
+            Ok(Added { files, more }) => Ok((Turn { fence: None, files: files.len(), more }, files)),
             Err(AddFilesError::Overflow { files, source }) => {
                 match files.as_slice() {
                     [file] => self.failures.note(target.generation, file, &FileError::Overflow(source)),

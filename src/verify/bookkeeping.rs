@@ -15,7 +15,7 @@ struct Promise {
     way_out: &'static str,
 }
 
-const PROMISES: [Promise; 4] = [
+const PROMISES: [Promise; 6] = [
     Promise {
         sql: include_str!("bookkeeping/windowed_too_far.sql"),
         describe: windowed_too_far,
@@ -39,6 +39,18 @@ const PROMISES: [Promise; 4] = [
         describe: unknown_windows,
         cause: "a newer opstream wrote these windows, or they were inserted by hand",
         way_out: "verify with the opstream that wrote them, or `opstream aggregator --rebuild`",
+    },
+    Promise {
+        sql: include_str!("bookkeeping/idle_progress.sql"),
+        describe: idle_progress,
+        cause: "the file was given up or taken out of the manifest while it was being added",
+        way_out: "`opstream aggregator --rebuild` makes windows without it",
+    },
+    Promise {
+        sql: include_str!("bookkeeping/given_up_files.sql"),
+        describe: given_up,
+        cause: "it was declared lost with `opstream aggregator --give-up-file`",
+        way_out: "if a copy turns up, put it at its path, set removed_at_ms to null and delete its row of given_up_files",
     },
 ];
 
@@ -93,4 +105,14 @@ fn windowed_without_operations(row: &Row) -> Result<String, sqlx::Error> {
 fn unknown_windows(row: &Row) -> Result<String, sqlx::Error> {
     let (set, level, windows) = (row.int("dimension_set")?, row.int("level")?, row.int("windows")?);
     Ok(format!("{windows} windows have the set {set} and level {level}, which this opstream does not know"))
+}
+
+fn idle_progress(row: &Row) -> Result<String, sqlx::Error> {
+    let number = row.int("file_number")?;
+    Ok(format!("a part of file {number} is in windows, but it is no live file that waits for the rest"))
+}
+
+fn given_up(row: &Row) -> Result<String, sqlx::Error> {
+    let (number, path, operations) = (row.int("file_number")?, row.text("path")?, row.int("rows")?);
+    Ok(format!("file {number} ({path}) with {operations} operations was given up"))
 }

@@ -106,8 +106,8 @@ pub(super) struct ListedFile {
     pub(super) bytes: i64,
     /// What it adds up to.
     pub(super) sums: FileSums,
-    /// Whether its operations are in the windows of the current generation.
-    pub(super) is_windowed: bool,
+    /// Its operations before this are in the windows of the current generation, and no others.
+    pub(super) windowed_before: UtcMillis,
 }
 
 impl Snapshot {
@@ -247,7 +247,7 @@ impl Snapshot {
             operations_file: row.optional_int("operations_file")?,
             bytes: row.int("bytes")?,
             sums: listed_sums(row)?,
-            is_windowed: row.int("is_windowed")? == 1,
+            windowed_before: UtcMillis::from_millis(row.optional_int("windowed_before_ms")?.unwrap_or(i64::MIN)),
         })
     }
 }

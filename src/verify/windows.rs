@@ -19,7 +19,7 @@ use opstream_schemas::window::{Dimension, DimensionSet, Dimensions, KeyHash, Lev
 use self::tally::Tally;
 use super::facts::{Interner, Symbol, text_place};
 use super::report::Check;
-use super::slice::Slice;
+use super::slice::{FileRow, Slice};
 use super::snapshot::{Snapshot, VerifyError};
 
 /// Number of dimensions.
@@ -94,7 +94,8 @@ impl WindowsCheck {
     /// When the database fails.
     pub(super) async fn take(&mut self, snapshot: &mut Snapshot, slice: &Slice) -> Result<(), VerifyError> {
         let mut hashes = HashMap::new();
-        for row in slice.file_rows.iter().filter(|row| slice.files[row.file].is_windowed) {
+        let is_windowed = |row: &&FileRow| row.facts.id.time() < slice.files[row.file].windowed_before;
+        for row in slice.file_rows.iter().filter(is_windowed) {
             let minute = Level::Minute.window_start(row.facts.id.time());
             if self.minute != Some(minute) {
                 self.spread(&slice.interner, &mut hashes);

@@ -1,11 +1,15 @@
 //! One aggregator is active, and a replaced one writes nothing more.
 
+use std::time::Instant;
+
 use opstream_schemas::offsets::Fence;
 
 use super::oracle::{TestOperation, stored_windows, windows_of};
 use super::station::Station;
 use super::{NOON, at};
 use crate::config::LeaseStart;
+use crate::lease::RENEW_AFTER;
+use crate::tenure::Tenure;
 use crate::windower::{Turn, TurnError, Windower};
 
 fn standby(station: &Station) -> Windower {
@@ -23,6 +27,20 @@ async fn a_standby_waits_until_the_lease_is_given_back_or_expires() {
         assert_eq!(standby.turn(at(NOON)).await.unwrap().fence, Some(Fence(2)));
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_turn_of_many_files_keeps_the_lease() {
+    let station = Station::on_sqlite().await;
+    let fence = crate::lease::acquire(&station.database, "test", LeaseStart::AtOnce).await.unwrap().unwrap();
+    let mut tenure = Tenure::new(fence);
+    station.execute("update aggregator_lease set expires_at_ms = 1", &[]).await;
+    tenure.keep_lease(&station.database).await.unwrap();
+    let expiry = "select expires_at_ms as n from aggregator_lease";
+    assert_eq!(station.int(expiry).await, 1, "not at every file");
+    tenure.wrote(Instant::now().checked_sub(RENEW_AFTER * 2).unwrap());
+    tenure.keep_lease(&station.database).await.unwrap();
+    assert!(station.int(expiry).await > 1);
 }
 
 #[tokio::test]
@@ -44,6 +62,29 @@ async fn a_replaced_aggregator_writes_nothing_and_stands_by() {
         let three = vec![TestOperation::at(NOON); 3];
         assert_eq!(stored_windows(&station.database, 1).await, windows_of(&three, 0));
         assert_eq!(station.int("select min(fence) as n from windows").await, 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_file_that_failed_and_was_windowed_by_another_holder_stops_nothing() {
+    Station::each(async |station| {
+        let (mut first, mut second) = (station.windower(), standby(&station));
+        let number = station.commit(&[TestOperation::at(NOON)]).await;
+        let file = station.file(number).await;
+        let away = file.with_extension("away");
+        std::fs::rename(&file, &away).unwrap();
+        station.settle(&mut first).await;
+        std::fs::rename(&away, &file).unwrap();
+        crate::lease::release(&station.database, Fence(1)).await.unwrap();
+        assert_eq!(station.settle(&mut second).await, 1);
+
+        crate::lease::release(&station.database, Fence(2)).await.unwrap();
+        station.commit(&[TestOperation::at(NOON)]).await;
+        assert!(matches!(first.turn(at(NOON)).await, Err(TurnError::Replaced { .. })));
+        assert_eq!(station.settle(&mut first).await, 1);
+        let two = vec![TestOperation::at(NOON); 2];
+        assert_eq!(stored_windows(&station.database, 1).await, windows_of(&two, 0));
     })
     .await;
 }
