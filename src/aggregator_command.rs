@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use anyhow::Context as _;
 use clap::Args;
 use opstream_aggregator::{AggregatorConfig, LeaseStart};
 use opstream_api::RoleWatch;
 use opstream_schemas::condition::Reporter;
+use opstream_schemas::database::Database;
 use tokio_util::sync::CancellationToken;
 
 use crate::health_port::{HealthArgs, run_with_health};
@@ -28,15 +30,31 @@ pub(crate) struct AggregatorArgs {
     /// Build all windows again from the live files, beside the current ones, take over when both hold the same files, and end
     #[arg(long)]
     rebuild: bool,
+    /// Call off the rebuild that is under way, and end; the current windows stay
+    #[arg(long, conflicts_with = "rebuild")]
+    abandon_rebuild: bool,
+    /// Stop waiting for this file of operations, which is lost for good, and end; `opstream verify` will name it
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["rebuild", "abandon_rebuild"])]
+    give_up_file: Option<i64>,
     #[command(flatten)]
     health: HealthArgs,
 }
 
-/// Runs the aggregator until `shutdown` is cancelled, or rebuilds once.
+/// Runs the aggregator until `shutdown` is cancelled, or does once what was asked for.
 ///
 /// # Errors
-/// When the configuration is wrong, the database cannot be opened, or the Kafka client refuses a setting.
+/// When the configuration is wrong, the database cannot be opened, the Kafka client refuses a setting, or what was asked for cannot
+/// be done.
 pub(crate) async fn run(args: AggregatorArgs, shutdown: CancellationToken) -> anyhow::Result<()> {
+    if args.abandon_rebuild || args.give_up_file.is_some() {
+        let database = args.database.open().await?;
+        let outcome = match args.give_up_file {
+            Some(number) => give_up(&database, number).await,
+            None => abandon_rebuild(&database).await,
+        };
+        database.close().await;
+        return outcome;
+    }
     let broker = args.kafka.address()?;
     let health = args.health.bind().await?;
     let database = args.database.open().await?;
@@ -64,5 +82,24 @@ pub(crate) async fn run(args: AggregatorArgs, shutdown: CancellationToken) -> an
 async fn rebuild(config: AggregatorConfig, shutdown: CancellationToken) -> anyhow::Result<()> {
     let report = opstream_aggregator::rebuild(config, shutdown).await?;
     println!("rebuilt {} windows from {} files as generation {}", report.windows, report.files, report.generation);
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "what was given up is what the command answers")]
+async fn give_up(database: &Database, number: i64) -> anyhow::Result<()> {
+    let given_up = opstream_aggregator::give_up_file(database, number).await?;
+    println!("gave up file {number} with {} operations", given_up.operations);
+    if given_up.is_in_windows {
+        println!("the windows hold some or all of them; `opstream aggregator --rebuild` makes windows without them");
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "what was called off is what the command answers")]
+async fn abandon_rebuild(database: &Database) -> anyhow::Result<()> {
+    match opstream_aggregator::abandon_rebuild(database).await.context("cannot call the rebuild off")? {
+        Some(generation) => println!("called off the rebuild as generation {generation}"),
+        None => println!("no rebuild is under way"),
+    }
     Ok(())
 }

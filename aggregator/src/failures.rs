@@ -1,6 +1,6 @@
 //! Files that could not be windowed: each is tried again after a growing pause, and stops no other.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use crate::file_sums::FileError;
@@ -42,8 +42,26 @@ impl FileFailures {
             path = file.path,
             operations = file.rows,
             cause,
-            "{error}; its operations are not in the windows until the file is restored, next attempt in {pause:?}"
+            "{error}; its operations are not in the windows until the file is restored, next attempt in {pause:?}. Is it lost for \
+             good, stop waiting with `opstream aggregator --give-up-file {}`",
+            file.number
         );
+    }
+
+    /// How many files failed and were not windowed since.
+    pub(crate) fn count(&self) -> usize {
+        self.files.keys().map(|(_, number)| number).collect::<HashSet<_>>().len()
+    }
+
+    /// Lets every file be tried again now.
+    #[cfg(test)]
+    pub(crate) fn end_pauses(&mut self) {
+        self.files.values_mut().for_each(|failure| failure.retry_at = Instant::now());
+    }
+
+    /// Forgets the failures of other generations than these.
+    pub(crate) fn retain_generations(&mut self, is_used: impl Fn(i64) -> bool) {
+        self.files.retain(|(generation, _), _| is_used(*generation));
     }
 
     /// Forgets a file that was windowed; says whether it had failed before.

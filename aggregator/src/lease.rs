@@ -52,6 +52,13 @@ pub(crate) async fn acquire(
     Ok(fence.map(Fence))
 }
 
+/// Fences out whoever holds the lease, in a transaction of an operator's command; the next holder begins from the tables.
+pub(crate) async fn begin_instead(database: &Database) -> Result<Transaction, sqlx::Error> {
+    let mut tx = database.begin().await?;
+    tx.execute("update aggregator_lease set fence = fence + 1, expires_at_ms = 0 where lease = 1", &[]).await?;
+    Ok(tx)
+}
+
 /// Begins a transaction of the lease's holder: it renews the lease and, in Postgres, locks its row until the end.
 pub(crate) async fn begin(database: &Database, fence: Fence) -> Result<Transaction, LeaseError> {
     let mut tx = database.begin().await?;

@@ -4,7 +4,8 @@
 //! values on the topic `llm.windows`. In reading order: the configuration ([`config`]), the loops ([`run`]), who may
 //! write (`lease`), one turn (`windower`): which files (`offsets`, `pending`), the way of a batch (`add_files`), what is in a file
 //! (`file_sums`), which windows that changes (`kept`, `changes`, `stored`), and the transaction (`commit`); then publication
-//! (`outbox`, `publish`, `bury`, `topic`), what is deleted (`expire`), and rebuilding (`rebuild`).
+//! (`outbox`, `publish`, `bury`, `topic`), what is deleted (`expire`), rebuilding (`rebuild`), and files that
+//! are lost (`give_up`).
 //!
 //! The law: the rows of `windowed_files`, the changes of windows and the check of the lease's fence are one transaction, so
 //! that every operation of every live file is in the windows exactly once, whoever crashes when. Windows are made from the
@@ -19,6 +20,7 @@ mod dimension_ids;
 mod expire;
 mod failures;
 mod file_sums;
+mod give_up;
 mod kept;
 mod lease;
 mod metrics;
@@ -37,7 +39,8 @@ mod windower;
 mod write_budget;
 
 pub use config::{AggregatorConfig, LeaseStart};
-pub use rebuild::{RebuildReport, rebuild};
+pub use give_up::{GiveUpError, GivenUp, give_up_file};
+pub use rebuild::{RebuildReport, abandon_rebuild, rebuild};
 pub use run::run;
 
 #[cfg(test)]

@@ -5,7 +5,6 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use opstream_schemas::UtcMillis;
 use opstream_schemas::condition::Reporter;
 use opstream_schemas::offsets::Fence;
 use tokio::sync::watch;
@@ -26,6 +25,9 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(200);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
 /// How long files that are already committed are still added, and windows published, after the order to stop.
 const STOP_TIME: Duration = Duration::from_secs(5);
+/// What is hindered while files cannot be added to windows.
+const FILES: &str = "files";
+
 /// Runs an aggregator until `shutdown` is cancelled; then it adds the files that are there, publishes, and gives the lease back.
 ///
 /// # Errors
@@ -73,12 +75,13 @@ async fn window_loop(
     loop {
         let is_last = stop.is_cancelled();
         let began = Instant::now();
-        let outcome = windower.turn(UtcMillis::now()).await;
+        let outcome = windower.turn_now().await;
         fence.send_if_modified(|known| std::mem::replace(known, windower.fence()) != windower.fence());
         let more = outcome.as_ref().is_ok_and(|turn| turn.more);
         if is_last && (!more || *deadline.get_or_insert(began + STOP_TIME) <= Instant::now()) {
             return windower.fence();
         }
+        pace.report_files(windower.failed_files());
         let pause = match outcome {
             Ok(turn) => pace.after(turn, began.elapsed()),
             Err(error) => pace.after_error(&error),
@@ -148,6 +151,15 @@ impl Pace {
         }
     }
 
+    /// Reports the files that cannot be added to windows.
+    fn report_files(&self, failed: usize) {
+        match failed {
+            0 => self.reporter.cleared(FILES),
+            1 => self.reporter.hindered(FILES, "1 file cannot be added to windows; the log names it"),
+            n => self.reporter.hindered(FILES, format!("{n} files cannot be added to windows; the log names them")),
+        }
+    }
+
     fn after_error(&mut self, error: &dyn std::error::Error) -> Duration {
         let task = self.task;
         self.after_error = (self.after_error * 2).clamp(FIRST_BACKOFF, LONGEST_BACKOFF);
@@ -164,4 +176,24 @@ impl Pace {
 fn holder_name() -> String {
     let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
     format!("{}:{}", host.trim(), std::process::id())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_cannot_be_added_are_reported_with_their_count_until_they_are() {
+        let reporter = Reporter::default();
+        let watch = reporter.watch();
+        let mut pace = Pace { task: "windows", tick: Duration::ZERO, reporter, after_error: Duration::ZERO };
+        let said = || watch.borrow().hindrances.get(FILES).cloned();
+        pace.report_files(3);
+        pace.after(Turn::default(), Duration::ZERO);
+        assert_eq!(said().unwrap(), "3 files cannot be added to windows; the log names them");
+        pace.report_files(1);
+        assert_eq!(said().unwrap(), "1 file cannot be added to windows; the log names it");
+        pace.report_files(0);
+        assert_eq!(said(), None);
+    }
 }

@@ -1,4 +1,4 @@
-//! The three numbers of `settings` that windows depend on. Only the lease's holder changes them, except that anyone may ask for
+//! The numbers of `settings` that windows depend on. Only the lease's holder changes them, except that anyone may ask for
 //! a rebuild.
 
 use opstream_schemas::UtcMillis;
@@ -13,17 +13,26 @@ pub(crate) struct WindowSettings {
     pub(crate) rebuild: Option<i64>,
     /// Minutes before this have no windows.
     pub(crate) minute_floor: UtcMillis,
+    /// The same for the generation that is built: where its asker's clock had it, never above the other.
+    pub(crate) rebuild_floor: UtcMillis,
 }
 
 impl WindowSettings {
     /// Reads them.
     pub(crate) async fn read(database: &Database) -> Result<Self, sqlx::Error> {
-        let names = "select name, value from settings where name in ('window_generation', 'window_rebuild', 'window_minute_floor_ms')";
-        let mut settings = Self { generation: 0, rebuild: None, minute_floor: UtcMillis::default() };
+        let names = "select name, value from settings where name in \
+                     ('window_generation', 'window_rebuild', 'window_minute_floor_ms', 'window_rebuild_floor_ms')";
+        let mut settings = Self {
+            generation: 0,
+            rebuild: None,
+            minute_floor: UtcMillis::default(),
+            rebuild_floor: UtcMillis::default(),
+        };
         for row in database.fetch_all(names, &[]).await? {
             let value = row.int("value")?;
             match row.text("name")?.as_str() {
                 "window_generation" => settings.generation = value,
+                "window_rebuild_floor_ms" => settings.rebuild_floor = UtcMillis::from_millis(value),
                 "window_rebuild" => settings.rebuild = (value > 0).then_some(value),
                 _ => settings.minute_floor = UtcMillis::from_millis(value),
             }

@@ -3,14 +3,18 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use opstream_schemas::UtcMillis;
 use opstream_schemas::database::Database;
 use opstream_schemas::offsets::Fence;
+use opstream_schemas::time::DAY_MILLIS;
 
 use crate::add_files::UnderWay;
 use crate::dimension_ids::DimensionIds;
+use crate::expire::minutes_kept_from;
 use crate::kept::KeptCombinations;
 use crate::lease::{self, LeaseError, RENEW_AFTER};
 use crate::offsets::Place;
+use crate::settings::WindowSettings;
 use crate::stored::StoredWindows;
 use crate::write_budget::WriteBudget;
 
@@ -32,6 +36,7 @@ pub(crate) struct Tenure {
     memories: HashMap<i64, Memory>,
     renewed_at: Instant,
     compared_at: Option<Instant>,
+    checked_clock: bool,
 }
 
 /// What is remembered of one generation. It is taken out while files are added, and comes back only after the commit.
@@ -56,6 +61,7 @@ impl Tenure {
             memories: HashMap::new(),
             renewed_at: Instant::now(),
             compared_at: None,
+            checked_clock: false,
         }
     }
 
@@ -97,9 +103,27 @@ impl Tenure {
         })
     }
 
-    /// Puts it back after a commit. Of generations only the current one and the one being built are remembered.
+    /// Puts it back after a commit.
     pub(crate) fn put_memory(&mut self, generation: i64, memory: Memory) {
-        self.memories.retain(|known, _| *known + 1 >= generation);
         self.memories.insert(generation, memory);
+    }
+
+    /// Forgets what it knows of other generations than these.
+    pub(crate) fn retain_generations(&mut self, is_used: impl Fn(i64) -> bool) {
+        self.memories.retain(|generation, _| is_used(*generation));
+    }
+
+    /// Raises the alarm, once, when minutes are refused that the clock would keep: a clock was wrong.
+    pub(crate) fn check_clock(&mut self, settings: WindowSettings, now: UtcMillis) {
+        let kept_from = minutes_kept_from(now);
+        if !self.checked_clock && settings.minute_floor.millis() > kept_from.millis() + DAY_MILLIS {
+            tracing::error!(
+                minutes_from = %settings.minute_floor,
+                "minutes before {} have no windows, although those from {kept_from} on are to be kept: a clock was ahead. When \
+                 all clocks are right, `opstream aggregator --rebuild` makes the minutes again",
+                settings.minute_floor
+            );
+            self.checked_clock = true;
+        }
     }
 }

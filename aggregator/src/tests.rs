@@ -4,8 +4,10 @@
 //! in the plainest way from the operations themselves.
 
 mod bounds;
+mod clock;
 mod damage;
 mod lease;
+mod lost;
 mod oracle;
 mod portions;
 mod publication;

@@ -79,6 +79,23 @@ impl Windower {
         self.tenure.as_ref().map(|tenure| tenure.fence)
     }
 
+    /// How many files cannot be added to windows now.
+    pub(crate) fn failed_files(&self) -> usize {
+        self.failures.count()
+    }
+
+    /// Ends the pauses of files that failed.
+    #[cfg(test)]
+    pub(crate) fn try_failed_files_now(&mut self) {
+        self.failures.end_pauses();
+    }
+
+    /// One turn at the time of the database, so that it does not matter which machine's clock is wrong.
+    pub(crate) async fn turn_now(&mut self) -> Result<Turn, TurnError> {
+        let now = lease::database_now(&self.database).await?;
+        self.turn(now).await
+    }
+
     /// One turn at the time `now`.
     pub(crate) async fn turn(&mut self, now: UtcMillis) -> Result<Turn, TurnError> {
         let Some(mut tenure) = self.take_tenure().await? else { return Ok(Turn::default()) };
@@ -112,6 +129,10 @@ impl Windower {
 
     async fn work(&mut self, tenure: &mut Tenure, now: UtcMillis) -> Result<Turn, TurnError> {
         let settings = WindowSettings::read(&self.database).await?;
+        let is_used = |generation| generation == settings.generation || Some(generation) == settings.rebuild;
+        tenure.retain_generations(is_used);
+        self.failures.retain_generations(is_used);
+        tenure.check_clock(settings, now);
         let settings = expire::advance_minute_floor(&self.database, tenure.fence, settings, now).await?;
         let current = self.add_pending(tenure, settings, now).await;
         // Also after an error: a rebuild is the way out of windows that were tampered with.
@@ -192,7 +213,7 @@ impl Windower {
             // Files with lower numbers may have been windowed meanwhile: what is missing is looked for once more.
             tenure.rebuild_after = -1;
             if began_at_the_start {
-                rebuild::take_over(&self.database, tenure.fence, generations).await?;
+                rebuild::take_over(&self.database, tenure.fence, settings).await?;
             }
             return Ok(Turn { more: true, ..Turn::default() });
         };
@@ -201,7 +222,8 @@ impl Windower {
             tenure.rebuild_after = last;
             return Ok(Turn::default());
         }
-        let target = Target { generation, predecessor: settings.generation, minute_floor: settings.minute_floor, now };
+        let minute_floor = settings.rebuild_floor.min(settings.minute_floor);
+        let target = Target { generation, predecessor: settings.generation, minute_floor, now };
         let (turn, done) = self.add(tenure, target, &[], files).await?;
         for number in done {
             self.failures.forget(generation, number);
