@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use opstream_schemas::window::SUM_COLUMNS;
+
 use crate::harness::backends::{Backends, each_combination};
 use crate::harness::pipeline::Pipeline;
 
@@ -31,37 +33,20 @@ async fn rebuilt_windows_equal_those_they_replace() {
 
 /// The generation that readers take, and its windows: everything but who wrote them and how often.
 async fn windows(pipeline: &Pipeline<'_>) -> (i64, BTreeMap<[i64; 4], (Vec<i64>, Vec<Vec<u8>>)>) {
-    const SUMS: [&str; 20] = [
-        "operations",
-        "failures",
-        "unpriced",
-        "reported",
-        "input_tokens",
-        "cache_read_tokens",
-        "cache_write_tokens",
-        "cache_write_1h_tokens",
-        "output_tokens",
-        "reasoning_tokens",
-        "input_audio_tokens",
-        "output_audio_tokens",
-        "input_image_tokens",
-        "output_image_tokens",
-        "web_searches",
-        "cost_nano_usd",
-        "reported_cost_nano_usd",
-        "latency_count",
-        "latency_sum_us",
-        "ttft_count",
-    ];
     let database = pipeline.database().await;
-    let sql = "select * from windows where generation = (select value from settings where name = 'window_generation')";
-    let rows = database.fetch_all(sql, &[]).await.unwrap();
+    let sql = format!(
+        "select generation, cast(dimension_set as bigint) as dimension_set, cast(level as bigint) as level, \
+         window_start_ms, dimension_id, {}, latency_sketch, ttft_sketch \
+         from windows where generation = (select value from settings where name = 'window_generation')",
+        SUM_COLUMNS.join(", ")
+    );
+    let rows = database.fetch_all(sqlx::AssertSqlSafe(sql), &[]).await.unwrap();
     database.close().await;
     let generation = rows.first().map_or(0, |row| row.int("generation").unwrap());
     let windows = rows.iter().map(|row| {
         let key = ["dimension_set", "level", "window_start_ms", "dimension_id"].map(|name| row.int(name).unwrap());
-        let sums = SUMS.iter().map(|name| row.int(name).unwrap()).collect();
-        let sketches = ["latency_sketch", "ttft_sketch"].map(|name| row.optional_bytes(name).unwrap().unwrap());
+        let sums = SUM_COLUMNS.iter().map(|name| row.int(name).unwrap()).collect();
+        let sketches = ["latency_sketch", "ttft_sketch"].map(|name| row.bytes(name).unwrap());
         (key, (sums, sketches.to_vec()))
     });
     (generation, windows.collect())
