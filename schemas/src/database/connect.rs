@@ -202,7 +202,16 @@ async fn connect_sqlite(file: &Path) -> Result<Database, sqlx::Error> {
         .statement_cache_capacity(64);
     let single = SqlitePoolOptions::new().max_connections(1).acquire_timeout(Duration::from_mins(1));
     let writer = single.connect_with(options.clone()).await?;
-    let readers = SqlitePoolOptions::new().max_connections(SQLITE_READERS).acquire_timeout(ACQUIRE_TIMEOUT);
+    let readers = SqlitePoolOptions::new()
+        .max_connections(SQLITE_READERS)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        // A reader may have had a limit of time; the next one has its own or none.
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                connection.lock_handle().await?.remove_progress_handler();
+                Ok(true)
+            })
+        });
     let readers = readers.connect_with(options.read_only(true).create_if_missing(false)).await?;
     Ok(Database::Sqlite { writer, readers })
 }
