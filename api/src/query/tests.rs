@@ -193,8 +193,8 @@ async fn progress_tells_committed_and_windowed_offsets() {
     let api = Fixture::new().await;
     assert_eq!(answer(&api, "/v1/progress").await, json!({ "committed": [], "complete_to": null }));
     api.execute(
-        "insert into streams (stream_id, cluster_id, topic, topic_id, first_seen_ms) values (1, 'c', 't', 'i', 0)",
-        &[],
+        "insert into streams (stream_id, cluster_id, topic, topic_id, first_seen_ms) values (1, 'c', $1, 'i', 0)",
+        &[opstream_schemas::topics::Topics::default().operations().into()],
     )
     .await;
     api.execute(

@@ -102,7 +102,7 @@ pub(crate) async fn breakdown(
         ));
     }
 
-    let complete_to = complete_to(&state.database).await?;
+    let complete_to = complete_to(&state.database, &state.topics.operations()).await?;
     let spans = retained_spans(&state.database, range).await?;
     let group_by = GroupBy { step: None, dimensions };
     let question = Question { spans: &spans, filters: &filters, group_by: &group_by };

@@ -86,7 +86,7 @@ pub(crate) async fn percentiles(
     let filters = Filters::read(&mut parameters)?;
     parameters.finish()?;
 
-    let complete_to = complete_to(&state.database).await?;
+    let complete_to = complete_to(&state.database, &state.topics.operations()).await?;
     let (spans, step) = if resolution.is_none() {
         (retained_spans(&state.database, range).await?, None)
     } else {

@@ -13,7 +13,7 @@ use crate::state::Shared;
 /// How far the pipeline has come.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ProgressAnswer {
-    /// One entry per partition of the topic that is being ingested.
+    /// One entry per partition of the topic that this server posts to.
     committed: Vec<PartitionProgress>,
     /// Every operation that the broker acknowledged before this moment is in the windows; null until it is known. What
     /// producers still hold is not covered.
@@ -37,8 +37,8 @@ struct PartitionProgress {
 #[utoipa::path(get, path = "/v1/progress", tag = "operations", responses((status = 200, body = ProgressAnswer)))]
 pub(crate) async fn progress(State(state): State<Shared>) -> Result<Json<ProgressAnswer>, ApiError> {
     // In this order the answer may be older than the windows, never younger.
-    let complete_to = complete_to(&state.database).await?;
-    let committed = partition_progress(&state.database).await?;
+    let complete_to = complete_to(&state.database, &state.topics.operations()).await?;
+    let committed = partition_progress(&state.database, &state.topics.operations()).await?;
     let committed = committed
         .into_iter()
         .map(|place| PartitionProgress {

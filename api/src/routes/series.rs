@@ -76,7 +76,7 @@ pub(crate) async fn series(
     let filters = Filters::read(&mut parameters)?;
     parameters.finish()?;
 
-    let complete_to = complete_to(&state.database).await?;
+    let complete_to = complete_to(&state.database, &state.topics.operations()).await?;
     let steps = read_steps(&state.database, range, resolution, UtcMillis::now()).await?;
     let group_by = GroupBy { step: Some(steps.resolution), dimensions };
     let question = Question { spans: &steps.spans, filters: &filters, group_by: &group_by };

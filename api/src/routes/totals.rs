@@ -41,7 +41,7 @@ pub(crate) async fn totals(
     parameters.finish()?;
 
     // Read first: the windows may be ahead of this moment, never behind it.
-    let complete_to = complete_to(&state.database).await?;
+    let complete_to = complete_to(&state.database, &state.topics.operations()).await?;
     let spans = retained_spans(&state.database, range).await?;
     let group_by = GroupBy::default();
     let question = Question { spans: &spans, filters: &filters, group_by: &group_by };

@@ -1,7 +1,13 @@
--- The stream that is being ingested is the one with the youngest mark. A partition has reached its youngest mark whose offsets are
+-- Of the streams of the topic, the one with the youngest mark is being ingested. A partition has reached its youngest mark whose offsets are
 -- all in windows; a partition without such a mark leaves the answer unknown.
 with newest as (
-    select stream_id from watermarks order by observed_at_ms desc limit 1
+    select stream.stream_id
+    from streams stream
+    where stream.topic = $1
+    order by
+        (select max(mark.observed_at_ms) from watermarks mark where mark.stream_id = stream.stream_id) desc nulls last,
+        stream.stream_id desc
+    limit 1
 ),
 reached as (
     select (

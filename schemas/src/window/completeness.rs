@@ -22,22 +22,23 @@ pub struct PartitionProgress {
 }
 
 /// The moment T such that every operation which the broker acknowledged before T is in the windows: the minimum over all
-/// partitions of the topic that is being ingested, idle ones included. `None` while a partition has not reached its first mark.
+/// partitions of the incarnation of `topic` that is being ingested, idle ones included. `None` while a partition has not reached
+/// its first mark.
 ///
 /// # Errors
 /// What the database answers.
-pub async fn complete_to(database: &Database) -> Result<Option<UtcMillis>, sqlx::Error> {
-    let row = database.fetch_optional(include_str!("complete_to.sql"), &[]).await?;
+pub async fn complete_to(database: &Database, topic: &str) -> Result<Option<UtcMillis>, sqlx::Error> {
+    let row = database.fetch_optional(include_str!("complete_to.sql"), &[topic.into()]).await?;
     let millis = row.map(|row| row.optional_int("complete_to_ms")).transpose()?.flatten();
     Ok(millis.map(UtcMillis::from_millis))
 }
 
-/// Progress of every partition of the youngest stream, in order of partition.
+/// Progress of every partition of the same stream, in order of partition.
 ///
 /// # Errors
 /// What the database answers.
-pub async fn partition_progress(database: &Database) -> Result<Vec<PartitionProgress>, sqlx::Error> {
-    let rows = database.fetch_all(include_str!("partition_progress.sql"), &[]).await?;
+pub async fn partition_progress(database: &Database, topic: &str) -> Result<Vec<PartitionProgress>, sqlx::Error> {
+    let rows = database.fetch_all(include_str!("partition_progress.sql"), &[topic.into()]).await?;
     rows.iter()
         .map(|row| {
             let partition = i32::try_from(row.int("partition")?).map_err(|error| sqlx::Error::Decode(error.into()))?;
@@ -77,22 +78,22 @@ mod tests {
         let marks = "insert into watermarks (stream_id, partition, observed_at_ms, high_watermark) values (1, 0, 1000, 50), (1, 0, 2000, 100), (1, 0, 3000, 120), (1, 1, 2500, 0)";
         let windowed = "insert into windowed_offsets (stream_id, partition, next_offset) values (1, 0, 60)";
         let (_folder, database) = database_with(&[STREAM, TWO_PARTITIONS, marks, windowed]).await;
-        assert_eq!(complete_to(&database).await.unwrap(), Some(UtcMillis::from_millis(1000)));
+        assert_eq!(complete_to(&database, "t").await.unwrap(), Some(UtcMillis::from_millis(1000)));
         let mut tx = database.begin().await.unwrap();
         tx.execute("update windowed_offsets set next_offset = 119", &[]).await.unwrap();
         tx.commit().await.unwrap();
-        assert_eq!(complete_to(&database).await.unwrap(), Some(UtcMillis::from_millis(2000)));
+        assert_eq!(complete_to(&database, "t").await.unwrap(), Some(UtcMillis::from_millis(2000)));
         let mut tx = database.begin().await.unwrap();
         tx.execute("update windowed_offsets set next_offset = 120", &[]).await.unwrap();
         tx.commit().await.unwrap();
-        assert_eq!(complete_to(&database).await.unwrap(), Some(UtcMillis::from_millis(2500)));
+        assert_eq!(complete_to(&database, "t").await.unwrap(), Some(UtcMillis::from_millis(2500)));
     }
 
     #[tokio::test]
     async fn a_partition_that_reached_no_mark_leaves_it_unknown() {
         let marks = "insert into watermarks (stream_id, partition, observed_at_ms, high_watermark) values (1, 0, 1000, 50), (1, 1, 2500, 0)";
         let (_folder, database) = database_with(&[STREAM, TWO_PARTITIONS, marks]).await;
-        assert_eq!(complete_to(&database).await.unwrap(), None);
+        assert_eq!(complete_to(&database, "t").await.unwrap(), None);
     }
 
     #[tokio::test]
@@ -103,8 +104,8 @@ mod tests {
         let marks = "insert into watermarks (stream_id, partition, observed_at_ms, high_watermark) values (1, 0, 1000, 50), (2, 0, 2000, 3)";
         let windowed = "insert into windowed_offsets (stream_id, partition, next_offset) values (2, 0, 3)";
         let (_folder, database) = database_with(&[STREAM, TWO_PARTITIONS, second, place, marks, windowed]).await;
-        assert_eq!(complete_to(&database).await.unwrap(), Some(UtcMillis::from_millis(2000)));
-        let progress = partition_progress(&database).await.unwrap();
+        assert_eq!(complete_to(&database, "t").await.unwrap(), Some(UtcMillis::from_millis(2000)));
+        let progress = partition_progress(&database, "t").await.unwrap();
         let expected = PartitionProgress {
             stream_id: StreamId(2),
             partition: Partition(0),
@@ -112,5 +113,20 @@ mod tests {
             windowed_to: Offset(3),
         };
         assert_eq!(progress, [expected]);
+    }
+
+    #[tokio::test]
+    async fn progress_and_completeness_are_of_the_same_topic_whoever_came_later() {
+        let streams = "insert into streams (stream_id, cluster_id, topic, topic_id, first_seen_ms) values (1, 'c', 't', 'i', 0), (2, 'c', 'u', 'j', 9)";
+        let places = "insert into stream_partitions (stream_id, partition, fence, owner, start_offset, next_offset, updated_at_ms) values (1, 0, 1, '', 5, 5, 0), (2, 0, 1, '', 0, 7, 0)";
+        let marks = "insert into watermarks (stream_id, partition, observed_at_ms, high_watermark) values (1, 0, 3000, 5), (2, 0, 2000, 0)";
+        let (_folder, database) = database_with(&[streams, places, marks]).await;
+        for (topic, stream_id, millis) in [("t", 1, 3000), ("u", 2, 2000)] {
+            assert_eq!(complete_to(&database, topic).await.unwrap(), Some(UtcMillis::from_millis(millis)), "{topic}");
+            let progress = partition_progress(&database, topic).await.unwrap();
+            let streams: Vec<StreamId> = progress.iter().map(|place| place.stream_id).collect();
+            assert_eq!(streams, [StreamId(stream_id)], "{topic}");
+        }
+        assert_eq!(complete_to(&database, "elsewhere").await.unwrap(), None);
     }
 }

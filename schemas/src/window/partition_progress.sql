@@ -1,5 +1,12 @@
+-- The same stream as in complete_to.sql.
 with newest as (
-    select max(stream_id) as stream_id from stream_partitions
+    select stream.stream_id
+    from streams stream
+    where stream.topic = $1
+    order by
+        (select max(mark.observed_at_ms) from watermarks mark where mark.stream_id = stream.stream_id) desc nulls last,
+        stream.stream_id desc
+    limit 1
 )
 select
     place.stream_id,
