@@ -14,7 +14,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{ApiConfig, BrokerAddress, HealthConfig, RoleWatch};
-use crate::connections::serve_connections;
+use crate::connections::{Bounds, serve_connections};
 use crate::guard::Guard;
 use crate::health::Health;
 use crate::router::{health_router, router};
@@ -50,7 +50,7 @@ pub async fn serve(listener: TcpListener, config: ApiConfig, shutdown: Cancellat
     tasks.spawn(keep_house(state.clone()));
     let app = router(state.clone(), rules);
     tracing::info!(%address, "the api listens");
-    serve_connections(listener, app, &shutdown).await;
+    serve_connections(listener, app, Bounds::default(), &shutdown).await;
     tasks.shutdown().await;
     state.producer.close(PRODUCER_GRACE).await;
     Ok(())
@@ -72,7 +72,7 @@ pub async fn serve_health(
     let mut tasks = JoinSet::new();
     tasks.spawn(drain_histograms(config.metrics));
     tracing::info!(%address, "the health port listens");
-    serve_connections(listener, app, &shutdown).await;
+    serve_connections(listener, app, Bounds::default(), &shutdown).await;
     tasks.shutdown().await;
     Ok(())
 }
