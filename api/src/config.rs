@@ -107,10 +107,18 @@ pub struct RequestLimits {
     /// How long a request may take from its head to the answer. A minute by default: above the half that the producer
     /// waits for an acknowledgement, so that the answer can still say which operations were accepted before.
     pub timeout: Duration,
+    /// How long the database may work on one answer. 10 s by default: whoever asks for more than it can add up in that time
+    /// must not keep a connection from the others.
+    pub reading: Duration,
 }
 
 impl Default for RequestLimits {
     fn default() -> Self {
-        Self { body_bytes: 32 << 20, item_bytes: 8 << 20, timeout: Duration::from_mins(1) }
+        Self {
+            body_bytes: 32 << 20,
+            item_bytes: 8 << 20,
+            timeout: Duration::from_mins(1),
+            reading: Duration::from_secs(10),
+        }
     }
 }

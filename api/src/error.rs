@@ -8,6 +8,8 @@ use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use sqlx::error::DatabaseError;
+use sqlx::sqlite::SqliteError;
 use utoipa::ToSchema;
 
 /// Why a request is not answered with what it asked for. Each variant asks the client for a different reaction.
@@ -65,6 +67,21 @@ pub(crate) enum ApiError {
         /// The limit.
         seconds: u64,
     },
+    /// Send less at once, or over a faster connection.
+    #[error("{message}")]
+    SlowBody {
+        /// What was waited for.
+        message: String,
+    },
+    /// Try again: other requests take what there is.
+    #[error("{message}")]
+    Busy {
+        /// What there is too little of.
+        message: String,
+    },
+    /// Ask for less: the database was broken off in the middle of the answer.
+    #[error("the answer takes the database too long; ask for a shorter range, a wider resolution or fewer dimensions")]
+    TooMuchWork,
     /// Try again: the database is away or did not answer in time.
     #[error("the database does not answer; try again")]
     DatabaseUnavailable(#[source] sqlx::Error),
@@ -104,7 +121,10 @@ impl ApiError {
             Self::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::UnsupportedMediaType { .. } => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
-            Self::TimedOut { .. } => (StatusCode::SERVICE_UNAVAILABLE, "timed_out"),
+            Self::TimedOut { .. } | Self::TooMuchWork | Self::SlowBody { .. } => {
+                (StatusCode::SERVICE_UNAVAILABLE, "timed_out")
+            }
+            Self::Busy { .. } => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
             Self::DatabaseUnavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "database_unavailable"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
@@ -117,8 +137,48 @@ impl From<sqlx::Error> for ApiError {
             sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
                 Self::DatabaseUnavailable(error)
             }
+            sqlx::Error::Database(ref answer) => match reaction_to(answer.as_ref()) {
+                Reaction::AskForLess => Self::TooMuchWork,
+                Reaction::TryAgain => Self::DatabaseUnavailable(error),
+                Reaction::TellTheOperator => Self::Internal(Box::new(error)),
+            },
             other => Self::Internal(Box::new(other)),
         }
+    }
+}
+
+/// What an error that the database itself answers asks for.
+enum Reaction {
+    AskForLess,
+    TryAgain,
+    TellTheOperator,
+}
+
+fn reaction_to(answer: &dyn DatabaseError) -> Reaction {
+    let code = answer.code().unwrap_or_default();
+    if answer.try_downcast_ref::<SqliteError>().is_some() {
+        return reaction_to_sqlite(&code);
+    }
+    match &*code {
+        // query_canceled, by the limit of time.
+        "57014" => Reaction::AskForLess,
+        // The server stops, starts or has no place; a standby had to break the statement off.
+        "57P01" | "57P02" | "57P03" | "57P05" | "40001" => Reaction::TryAgain,
+        // Connection exceptions and insufficient resources.
+        code if code.starts_with("08") || code.starts_with("53") => Reaction::TryAgain,
+        _ => Reaction::TellTheOperator,
+    }
+}
+
+/// SQLite's code; its lowest byte is the kind of error.
+fn reaction_to_sqlite(code: &str) -> Reaction {
+    const BUSY: u32 = 5;
+    const LOCKED: u32 = 6;
+    const INTERRUPT: u32 = 9;
+    match code.parse().map(|code: u32| code & 0xff) {
+        Ok(INTERRUPT) => Reaction::AskForLess,
+        Ok(BUSY | LOCKED) => Reaction::TryAgain,
+        _ => Reaction::TellTheOperator,
     }
 }
 

@@ -14,14 +14,14 @@ use opstream_schemas::database::{Database, DatabaseUrl, Value};
 use opstream_schemas::topics::Topics;
 use serde_json::Value as Json;
 use sqlx::AssertSqlSafe;
-use tokio::sync::Semaphore;
 use tower::ServiceExt as _;
 
 use crate::config::BrokerAddress;
+use crate::front_door::BodyBudget;
 use crate::guard::Guard;
 use crate::health::Health;
 use crate::router::router;
-use crate::state::{ApiState, BODY_MEMORY_KIB, HealthState, RetentionFloor};
+use crate::state::{ApiState, HealthState, RetentionFloor};
 use crate::{ContentCapture, RequestLimits, Secret};
 
 /// A running api and what stands behind it.
@@ -82,7 +82,7 @@ impl Fixture {
             content: setup.content,
             limits: setup.limits,
             lake: setup.has_lake.then(|| folder.path().join("lake")),
-            body_memory: Arc::new(Semaphore::new(usize::try_from(BODY_MEMORY_KIB).unwrap())),
+            body_budget: BodyBudget::for_bodies_of(setup.limits.body_bytes),
             retention_floor: RetentionFloor::default(),
         };
         let app = router(Arc::new(state), Guard::new("127.0.0.1:8080".parse().unwrap(), setup.token));

@@ -1,5 +1,6 @@
 //! How posted operations become records: body → items → operations → acknowledged records.
 //!
+//! Bodies arrive piece by piece within their bounds ([`body`], [`memory`]).
 //! A document or a stream of lines is taken apart without holding more than its text ([`document`], [`lines`]); each
 //! item is read and named ([`item`], [`identity`]), checked ([`admission`]) and handed to the producer in chunks
 //! ([`submission`]), whose answer counts what the broker has acknowledged ([`answer`]). Nothing is written anywhere
@@ -12,13 +13,15 @@ mod document;
 mod identity;
 mod item;
 mod lines;
+mod memory;
 mod submission;
 
 pub(crate) use admission::Admission;
 pub(crate) use answer::{Halt, IntakeAnswer, respond};
-pub(crate) use body::{BodyTooLarge, broken_off, check_announced_length, read_body};
+pub(crate) use body::{BodyBounds, BodyError, Pieces, check_announced_length, read_body, read_small_body};
 pub(crate) use document::Document;
 pub(crate) use identity::{IdempotencyKey, IdempotencyKeyError};
-pub(crate) use item::{Flaw, JSON_FIELDS, read_line, read_operation};
+pub(crate) use item::{Flaw, JSON_FIELDS, excerpt, read_line, read_operation};
 pub(crate) use lines::{Line, LineSplitter};
-pub(crate) use submission::{CHUNK_BYTES, Submission};
+pub(crate) use memory::{BodyBudget, BodyMemory};
+pub(crate) use submission::Submission;

@@ -37,7 +37,7 @@ pub(crate) fn router(state: Shared, rules: Guard) -> Router {
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(prometheus::metrics))
         .route("/v1/openapi.json", get(openapi::document))
-        .route("/v1/operations", post(post_operations::post_operations).get(list_operations::list_operations))
+        .route("/v1/operations", get(list_operations::list_operations))
         .route("/v1/operations/lookup", post(lookup::look_up))
         .route("/v1/operations/{operation_id}", get(show_operation::show_operation))
         .route("/v1/progress", get(progress::progress))
@@ -48,7 +48,9 @@ pub(crate) fn router(state: Shared, rules: Guard) -> Router {
         .nest("/registry", registry::router())
         .route("/registry/", get(registry::root))
         .fallback(not_found)
-        .layer(from_fn_with_state(state.clone(), limit_time));
+        .layer(from_fn_with_state(state.clone(), limit_time))
+        // Keeps the time itself, so that its answer can say what was accepted until then.
+        .route("/v1/operations", post(post_operations::post_operations));
     surround(routes, rules).with_state(state)
 }
 

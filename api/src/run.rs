@@ -8,17 +8,17 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use opstream_producer::Producer;
 use opstream_schemas::database::Database;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{ApiConfig, BrokerAddress, HealthConfig, RoleWatch};
 use crate::connections::{Bounds, serve_connections};
+use crate::front_door::BodyBudget;
 use crate::guard::Guard;
 use crate::health::Health;
 use crate::router::{health_router, router};
-use crate::state::{ApiState, BODY_MEMORY_KIB, HealthState, RetentionFloor, Shared};
+use crate::state::{ApiState, HealthState, RetentionFloor, Shared};
 
 /// How long the producer may take to send what it still holds. Nobody waits for it any more: every accepted operation
 /// is acknowledged before its request is answered.
@@ -94,7 +94,6 @@ fn build_state(config: ApiConfig) -> anyhow::Result<Shared> {
     let broker = BrokerAddress::of_sink(&config.sink);
     let health = health_of(config.database.clone(), broker.as_ref(), config.roles)?;
     let producer = Producer::start(config.sink).context("cannot start the producer of the front door")?;
-    let permits = usize::try_from(BODY_MEMORY_KIB).context("fewer than 32 bits of memory")?;
     Ok(Arc::new(ApiState {
         database: config.database,
         producer,
@@ -103,7 +102,7 @@ fn build_state(config: ApiConfig) -> anyhow::Result<Shared> {
         limits: config.limits,
         lake: config.lake,
         health: HealthState { health, metrics: config.metrics },
-        body_memory: Arc::new(Semaphore::new(permits)),
+        body_budget: BodyBudget::for_bodies_of(config.limits.body_bytes),
         retention_floor: RetentionFloor::default(),
     }))
 }

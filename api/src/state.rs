@@ -8,16 +8,14 @@ use axum::extract::FromRef;
 use metrics_exporter_prometheus::PrometheusHandle;
 use opstream_producer::Producer;
 use opstream_schemas::UtcMillis;
-use opstream_schemas::database::Database;
+use opstream_schemas::database::{Database, Transaction};
 use opstream_schemas::topics::Topics;
 use opstream_schemas::validate::DEFAULT_RETENTION_FLOOR;
-use tokio::sync::Semaphore;
+use opstream_schemas::window::complete_to;
 
+use crate::front_door::BodyBudget;
 use crate::health::Health;
 use crate::{ContentCapture, RequestLimits};
-
-/// Body bytes that all requests together may hold in memory, in KiB: two documents of the largest default size.
-pub(crate) const BODY_MEMORY_KIB: u32 = 64 << 10;
 
 /// Handed to every handler.
 pub(crate) type Shared = Arc<ApiState>;
@@ -38,10 +36,28 @@ pub(crate) struct ApiState {
     pub(crate) lake: Option<PathBuf>,
     /// What health and metrics are answered from.
     pub(crate) health: HealthState,
-    /// Permits are KiB of body.
-    pub(crate) body_memory: Arc<Semaphore>,
+    /// Memory for all bodies.
+    pub(crate) body_budget: BodyBudget,
     /// Earliest accepted time of an id.
     pub(crate) retention_floor: RetentionFloor,
+}
+
+impl ApiState {
+    /// The moment before which every operation that the broker acknowledged is in the windows.
+    ///
+    /// # Errors
+    /// What the database answers.
+    pub(crate) async fn complete_to(&self) -> Result<Option<UtcMillis>, sqlx::Error> {
+        complete_to(&self.database, &self.topics.operations()).await
+    }
+
+    /// Begins to read one state of the database for all parts of an answer, for as long as a question may take.
+    ///
+    /// # Errors
+    /// When no connection can be had.
+    pub(crate) async fn begin_reading(&self) -> Result<Transaction, sqlx::Error> {
+        self.database.begin_snapshot_within(self.limits.reading).await
+    }
 }
 
 /// What the routes of health and metrics need, in a process with or without the rest of the api.

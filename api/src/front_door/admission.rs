@@ -5,7 +5,7 @@ use opstream_schemas::validate::{AcceptedTimes, check_operation};
 use opstream_schemas::{Operation, UtcMicros};
 use serde::de::IgnoredAny;
 
-use super::identity::{IdSource, IdempotencyKey, identify};
+use super::identity::{IdSource, IdempotencyKey, Source, identify};
 use super::item::Flaw;
 use crate::ContentCapture;
 
@@ -27,7 +27,7 @@ impl Admission {
     ///
     /// # Errors
     /// The first rule that it breaks, with the field.
-    pub(crate) fn admit(&self, mut operation: Operation, index: u64) -> Result<(Operation, IdSource), Flaw> {
+    pub(crate) fn admit(&self, mut operation: Operation, item: Source<'_>) -> Result<(Operation, IdSource), Flaw> {
         if self.content == ContentCapture::Off {
             drop_content(&mut operation);
         }
@@ -35,7 +35,7 @@ impl Admission {
         check_json_objects(&operation)?;
         operation.provider =
             operation.provider.as_deref().map(canonical_provider).filter(|name| !name.is_empty()).map(String::from);
-        let source = identify(&mut operation, index, self.idempotency_key.as_ref(), self.now)?;
+        let source = identify(&mut operation, item, self.idempotency_key.as_ref(), self.now)?;
         check_operation(&operation, self.accepted_times)
             .map_err(|violation| Flaw::of_field(violation.field(), violation.code(), violation.to_string()))?;
         Ok((operation, source))
@@ -142,7 +142,7 @@ mod tests {
             idempotency_key: None,
             content,
         };
-        admission.admit(operation, 0).map(|(operation, _)| operation)
+        admission.admit(operation, Source { index: 0, text: b"{}" }).map(|(operation, _)| operation)
     }
 
     fn refused_field(operation: Operation) -> Option<String> {

@@ -11,6 +11,7 @@ use opstream_schemas::offsets::{Offset, Partition};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::body::BodyError;
 use super::item::Refusal;
 use crate::error::ErrorBody;
 
@@ -27,7 +28,8 @@ pub(crate) struct IntakeAnswer {
     pub(crate) error: Option<ErrorBody>,
     /// Items that the broker has acknowledged.
     pub(crate) accepted: u64,
-    /// The first 1000 refused items: send them again once they are corrected.
+    /// The first 1000 refused items: send them again once they are corrected, with an Idempotency-Key of their own if the
+    /// request had one.
     pub(crate) refused: Vec<Refusal>,
     /// Refused items that are not listed.
     #[serde(skip_serializing_if = "is_zero")]
@@ -42,8 +44,9 @@ pub(crate) struct IntakeAnswer {
     pub(crate) warning: Option<&'static str>,
     /// For each partition, the highest acknowledged offset plus one: `/v1/progress` tells when it is committed.
     pub(crate) offsets: Vec<PartitionOffset>,
-    /// When the request failed half-way: which items are accepted, as half-open ranges of their positions. Send the
-    /// others again; sending all of them again is harmless for those with an id.
+    /// When the request failed half-way: which items are accepted, as half-open ranges of their positions. Items with an id:
+    /// send the others again; all of them again is harmless. With an Idempotency-Key: send the whole request again, as it was,
+    /// with the same key, since ids are derived from positions too.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) accepted_items: Vec<ItemRange>,
 }
@@ -94,6 +97,28 @@ pub(crate) enum Halt {
         /// What the connection says.
         reason: String,
     },
+    /// The time of the request is over.
+    OutOfTime {
+        /// What to do.
+        reason: String,
+    },
+    /// Other requests hold the memory for bodies.
+    Busy {
+        /// What to do.
+        reason: String,
+    },
+}
+
+impl From<BodyError> for Halt {
+    fn from(error: BodyError) -> Self {
+        let reason = error.to_string();
+        match error {
+            BodyError::TooLarge { .. } => Self::TooLarge { reason },
+            BodyError::BrokenOff { .. } => Self::BrokenOff { reason },
+            BodyError::OutOfTime => Self::OutOfTime { reason },
+            BodyError::OutOfMemory(_) => Self::Busy { reason },
+        }
+    }
 }
 
 /// Collects what becomes of the items.
@@ -162,6 +187,8 @@ impl IntakeOutcome {
                     }
                     Halt::TooLarge { reason } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large", reason),
                     Halt::BrokenOff { reason } => (StatusCode::BAD_REQUEST, "body_broken_off", reason),
+                    Halt::OutOfTime { reason } => (StatusCode::SERVICE_UNAVAILABLE, "timed_out", reason),
+                    Halt::Busy { reason } => (StatusCode::SERVICE_UNAVAILABLE, "busy", reason),
                 };
                 (status, Some(ErrorBody { code, message: reason }))
             }

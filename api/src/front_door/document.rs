@@ -6,9 +6,9 @@
 use serde::de::IgnoredAny;
 
 /// A checked document.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Document<'a> {
-    text: &'a str,
+#[derive(Clone, Debug)]
+pub(crate) struct Document {
+    text: String,
 }
 
 /// Items of a document, in order.
@@ -52,20 +52,20 @@ impl DocumentError {
     }
 }
 
-impl<'a> Document<'a> {
+impl Document {
     /// Checks a body from its first to its last byte.
     ///
     /// # Errors
     /// Names the byte, or line and column, of the first thing that is wrong.
-    pub(crate) fn check(body: &'a [u8]) -> Result<Self, DocumentError> {
-        let text = std::str::from_utf8(body).map_err(|error| DocumentError::NotUtf8 {
-            byte: error.valid_up_to(),
-            line: body[..error.valid_up_to()].split(|byte| *byte == b'\n').count(),
+    pub(crate) fn check(body: Vec<u8>) -> Result<Self, DocumentError> {
+        let text = String::from_utf8(body).map_err(|error| {
+            let byte = error.utf8_error().valid_up_to();
+            let line = error.as_bytes()[..byte].split(|byte| *byte == b'\n').count();
+            DocumentError::NotUtf8 { byte, line }
         })?;
         let malformed = |error: serde_json::Error| DocumentError::Malformed { reason: error.to_string() };
-        serde_json::from_str::<IgnoredAny>(text).map_err(malformed)?;
-        let text = text.trim();
-        let found = match text.as_bytes().first() {
+        serde_json::from_str::<IgnoredAny>(&text).map_err(malformed)?;
+        let found = match text.trim_start().as_bytes().first() {
             Some(b'{' | b'[') => return Ok(Self { text }),
             Some(b'"') => "string",
             Some(b't' | b'f') => "boolean",
@@ -76,8 +76,9 @@ impl<'a> Document<'a> {
     }
 
     /// The elements of the array, or the one object.
-    pub(crate) fn items(self) -> Items<'a> {
-        Items { rest: self.text.strip_prefix('[').unwrap_or(self.text) }
+    pub(crate) fn items(&self) -> Items<'_> {
+        let text = self.text.trim();
+        Items { rest: text.strip_prefix('[').unwrap_or(text) }
     }
 }
 
@@ -106,14 +107,18 @@ pub(super) fn value_length(text: &str) -> Option<usize> {
 mod tests {
     use super::*;
 
-    fn items(text: &str) -> Vec<&str> {
-        Document::check(text.as_bytes()).unwrap().items().collect()
+    fn check(body: &[u8]) -> Result<Document, DocumentError> {
+        Document::check(body.to_vec())
+    }
+
+    fn items(text: &str) -> Vec<String> {
+        check(text.as_bytes()).unwrap().items().map(str::to_owned).collect()
     }
 
     #[test]
     fn an_array_gives_its_elements_and_an_object_itself() {
         assert_eq!(items(r#" {"a": [1, 2]} "#), [r#"{"a": [1, 2]}"#]);
-        assert_eq!(items("[]"), Vec::<&str>::new());
+        assert_eq!(items("[]"), Vec::<String>::new());
         assert_eq!(
             items(r#"[{"a":"]\","} , 7,null,"x", [1,[2]] ]"#),
             [r#"{"a":"]\","}"#, "7", "null", "\"x\"", "[1,[2]]"]
@@ -122,18 +127,18 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named_with_its_place() {
-        let error = Document::check(b"[{}\n,{\"a\":\"\xff\"}]").unwrap_err();
+        let error = check(b"[{}\n,{\"a\":\"\xff\"}]").unwrap_err();
         assert_eq!(error.to_string(), "the body is not UTF-8: byte 11 (line 2) starts no character");
-        let error = Document::check(br#"[{"a": 1}, {"a""#).unwrap_err();
+        let error = check(br#"[{"a": 1}, {"a""#).unwrap_err();
         assert!(error.to_string().contains("line 1 column 15"), "{error}");
-        assert_eq!(Document::check(b"{}{}").unwrap_err().code(), "malformed_json");
-        assert_eq!(Document::check(b"true").unwrap_err(), DocumentError::NotOperations { found: "boolean" });
+        assert_eq!(check(b"{}{}").unwrap_err().code(), "malformed_json");
+        assert_eq!(check(b"true").unwrap_err(), DocumentError::NotOperations { found: "boolean" });
     }
 
     #[test]
     fn a_tower_of_brackets_is_read_without_climbing_it() {
         let open = "[".repeat(1_000_000);
-        assert_eq!(Document::check(open.as_bytes()).unwrap_err().code(), "malformed_json");
+        assert_eq!(check(open.as_bytes()).unwrap_err().code(), "malformed_json");
         let closed = format!("{open}{}", "]".repeat(1_000_000));
         assert_eq!(items(&closed).iter().map(|item| item.len()).collect::<Vec<_>>(), [1_999_998]);
     }

@@ -12,7 +12,8 @@ const DERIVATION: &[u8] = b"idempotency-key";
 pub(crate) enum IdSource {
     /// The caller sent it.
     Caller,
-    /// Derived from the workspace, the idempotency key and the item's position: a retry gives it again.
+    /// Derived from the workspace, the idempotency key, the item's position and its text: a retry of the whole request gives it
+    /// again, and no other item does.
     Derived,
     /// New: a retry doubles the operation.
     Minted,
@@ -41,6 +42,15 @@ impl IdempotencyKey {
     }
 }
 
+/// An item as it stood in its request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Source<'a> {
+    /// Position, from 0.
+    pub(crate) index: u64,
+    /// Its JSON.
+    pub(crate) text: &'a [u8],
+}
+
 /// Sets `operation_id` and `started_at` where the caller left them out.
 ///
 /// A derived id needs a time that a retry repeats, so `started_at` is asked for; a new one takes `started_at`, else
@@ -50,7 +60,7 @@ impl IdempotencyKey {
 /// Names `started_at` when an id is to be derived and it is missing.
 pub(crate) fn identify(
     operation: &mut Operation,
-    index: u64,
+    source: Source<'_>,
     key: Option<&IdempotencyKey>,
     now: UtcMicros,
 ) -> Result<IdSource, Flaw> {
@@ -67,7 +77,9 @@ pub(crate) fn identify(
                           send it or an operation_id";
             return Err(Flaw::of_field("started_at", "missing_time", reason));
         }
-        let parts = [operation.workspace.as_bytes(), DERIVATION, key.as_bytes(), &index.to_be_bytes()];
+        // The position tells equal items apart; the text keeps an item that takes the place of another from taking its id.
+        let position = source.index.to_be_bytes();
+        let parts = [operation.workspace.as_bytes(), DERIVATION, key.as_bytes(), &position, source.text];
         operation.operation_id = OperationId::derive(operation.started_at.to_millis(), &parts);
         return Ok(IdSource::Derived);
     }
@@ -86,7 +98,7 @@ mod tests {
 
     fn identified(mut operation: Operation, key: Option<&str>) -> Result<(OperationId, UtcMicros, IdSource), Flaw> {
         let key = key.map(|key| IdempotencyKey::new(key.as_bytes()).unwrap());
-        let source = identify(&mut operation, 4, key.as_ref(), NOW)?;
+        let source = identify(&mut operation, Source { index: 4, text: b"{}" }, key.as_ref(), NOW)?;
         Ok((operation.operation_id, operation.started_at, source))
     }
 
@@ -107,6 +119,19 @@ mod tests {
         assert_ne!(identified(operation.clone(), Some("l")).unwrap().0, first.0);
         let elsewhere = Operation { workspace: "lab".to_owned(), ..operation };
         assert_ne!(identified(elsewhere, Some("k")).unwrap().0, first.0);
+    }
+
+    #[test]
+    fn another_text_or_another_place_is_another_operation() {
+        let key = IdempotencyKey::new(b"k").unwrap();
+        let id = |index, text| {
+            let mut operation = Operation { started_at: NOW, ..Operation::default() };
+            identify(&mut operation, Source { index, text }, Some(&key), NOW).unwrap();
+            operation.operation_id
+        };
+        assert_eq!(id(0, b"a"), id(0, b"a"));
+        assert_ne!(id(0, b"a"), id(0, b"b"));
+        assert_ne!(id(0, b"a"), id(1, b"a"));
     }
 
     #[test]

@@ -162,7 +162,8 @@ fn malformed(error: &serde_json::Error) -> Flaw {
     Flaw::of_item("malformed_json", format!("not JSON: {error}"))
 }
 
-fn excerpt(text: &str, characters: usize) -> String {
+/// The first characters of a text, with a sign that there are more.
+pub(crate) fn excerpt(text: &str, characters: usize) -> String {
     match text.char_indices().nth(characters) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),

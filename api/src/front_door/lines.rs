@@ -48,6 +48,11 @@ impl LineSplitter {
         self.complete(Bytes::new())
     }
 
+    /// Bytes of the line that has begun.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.partial.len()
+    }
+
     fn keep(&mut self, head: &[u8]) {
         if self.is_skipping || self.partial.len() + head.len() > self.max_bytes {
             self.is_skipping = true;

@@ -2,16 +2,19 @@
 
 use opstream_producer::{Acknowledged, Producer, RecordError};
 use opstream_schemas::{Operation, OperationId};
+use tokio::time::{Instant, timeout_at};
 
 use super::admission::Admission;
 use super::answer::{Halt, IntakeOutcome};
-use super::identity::IdSource;
+use super::identity::{IdSource, Source};
 use super::item::Flaw;
 
 /// Operations of a chunk: enough to hide the way to the broker and back, few enough to hold.
 const CHUNK_OPERATIONS: usize = 2000;
 /// Bytes of JSON after which a chunk is sent, however few operations it has.
-pub(crate) const CHUNK_BYTES: usize = 4 << 20;
+const CHUNK_BYTES: usize = 4 << 20;
+/// Bytes of JSON after which other tasks of the thread have their turn: about a millisecond of reading.
+const TURN_BYTES: usize = 256 << 10;
 
 /// The items of one request on their way to the topic.
 pub(crate) struct Submission<'a> {
@@ -20,6 +23,9 @@ pub(crate) struct Submission<'a> {
     chunk: Vec<(Place, IdSource, Operation)>,
     chunk_bytes: usize,
     items: u64,
+    /// Bytes read since other tasks had their turn.
+    turn_bytes: usize,
+    deadline: Instant,
     outcome: IntakeOutcome,
 }
 
@@ -31,29 +37,48 @@ struct Place {
 }
 
 impl<'a> Submission<'a> {
-    /// A request whose items follow `admission`'s rules.
-    pub(crate) fn new(producer: &'a Producer, admission: Admission) -> Self {
-        Self { producer, admission, chunk: Vec::new(), chunk_bytes: 0, items: 0, outcome: IntakeOutcome::default() }
+    /// A request whose items follow `admission`'s rules and which must be answered by `deadline`.
+    pub(crate) fn new(producer: &'a Producer, admission: Admission, deadline: Instant) -> Self {
+        Self {
+            producer,
+            admission,
+            chunk: Vec::new(),
+            chunk_bytes: 0,
+            items: 0,
+            turn_bytes: 0,
+            deadline,
+            outcome: IntakeOutcome::default(),
+        }
     }
 
-    /// Takes the next item of `bytes` bytes, read or refused.
+    /// Bytes of JSON whose operations wait to be sent.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.chunk_bytes
+    }
+
+    /// Takes the next item, read or refused, and its JSON.
     ///
     /// # Errors
     /// When the broker does not acknowledge: the rest of the request is not looked at.
     pub(crate) async fn take(
         &mut self,
         item: Result<Operation, Flaw>,
-        bytes: usize,
+        text: &[u8],
         line: Option<u64>,
     ) -> Result<(), Halt> {
         let place = Place { index: self.items, line };
         self.items += 1;
-        match item.and_then(|operation| self.admission.admit(operation, place.index)) {
+        match item.and_then(|operation| self.admission.admit(operation, Source { index: place.index, text })) {
             Ok((operation, source)) => {
                 self.chunk.push((place, source, operation));
-                self.chunk_bytes += bytes;
+                self.chunk_bytes += text.len();
             }
             Err(flaw) => self.refuse(flaw, place),
+        }
+        self.turn_bytes += text.len();
+        if self.turn_bytes >= TURN_BYTES {
+            self.turn_bytes = 0;
+            tokio::task::yield_now().await;
         }
         if self.chunk.len() >= CHUNK_OPERATIONS || self.chunk_bytes >= CHUNK_BYTES {
             self.send_chunk().await?;
@@ -68,11 +93,18 @@ impl<'a> Submission<'a> {
         (self.outcome, halt.or(last.err()))
     }
 
-    async fn send_chunk(&mut self) -> Result<(), Halt> {
+    /// Sends what waits, and holds nothing any more.
+    ///
+    /// # Errors
+    /// When the broker does not acknowledge, or the time of the request is over: then nothing was sent.
+    pub(crate) async fn send_chunk(&mut self) -> Result<(), Halt> {
         self.chunk_bytes = 0;
         let chunk = std::mem::take(&mut self.chunk);
         if chunk.is_empty() {
             return Ok(());
+        }
+        if Instant::now() >= self.deadline {
+            return Err(out_of_time());
         }
         let mut places = Vec::with_capacity(chunk.len());
         let mut operations = Vec::with_capacity(chunk.len());
@@ -80,7 +112,13 @@ impl<'a> Submission<'a> {
             places.push((place, source, operation.operation_id));
             operations.push(operation);
         }
-        let acknowledgements = self.producer.record_all_acked(operations).await;
+        let sending = timeout_at(self.deadline, self.producer.record_all_acked(operations));
+        let Ok(acknowledgements) = sending.await else {
+            for (place, source, id) in places {
+                self.note_id(place, source, id);
+            }
+            return Err(out_of_time());
+        };
         if let Some(error) = acknowledgements.iter().find_map(|answer| answer.as_ref().err()) {
             tracing::warn!(%error, "operations of a request were not acknowledged");
         }
@@ -107,17 +145,27 @@ impl<'a> Submission<'a> {
             }
             Err(error) => Err(halt_of(&error)),
         };
-        // Without an acknowledgement it may arrive all the same: whoever sends it again needs this id.
+        self.note_id(place, source, id);
+        outcome
+    }
+
+    /// Without an acknowledgement an operation may arrive all the same: whoever sends it again needs its id.
+    fn note_id(&mut self, place: Place, source: IdSource, id: OperationId) {
         if source == IdSource::Minted {
             self.outcome.note_minted(place.index, id);
         }
-        outcome
     }
 
     fn refuse(&mut self, flaw: Flaw, place: Place) {
         crate::metrics::count_refused(flaw.code);
         self.outcome.refuse(flaw.at(place.index, place.line));
     }
+}
+
+fn out_of_time() -> Halt {
+    let reason = "the request takes longer than it may; `accepted_items` are accepted, others may still arrive, so send them \
+                  again only with the same operation_id, and fewer at once";
+    Halt::OutOfTime { reason: reason.to_owned() }
 }
 
 /// What the client is told; addresses and the broker's own words stay in the log.

@@ -9,14 +9,17 @@ use serde::{Deserialize, Serialize};
 use sqlx::AssertSqlSafe;
 use utoipa::ToSchema;
 
-use crate::error::ApiError;
-use crate::front_door::read_body;
+use crate::error::{ApiError, ErrorAnswer};
+use crate::front_door::{excerpt, read_small_body};
 use crate::state::Shared;
 
 /// Most ids of one question.
 const MAX_IDS: usize = 1000;
 /// A thousand quoted ids, and room for white space.
 const MAX_BODY_BYTES: usize = 100_000;
+
+/// Longest reason of a refusal.
+const MAX_REASON_CHARACTERS: usize = 300;
 
 /// Ids to look for.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -37,11 +40,14 @@ pub(crate) struct LookupAnswer {
 
 /// Which of these operations are committed already, by primary key.
 #[utoipa::path(post, path = "/v1/operations/lookup", tag = "operations", request_body = LookupQuestion,
-    responses((status = 200, body = LookupAnswer)))]
+    responses((status = 200, body = LookupAnswer),
+        (status = 413, body = ErrorAnswer, description = "The body is too large")))]
 pub(crate) async fn look_up(State(state): State<Shared>, body: Body) -> Result<Json<LookupAnswer>, ApiError> {
-    let body = read_body(body, MAX_BODY_BYTES).await?;
+    let body = read_small_body(body, MAX_BODY_BYTES).await?;
     let question: LookupQuestion = serde_json::from_slice(&body).map_err(|error| {
-        ApiError::invalid("invalid_body", format!("expected {{\"ids\": [operation ids]}}: {error}"))
+        // The reason quotes what is no id, which may be the whole body.
+        let reason = excerpt(&error.to_string(), MAX_REASON_CHARACTERS);
+        ApiError::invalid("invalid_body", format!("expected {{\"ids\": [operation ids]}}: {reason}"))
     })?;
     if question.ids.len() > MAX_IDS {
         let message = format!("{} ids are asked for; at most {MAX_IDS} fit one request", question.ids.len());
@@ -86,6 +92,8 @@ mod tests {
         assert_eq!(api.post("/v1/operations/lookup", "application/json", most).await.status, 200);
         let more = json!({ "ids": vec![id; 1001] }).to_string();
         assert!(api.post("/v1/operations/lookup", "application/json", more).await.text.contains("at most 1000"));
+        let long = format!("{{\"ids\": [\"{}\"]}}", "x".repeat(90_000));
+        assert!(api.post("/v1/operations/lookup", "application/json", long).await.text.len() < 1000);
         for body in ["{\"ids\": [\"x\"]}", "{\"id\": []}", "[]", ""] {
             assert_eq!(api.post("/v1/operations/lookup", "application/json", body).await.status, 400, "{body}");
         }

@@ -1,22 +1,26 @@
 //! `POST /v1/operations`: the front door. Answers once the broker has acknowledged every accepted operation.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::response::Response;
-use futures_util::StreamExt;
 use opstream_schemas::UtcMicros;
 use opstream_schemas::validate::AcceptedTimes;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 
 use crate::RequestLimits;
 use crate::error::{ApiError, ErrorAnswer};
 use crate::front_door::{
-    Admission, BodyTooLarge, CHUNK_BYTES, Document, Flaw, Halt, IdempotencyKey, IntakeAnswer, Line, LineSplitter,
-    Submission, broken_off, check_announced_length, read_body, read_line, read_operation, respond,
+    Admission, BodyBounds, BodyError, BodyMemory, Document, Flaw, Halt, IdempotencyKey, IntakeAnswer, Line,
+    LineSplitter, Pieces, Submission, check_announced_length, read_body, read_line, read_operation, respond,
 };
-use crate::state::{BODY_MEMORY_KIB, Shared};
+use crate::state::Shared;
+
+/// Documents of up to this size are read in about a millisecond.
+const QUICKLY_CHECKED_BYTES: usize = 256 << 10;
 
 /// Records operations, from JSON (one object or an array) or NDJSON (one object a line).
 ///
@@ -42,7 +46,7 @@ pub(crate) async fn post_operations(
     body: Body,
 ) -> Result<Response, ApiError> {
     let format = BodyFormat::of(&headers)?;
-    let announced = check_announced_length(&headers, state.limits.body_bytes)?;
+    check_announced_length(&headers, state.limits.body_bytes)?;
     let now = UtcMicros::now();
     let admission = Admission {
         accepted_times: AcceptedTimes::at(now.to_millis(), state.retention_floor.get()),
@@ -50,11 +54,13 @@ pub(crate) async fn post_operations(
         idempotency_key: idempotency_key(&headers)?,
         content: state.content,
     };
-    let mut submission = Submission::new(&state.producer, admission);
-    let _memory = reserve_memory(&state, format, announced).await?;
+    let deadline = deadline_of(state.limits);
+    let memory = state.body_budget.begin(deadline).await.map_err(BodyError::from)?;
+    let posted = Posted { body, bounds: BodyBounds::new(state.limits.body_bytes, deadline), memory };
+    let mut submission = Submission::new(&state.producer, admission, deadline);
     let halt = match format {
-        BodyFormat::Json => submit_document(&mut submission, body, state.limits).await?,
-        BodyFormat::Ndjson => submit_lines(&mut submission, body, state.limits).await,
+        BodyFormat::Json => submit_document(&mut submission, posted, state.limits).await?,
+        BodyFormat::Ndjson => submit_lines(&mut submission, posted, state.limits).await,
     };
     let (outcome, halt) = submission.finish(halt.err()).await;
     let (status, answer) = outcome.finish(halt);
@@ -62,32 +68,57 @@ pub(crate) async fn post_operations(
     Ok(respond(status, answer))
 }
 
+/// A body that has not been read, what it may take, and what it takes.
+struct Posted {
+    body: Body,
+    bounds: BodyBounds,
+    memory: BodyMemory,
+}
+
+/// When to stop taking operations, a little before the time that a request may take: the answer has to say which were
+/// accepted, so nobody else ends this request.
+fn deadline_of(limits: RequestLimits) -> Instant {
+    let for_the_answer = Duration::from_secs(1).min(limits.timeout / 10);
+    Instant::now() + limits.timeout.saturating_sub(for_the_answer)
+}
+
 /// The outer error refuses the whole document before anything is sent.
 async fn submit_document(
     submission: &mut Submission<'_>,
-    body: Body,
+    mut posted: Posted,
     limits: RequestLimits,
 ) -> Result<Result<(), Halt>, ApiError> {
-    let body = read_body(body, limits.body_bytes).await?;
-    let document = Document::check(&body).map_err(|error| ApiError::invalid(error.code(), error.to_string()))?;
+    let body = read_body(posted.body, posted.bounds, &mut posted.memory).await?;
+    let document = check_document(body).await?;
     for item in document.items() {
         let operation = if item.len() > limits.item_bytes { Err(item_too_large(limits)) } else { read_operation(item) };
-        if let Err(halt) = submission.take(operation, item.len(), None).await {
+        if let Err(halt) = submission.take(operation, item.as_bytes(), None).await {
             return Ok(Err(halt));
         }
     }
     Ok(Ok(()))
 }
 
-async fn submit_lines(submission: &mut Submission<'_>, body: Body, limits: RequestLimits) -> Result<(), Halt> {
+/// Reads a long document on a thread where that holds up nobody.
+async fn check_document(body: Vec<u8>) -> Result<Document, ApiError> {
+    let checked = if body.len() > QUICKLY_CHECKED_BYTES {
+        let checking = tokio::task::spawn_blocking(move || Document::check(body));
+        checking.await.map_err(|error| ApiError::Internal(error.into()))?
+    } else {
+        Document::check(body)
+    };
+    checked.map_err(|error| ApiError::invalid(error.code(), error.to_string()))
+}
+
+async fn submit_lines(submission: &mut Submission<'_>, mut posted: Posted, limits: RequestLimits) -> Result<(), Halt> {
     let mut splitter = LineSplitter::new(limits.item_bytes);
-    let mut pieces = body.into_data_stream();
-    let mut total_bytes = 0;
-    while let Some(piece) = pieces.next().await {
-        let mut piece = piece.map_err(|error| Halt::BrokenOff { reason: broken_off(&error) })?;
-        total_bytes += piece.len();
-        if total_bytes > limits.body_bytes {
-            return Err(Halt::TooLarge { reason: BodyTooLarge { max_bytes: limits.body_bytes }.to_string() });
+    let mut pieces = Pieces::of(posted.body, posted.bounds);
+    while let Some(mut piece) = pieces.next().await? {
+        let partial = splitter.held_bytes() + piece.len();
+        if posted.memory.hold(submission.held_bytes() + partial).is_err() {
+            // What waits to be sent needs no memory once it is sent.
+            submission.send_chunk().await?;
+            posted.memory.hold(partial).map_err(BodyError::from)?;
         }
         while let Some(line) = splitter.next_line(&mut piece) {
             take_line(submission, line, limits).await?;
@@ -100,33 +131,14 @@ async fn submit_lines(submission: &mut Submission<'_>, body: Body, limits: Reque
 }
 
 async fn take_line(submission: &mut Submission<'_>, line: Line, limits: RequestLimits) -> Result<(), Halt> {
-    let bytes = line.content.as_ref().map_or(0, bytes::Bytes::len);
-    let operation = match line.content {
-        Ok(content) => read_line(&content),
-        Err(_) => Err(item_too_large(limits)),
-    };
-    submission.take(operation, bytes, Some(line.number)).await
+    match line.content {
+        Ok(text) => submission.take(read_line(&text), &text, Some(line.number)).await,
+        Err(_) => submission.take(Err(item_too_large(limits)), b"", Some(line.number)).await,
+    }
 }
 
 fn item_too_large(limits: RequestLimits) -> Flaw {
     Flaw::of_item("too_large", format!("an operation may have at most {} bytes of JSON", limits.item_bytes))
-}
-
-/// Waits until the body's share of the memory for all bodies is free; back-pressure reaches the client's socket.
-async fn reserve_memory(
-    state: &Shared,
-    format: BodyFormat,
-    announced: Option<usize>,
-) -> Result<OwnedSemaphorePermit, ApiError> {
-    let body_bytes = announced.unwrap_or(state.limits.body_bytes);
-    let held_bytes = match format {
-        BodyFormat::Json => body_bytes,
-        BodyFormat::Ndjson => body_bytes.min(CHUNK_BYTES + state.limits.item_bytes),
-    };
-    // A configured limit beyond the whole budget takes all of it.
-    let kib = u32::try_from(held_bytes / 1024 + 1).unwrap_or(BODY_MEMORY_KIB).min(BODY_MEMORY_KIB);
-    let permit = state.body_memory.clone().acquire_many_owned(kib).await;
-    permit.map_err(|closed| ApiError::Internal(Box::new(closed)))
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, ApiError> {

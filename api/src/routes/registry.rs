@@ -17,7 +17,7 @@ use serde_json::json;
 
 use self::answers::{RegistryError, answer};
 use self::builtin::{find_by_id, find_by_text, find_version, find_versions, subjects, subjects_of};
-use crate::front_door::read_body;
+use crate::front_door::read_small_body;
 use crate::state::Shared;
 
 /// Evolution rule of our subjects: any version reads any other.
@@ -118,7 +118,7 @@ async fn register(State(state): State<Shared>, Path(subject): Path<String>, body
 }
 
 async fn read_schema(body: Body) -> Result<serde_json::Value, RegistryError> {
-    let bytes = read_body(body, MAX_SCHEMA_BYTES)
+    let bytes = read_small_body(body, MAX_SCHEMA_BYTES)
         .await
         .map_err(|error| RegistryError::InvalidSchema { reason: error.to_string() })?;
     let invalid = |error: serde_json::Error| RegistryError::InvalidSchema { reason: error.to_string() };

@@ -228,3 +228,94 @@ async fn thousands_of_lines_keep_their_order_and_their_count() {
     let sessions: Vec<Value> = api.recorded().iter().map(|operation| operation["session_id"].clone()).collect();
     assert_eq!((sessions.len(), &sessions[1233]), (1234, &json!("1233")));
 }
+
+/// A body whose client sends `text` and then neither more nor an end.
+fn stopping_after(text: String) -> Body {
+    let pieces = futures_util::stream::iter([Ok::<_, std::io::Error>(text)]);
+    Body::from_stream(futures_util::StreamExt::chain(pieces, futures_util::stream::pending()))
+}
+
+#[tokio::test]
+async fn a_corrected_item_is_never_taken_for_the_accepted_one_whose_place_it_has() {
+    let api = Fixture::new().await;
+    let post = async |body: Value| {
+        let request = Request::post("/v1/operations").header("content-type", JSON).header("idempotency-key", "batch 7");
+        api.send(request.body(body.to_string().into()).unwrap()).await.json()
+    };
+    let second = "2026-11-23T08:00:00Z";
+    let both =
+        post(json!([{ "started_at": second, "model": "a" }, { "started_at": second, "model": "b", "x": 1 }])).await;
+    assert_eq!((&both["accepted"], &both["refused"][0]["index"]), (&json!(1), &json!(1)));
+    assert_eq!(post(json!([{ "started_at": second, "model": "b" }])).await["accepted"], 1);
+    let recorded = api.recorded();
+    assert_ne!(recorded[0]["operation_id"], recorded[1]["operation_id"]);
+}
+
+#[tokio::test]
+async fn a_request_that_runs_out_of_time_says_what_was_accepted() {
+    let limits = RequestLimits { timeout: Duration::from_millis(500), ..RequestLimits::default() };
+    let api = Fixture::with(Setup { limits, ..Setup::default() }).await;
+    // A whole chunk, which is sent at once, and the beginning of another.
+    let lines = format!("{{\"operation_id\":\"{}\"}}\n", id()).repeat(2001);
+    let answer = post(&api, NDJSON, stopping_after(lines)).await;
+    assert_eq!((answer.status.as_u16(), answer.headers["retry-after"].to_str().unwrap()), (503, "2"));
+    let body = answer.json();
+    assert_eq!((&body["error"]["code"], &body["accepted"]), (&json!("timed_out"), &json!(2000)));
+    assert_eq!(body["accepted_items"], json!([{ "from": 0, "to": 2000 }]));
+    assert_eq!(api.recorded().len(), 2000);
+}
+
+#[tokio::test]
+async fn a_broker_that_is_slower_than_the_request_may_be_is_told_apart_from_success() {
+    let slow = ProducerConfig { acknowledge_within: Duration::from_secs(30), ..ProducerConfig::new("127.0.0.1:1") };
+    let limits = RequestLimits { timeout: Duration::from_millis(500), ..RequestLimits::default() };
+    let api = Fixture::with(Setup { limits, sink: Some(Sink::Kafka(slow)), ..Setup::default() }).await;
+    let answer = post(&api, JSON, json!([{ "model": "a" }]).to_string()).await;
+    let body = answer.json();
+    assert_eq!((answer.status.as_u16(), &body["error"]["code"]), (503, &json!("timed_out")));
+    assert_eq!((&body["accepted"], &body["minted_ids"][0]["index"]), (&json!(0), &json!(0)));
+}
+
+#[tokio::test]
+async fn clients_that_announce_much_and_send_little_hold_up_nobody() {
+    let api = std::sync::Arc::new(Fixture::new().await);
+    let mut slow = tokio::task::JoinSet::new();
+    for content_type in [JSON, JSON, JSON, NDJSON, NDJSON, NDJSON] {
+        let api = api.clone();
+        slow.spawn(async move { post(&api, content_type, stopping_after("[".to_owned())).await });
+    }
+    // Each of them is on its way before the next request comes.
+    tokio::task::yield_now().await;
+    let posted = post(&api, JSON, json!({ "operation_id": id() }).to_string());
+    let answer = tokio::time::timeout(Duration::from_secs(5), posted).await.expect("at once");
+    assert_eq!(answer.status, 200);
+    slow.shutdown().await;
+}
+
+#[tokio::test]
+async fn every_text_of_the_schema_is_searched_for_what_sql_cannot_hold() {
+    let api = Fixture::new().await;
+    let schema: Value = serde_json::from_str(opstream_schemas::avro::OPERATION_V1).unwrap();
+    let mut texts = 0;
+    for field in schema["fields"].as_array().unwrap() {
+        let name = field["name"].as_str().unwrap();
+        let is = |kind: &str| {
+            let kinds = field["type"].as_array().cloned().unwrap_or_else(|| vec![field["type"].clone()]);
+            kinds.iter().any(|candidate| candidate == kind || candidate["type"] == kind)
+        };
+        let value = if is("map") {
+            json!({ "a": "b\0" })
+        } else if is("array") {
+            json!(["a\0"])
+        } else if is("string") {
+            json!("{}\0")
+        } else {
+            continue;
+        };
+        texts += 1;
+        let answer = post(&api, JSON, json!({ name: value }).to_string()).await.json();
+        let refused = &answer["refused"][0];
+        assert_eq!((&refused["field"], &refused["code"]), (&json!(name), &json!("nul_character")), "{answer}");
+    }
+    assert!(texts > 30, "{texts}");
+}
