@@ -1,7 +1,7 @@
 //! How questions about operations are read and answered from windows.
 //!
 //! [`parameters`] reads the query string strictly; [`range`] turns `from` and `to` into the fewest windows that are
-//! exactly that range, and [`steps`] cuts them; [`filters`] says which dimensions are asked for; [`windows`] is the
+//! exactly that range, as far as they are kept ([`windows_kept`]), and [`steps`] cuts them; [`filters`] says which dimensions are asked for; [`windows`] is the
 //! one SQL statement over windows that totals, series and breakdowns share, and [`figures`] their common numbers.
 
 mod figures;
@@ -10,13 +10,19 @@ mod parameters;
 mod range;
 mod steps;
 mod windows;
+mod windows_kept;
 
 pub(crate) use figures::{DurationFigures, Figures, dimension_values};
 pub(crate) use filters::{Filters, read_group_by};
 pub(crate) use parameters::{Parameters, invalid};
-pub(crate) use range::{Range, retained_spans};
-pub(crate) use steps::read_steps;
-pub(crate) use windows::{GroupBy, Question, WindowRow, fetch_sketches, fetch_sums, unattributed};
+pub(crate) use range::Range;
+pub(crate) use steps::{Present, Steps};
+pub(crate) use windows::{
+    GroupBy, Largest, Question, WindowRow, fetch_largest, fetch_sketches, fetch_sums, unattributed,
+};
+pub(crate) use windows_kept::minutes_kept_from;
 
+#[cfg(test)]
+pub(crate) use parameters::tests::parameters as parameters_of;
 #[cfg(test)]
 mod tests;

@@ -118,11 +118,11 @@ fn excerpt(text: &str) -> String {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// The parameters of `?query`.
-    pub(in crate::query) fn parameters(query: &str) -> Parameters {
+    pub(crate) fn parameters(query: &str) -> Parameters {
         let uri = format!("http://localhost/?{query}").parse().unwrap();
         let Query(left) = Query::try_from_uri(&uri).unwrap();
         Parameters { left, known: Vec::new() }

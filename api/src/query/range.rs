@@ -1,7 +1,6 @@
-//! The range of time that a question is about, and the windows that are exactly that range. Pure but for one setting.
+//! The range of time that a question is about, and the windows that are exactly that range. Pure.
 
 use opstream_schemas::UtcMillis;
-use opstream_schemas::database::Database;
 use opstream_schemas::window::{CoverError, Level, WindowSpan, cover};
 
 use super::Parameters;
@@ -53,31 +52,11 @@ impl Range {
     }
 }
 
-/// The windows that are exactly `range`, given what the database still keeps.
-///
-/// # Errors
-/// Those of [`Range::spans`], as the client's mistake; what the database answers.
-pub(crate) async fn retained_spans(database: &Database, range: Range) -> Result<Vec<WindowSpan>, ApiError> {
-    let floor = minutes_kept_from(database).await?;
-    range.spans(floor).map_err(|error| ApiError::invalid("invalid_range", error.to_string()))
-}
-
-/// Refuses windows of a minute that are no longer kept: they would read as minutes without operations.
-///
-/// # Errors
-/// Names the first minute that is kept; what the database answers.
-pub(crate) async fn check_minutes_kept(database: &Database, spans: &[WindowSpan]) -> Result<(), ApiError> {
-    let floor = minutes_kept_from(database).await?;
-    if spans.iter().any(|span| span.level == Level::Minute && span.from < floor) {
-        let message = format!("single minutes are kept only since {floor}; take a wider resolution or a later from");
-        return Err(ApiError::invalid("invalid_range", message));
+/// The client's mistake: it asks for a range that windows do not cover.
+impl From<CoverError> for ApiError {
+    fn from(error: CoverError) -> Self {
+        Self::invalid("invalid_range", error.to_string())
     }
-    Ok(())
-}
-
-async fn minutes_kept_from(database: &Database) -> Result<UtcMillis, sqlx::Error> {
-    let row = database.fetch_optional("select value from settings where name = 'window_minute_floor_ms'", &[]).await?;
-    row.map_or(Ok(UtcMillis::from_millis(0)), |row| row.int("value").map(UtcMillis::from_millis))
 }
 
 /// The end of the minute that contains `now`: where a range ends that is open to the present.

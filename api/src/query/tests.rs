@@ -1,11 +1,15 @@
 //! Answers over windows that were filled from known operations.
 
-use opstream_schemas::window::{Dimension, DimensionSet, Dimensions, OTHER, WindowSums};
+use std::time::Duration;
+
+use opstream_schemas::topics::Topics;
+use opstream_schemas::window::{Dimension, DimensionSet, Dimensions, Level, OTHER, SUM_COLUMNS, WindowSums};
 use opstream_schemas::{NanoUsd, UtcMillis};
 use serde_json::{Value, json};
 
-use crate::fixture::Fixture;
+use crate::RequestLimits;
 use crate::fixture::windows::Counted;
+use crate::fixture::{Fixture, Setup};
 
 /// 2026-11-23T08:00:00Z.
 const EIGHT: i64 = 1_795_420_800_000;
@@ -117,6 +121,29 @@ async fn operations_beyond_the_kept_combinations_are_named_when_a_filter_may_mis
 }
 
 #[tokio::test]
+async fn what_a_grouped_answer_may_miss_is_counted_in_the_set_that_it_is_read_from() {
+    let api = filled().await;
+    // Beyond the limit of the base set only: model and team are both kept by no other.
+    let beyond = counted(3, "a", 7, 100);
+    api.count_in(&beyond, DimensionSet::ProviderModel).await;
+    let overflow = Counted { dimensions: Dimensions::other(DimensionSet::Base, "w"), ..beyond };
+    api.count_in(&overflow, DimensionSet::Base).await;
+    assert_eq!(answer(&api, "/v1/totals?model=a").await.get("unattributed"), None);
+    let day = "from=2026-11-23T08:00:00Z&to=2026-11-23T09:00:00Z&model=a";
+    for path in [
+        "/v1/breakdown?by=team&model=a".to_owned(),
+        format!("/v1/breakdown?{day}&by=team"),
+        format!("/v1/series?{day}&by=team"),
+        format!("/v1/percentiles?{day}&by=team"),
+    ] {
+        assert_eq!(answer(&api, &path).await["unattributed"], 1, "{path}");
+    }
+    for path in ["/v1/breakdown?by=team", "/v1/breakdown?by=model&model=a", "/v1/breakdown?by=team&workspace=w"] {
+        assert_eq!(answer(&api, path).await.get("unattributed"), None, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_answered_says_why() {
     let api = filled().await;
     assert!(refusal(&api, "/v1/totals?session_id=s").await.contains("known are from, to, workspace"));
@@ -148,6 +175,10 @@ async fn a_series_adds_up_to_the_totals_at_every_resolution() {
     }
     let by_model = answer(&api, &format!("/v1/series?{range}&resolution=hour&by=model")).await;
     insta::assert_json_snapshot!("series_by_model", by_model);
+    let gone = "update settings set value = $1 where name = 'window_minute_floor_ms'";
+    api.execute(gone, &[(EIGHT + 24 * 60 * MINUTE).into()]).await;
+    let old = answer(&api, "/v1/series?from=2026-11-23T08:00:00Z&to=2026-11-23T09:00:00Z").await;
+    assert_eq!((&old["resolution"], old["series"][0]["points"].as_array().unwrap().len()), (&json!("quarter_hour"), 2));
     let nothing = answer(&api, "/v1/series?from=2026-11-25T00:00:00Z&to=2026-11-25T00:00:00Z").await;
     assert_eq!(nothing["series"], json!([{ "dimensions": {}, "points": [] }]));
 }
@@ -161,6 +192,71 @@ async fn a_breakdown_is_ordered_and_says_what_it_leaves_out() {
     for dimension in Dimension::ALL {
         answer(&api, &format!("/v1/breakdown?by={}", dimension.column())).await;
     }
+    let models = async |order: &str| {
+        let rows = answer(&api, &format!("/v1/breakdown?by=model&order={order}")).await["rows"].clone();
+        let model = |row: &Value| row["dimensions"]["model"].as_str().unwrap().to_owned();
+        rows.as_array().unwrap().iter().map(model).collect::<Vec<_>>()
+    };
+    for (order, expected) in [
+        ("cost_usd", ["a", "b"]),
+        ("operations", ["a", "b"]),
+        ("failures", ["b", "a"]),
+        ("input_tokens", ["a", "b"]),
+        ("output_tokens", ["a", "b"]),
+        // Means of 300 for both; the number of operations decides.
+        ("latency_mean_us", ["a", "b"]),
+    ] {
+        assert_eq!(models(order).await, expected, "{order}");
+    }
+}
+
+#[tokio::test]
+async fn a_question_beyond_its_time_is_broken_off_and_says_what_helps() {
+    let limits = RequestLimits { reading: Duration::from_nanos(1), ..RequestLimits::default() };
+    let api = Fixture::with(Setup { limits, ..Setup::default() }).await;
+    // The answer takes SQLite a few hundred thousand steps.
+    let copies = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 20000) insert into windows \
+                  select 1, 1, 3, n.i * 86400000, 1, 1, 1, 0, ";
+    let zeroes = vec!["0"; SUM_COLUMNS.len()].join(", ");
+    let columns =
+        "generation, dimension_set, level, window_start_ms, dimension_id, fence, revision, published_revision";
+    let copies = copies.replace(
+        "insert into windows",
+        &format!("insert into windows ({columns}, {}, latency_sketch, ttft_sketch)", SUM_COLUMNS.join(", ")),
+    );
+    api.execute(&format!("{copies} {zeroes}, x'', x'' from n"), &[]).await;
+    let refused = api.get("/v1/totals").await;
+    assert_eq!(
+        (refused.status.as_u16(), &refused.json()["error"]["code"]),
+        (503, &json!("timed_out")),
+        "{}",
+        refused.text
+    );
+    assert!(refused.text.contains("shorter range"), "{}", refused.text);
+}
+
+#[tokio::test]
+async fn operations_of_clocks_that_are_ahead_are_in_totals_and_in_series() {
+    let api = Fixture::new().await;
+    let now = UtcMillis::now();
+    for ahead in [0, 90, 20 * 60] {
+        let time = UtcMillis::from_millis(now.millis() + ahead * MINUTE);
+        api.count(&Counted { time, ..counted(0, "a", 1, 100) }).await;
+    }
+    let hour = Level::Hour.window_start(now);
+    for resolution in ["minute", "quarter_hour", "hour", "day"] {
+        let from = if resolution == "day" { Level::Day.window_start(now) } else { hour };
+        let total = answer(&api, &format!("/v1/totals?from={from}")).await["operations"].clone();
+        let range = format!("from={from}&resolution={resolution}");
+        let series = answer(&api, &format!("/v1/series?{range}")).await;
+        let points = series["series"][0]["points"].as_array().unwrap();
+        let operations: i64 = points.iter().map(|point| point["operations"].as_i64().unwrap()).sum();
+        assert_eq!((json!(operations), operations), (total, 3), "{resolution}");
+        let last = points.last().unwrap()["start"].as_str().unwrap();
+        assert!(series["to"].as_str().unwrap() > last, "{series}");
+        let steps = answer(&api, &format!("/v1/percentiles?{range}")).await;
+        assert_eq!(steps["points"].as_array().unwrap().len(), points.len());
+    }
 }
 
 #[tokio::test]
@@ -169,9 +265,7 @@ async fn percentiles_are_within_their_error_as_a_whole_and_in_steps() {
     let whole = answer(&api, "/v1/percentiles?to=2026-11-24T00:00:00Z").await;
     assert_eq!((&whole["latency"]["count"], &whole["ttft"]["count"]), (&json!(4), &json!(0)));
     for (name, exact) in [("p50_us", 200.0), ("p95_us", 400.0), ("max_us", 400.0)] {
-        let value = whole["latency"][name].as_f64().unwrap();
-        let error = whole["relative_error"].as_f64().unwrap();
-        assert!((value - exact).abs() <= exact * error + 0.5, "{name} {value}");
+        assert_within_error(&whole, &whole["latency"][name], exact);
     }
     assert_eq!(whole["ttft"]["p50_us"], Value::Null);
     let steps =
@@ -179,6 +273,49 @@ async fn percentiles_are_within_their_error_as_a_whole_and_in_steps() {
     let counts: Vec<&Value> =
         steps["points"].as_array().unwrap().iter().map(|point| &point["latency"]["count"]).collect();
     assert_eq!(counts, [&json!(1), &json!(1)]);
+}
+
+fn assert_within_error(answer: &Value, percentile: &Value, exact: f64) {
+    let (value, error) = (percentile.as_f64().unwrap(), answer["relative_error"].as_f64().unwrap());
+    // The last factor is the rounding of the doubles themselves.
+    assert!((value - exact).abs() <= exact * error * (1.0 + 1e-12), "{value} for {exact}");
+}
+
+#[tokio::test]
+async fn percentiles_of_a_few_microseconds_are_within_their_error_too() {
+    let api = Fixture::new().await;
+    for (number, latency_us) in (0..).zip([0, 1, 49, 50, 51, 52, 53, 54, 99, 101, 12_345]) {
+        let model = latency_us.to_string();
+        api.count(&counted(number, &model, 0, latency_us)).await;
+    }
+    let by_model = answer(&api, "/v1/percentiles?by=model").await;
+    let groups = by_model["groups"].as_array().unwrap();
+    assert_eq!(groups.len(), 11);
+    for group in groups {
+        let exact: f64 = group["dimensions"]["model"].as_str().unwrap().parse().unwrap();
+        assert_within_error(&by_model, &group["latency"]["p50_us"], exact);
+    }
+}
+
+#[tokio::test]
+async fn percentiles_by_dimension_are_those_of_each_group_alone() {
+    let api = filled().await;
+    let range = "from=2026-11-23T08:00:00Z&to=2026-11-25T00:00:00Z";
+    for resolution in ["", "&resolution=hour"] {
+        let grouped = answer(&api, &format!("/v1/percentiles?{range}{resolution}&by=model")).await;
+        let groups = grouped["groups"].as_array().unwrap();
+        assert_eq!((groups.len(), grouped.get("latency"), grouped.get("points")), (2, None, None));
+        for group in groups {
+            let model = group["dimensions"]["model"].as_str().unwrap();
+            let alone = answer(&api, &format!("/v1/percentiles?{range}{resolution}&model={model}")).await;
+            for part in ["latency", "ttft", "points"] {
+                assert_eq!(group.get(part), alone.get(part), "{model} {part}");
+            }
+        }
+        assert_eq!(groups[0]["dimensions"]["model"], "a", "three latencies come before two");
+    }
+    let nothing = answer(&api, "/v1/percentiles?to=2020-01-01T00:00:00Z&by=model").await;
+    assert_eq!(nothing["groups"], json!([]));
 }
 
 #[tokio::test]
@@ -194,7 +331,7 @@ async fn progress_tells_committed_and_windowed_offsets() {
     assert_eq!(answer(&api, "/v1/progress").await, json!({ "committed": [], "complete_to": null }));
     api.execute(
         "insert into streams (stream_id, cluster_id, topic, topic_id, first_seen_ms) values (1, 'c', $1, 'i', 0)",
-        &[opstream_schemas::topics::Topics::default().operations().into()],
+        &[Topics::default().operations().into()],
     )
     .await;
     api.execute(

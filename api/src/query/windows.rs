@@ -1,7 +1,7 @@
 //! The one statement over windows. Names in it come from constants; everything that a client said is bound.
 
 use opstream_schemas::UtcMillis;
-use opstream_schemas::database::{Database, Row, Value};
+use opstream_schemas::database::{Row, Transaction, Value};
 use opstream_schemas::window::{
     CURRENT_GENERATION, Dimension, DimensionSet, Level, OTHER, SUM_COLUMNS, WindowSpan, WindowSums,
 };
@@ -40,17 +40,56 @@ pub(crate) struct Question<'a> {
     pub(crate) group_by: &'a GroupBy,
 }
 
-/// Sums of the windows of a question, one row per group, in order of time.
+/// The largest groups of a question.
+#[derive(Clone, Debug)]
+pub(crate) struct Largest {
+    /// The groups, largest first.
+    pub(crate) rows: Vec<WindowRow<WindowSums>>,
+    /// How many groups there are in all.
+    pub(crate) groups: usize,
+}
+
+/// Sums of the windows of a question, one row per group, in order of time, at most `limit`.
 ///
 /// # Errors
 /// What the database answers.
 pub(crate) async fn fetch_sums(
-    database: &Database,
+    reading: &mut Transaction,
     question: Question<'_>,
+    limit: usize,
 ) -> Result<Vec<WindowRow<WindowSums>>, sqlx::Error> {
-    let statement = Statement::for_sums(question);
-    let rows = statement.fetch(database, question.spans).await?;
+    let mut statement = Statement::for_sums(question.set(), question, None);
+    if question.group_by.step.is_some() {
+        statement.sql += " order by step_ms";
+    }
+    statement.limit(limit);
+    let rows = statement.fetch(reading, question.spans).await?;
     rows.iter().map(|row| question.group_by.read(row, WindowSums::from_row(row)?)).collect()
+}
+
+/// Sums of the windows of a question for the `limit` groups of which `measure`, an SQL expression over sums of `w`, is largest.
+///
+/// # Errors
+/// What the database answers.
+pub(crate) async fn fetch_largest(
+    reading: &mut Transaction,
+    question: Question<'_>,
+    measure: &'static str,
+    limit: usize,
+) -> Result<Largest, sqlx::Error> {
+    // Counted before the limit takes effect.
+    let groups = "cast(count(*) over () as bigint) as group_count";
+    let mut statement = Statement::for_sums(question.set(), question, Some(groups));
+    // Equal groups stay in one order from answer to answer.
+    statement.sql += &format!(" order by {measure} desc nulls last, sum(w.operations) desc");
+    for dimension in &question.group_by.dimensions {
+        statement.sql += &format!(", d.{} nulls first", dimension.column());
+    }
+    statement.limit(limit);
+    let rows = statement.fetch(reading, question.spans).await?;
+    let groups = rows.first().map_or(Ok(0), |row| row.int("group_count"))?;
+    let rows = rows.iter().map(|row| question.group_by.read(row, WindowSums::from_row(row)?));
+    Ok(Largest { rows: rows.collect::<Result<_, _>>()?, groups: usize::try_from(groups).unwrap_or(usize::MAX) })
 }
 
 /// Bytes of the sketches of latency and time to first token of the windows of a question, one row per window, at most
@@ -59,38 +98,49 @@ pub(crate) async fn fetch_sums(
 /// # Errors
 /// What the database answers.
 pub(crate) async fn fetch_sketches(
-    database: &Database,
+    reading: &mut Transaction,
     question: Question<'_>,
     limit: usize,
 ) -> Result<Vec<WindowRow<[Vec<u8>; 2]>>, sqlx::Error> {
-    let statement = Statement::for_sketches(question, limit);
-    let rows = statement.fetch(database, question.spans).await?;
+    const SKETCHES: [&str; 2] = ["latency_sketch", "ttft_sketch"];
+    let selected = SKETCHES.map(|column| format!("w.{column}"));
+    let mut statement = Statement::select(question.set(), question, &SKETCHES, &selected);
+    statement.limit(limit);
+    let rows = statement.fetch(reading, question.spans).await?;
     let sketches = |row: &Row| Ok::<_, sqlx::Error>([row.bytes("latency_sketch")?, row.bytes("ttft_sketch")?]);
     rows.iter().map(|row| question.group_by.read(row, sketches(row)?)).collect()
 }
 
-/// Operations that may or may not pass the filters: those beyond the limit of kept combinations, in the same
-/// workspaces. None when there are none.
+/// Operations that may or may not pass the filters of a question, and that its answer therefore leaves out: those beyond the
+/// limit of kept combinations, in the same workspaces and in the set that the answer is read from. None when there are none.
 ///
 /// # Errors
 /// What the database answers.
 pub(crate) async fn unattributed(
-    database: &Database,
-    spans: &[WindowSpan],
-    filters: &Filters,
+    reading: &mut Transaction,
+    question: Question<'_>,
 ) -> Result<Option<i64>, sqlx::Error> {
     // The overflow of a set has `(other)` in place of every value but the workspace.
-    let others = filters.iter().map(|(dimension, value)| match dimension {
+    let others = question.filters.iter().map(|(dimension, value)| match dimension {
         Dimension::Workspace => (dimension, value.map(str::to_owned)),
         _ => (dimension, Some(OTHER.to_owned())),
     });
     let others = Filters::new(others.collect());
-    if others == *filters {
+    if others == *question.filters {
         return Ok(None);
     }
     let group_by = GroupBy::default();
-    let rows = fetch_sums(database, Question { spans, filters: &others, group_by: &group_by }).await?;
-    Ok(rows.first().map(|row| row.value.operations).filter(|operations| *operations > 0))
+    let beyond = Question { filters: &others, group_by: &group_by, ..question };
+    let rows = Statement::for_sums(question.set(), beyond, None).fetch(reading, question.spans).await?;
+    let operations = rows.first().map(|row| row.int("operations")).transpose()?;
+    Ok(operations.filter(|operations| *operations > 0))
+}
+
+impl Question<'_> {
+    /// The set that the answer is read from: the smallest that has all dimensions of filters and groups.
+    fn set(&self) -> DimensionSet {
+        self.filters.narrowest_set(&self.group_by.dimensions)
+    }
 }
 
 impl GroupBy {
@@ -108,9 +158,11 @@ struct Statement {
 }
 
 impl Statement {
-    fn for_sums(question: Question<'_>) -> Self {
+    /// Sums per group; `more` is selected beside them.
+    fn for_sums(set: DimensionSet, question: Question<'_>, more: Option<&str>) -> Self {
         let sums = SUM_COLUMNS.map(|column| format!("cast(coalesce(sum(w.{column}), 0) as bigint) as {column}"));
-        let mut statement = Self::select(question, &SUM_COLUMNS, &sums);
+        let selected: Vec<String> = sums.into_iter().chain(more.map(str::to_owned)).collect();
+        let mut statement = Self::select(set, question, &SUM_COLUMNS, &selected);
         let step = question.group_by.step.map(step_expression);
         let dimensions = question.group_by.dimensions.iter().map(|dimension| format!("d.{}", dimension.column()));
         let groups: Vec<String> = step.into_iter().chain(dimensions).collect();
@@ -118,28 +170,16 @@ impl Statement {
             statement.sql += " group by ";
             statement.sql += &groups.join(", ");
         }
-        if question.group_by.step.is_some() {
-            statement.sql += " order by step_ms";
-        }
-        statement
-    }
-
-    fn for_sketches(question: Question<'_>, limit: usize) -> Self {
-        const SKETCHES: [&str; 2] = ["latency_sketch", "ttft_sketch"];
-        let mut statement = Self::select(question, &SKETCHES, &SKETCHES.map(|column| format!("w.{column}")));
-        statement.sql += " limit ";
-        statement.sql += &limit.to_string();
         statement
     }
 
     /// `selected` is made of `columns` of the windows.
-    fn select(question: Question<'_>, columns: &[&str], selected: &[String]) -> Self {
+    fn select(set: DimensionSet, question: Question<'_>, columns: &[&str], selected: &[String]) -> Self {
         let Question { spans, filters, group_by } = question;
         let mut statement = Self { sql: String::new(), values: Vec::new() };
         let step = group_by.step.map(|step| format!("{} as step_ms", step_expression(step)));
         let dimensions = group_by.dimensions.iter().map(|dimension| format!("d.{0} as {0}", dimension.column()));
         let selected: Vec<String> = step.into_iter().chain(dimensions).chain(selected.iter().cloned()).collect();
-        let set = filters.narrowest_set(&group_by.dimensions);
         let windows = statement.windows(set, spans, &columns.join(", "));
         let conditions = statement.conditions(filters);
         statement.sql = format!("select {} from ({windows}) w", selected.join(", "));
@@ -151,6 +191,11 @@ impl Statement {
             statement.sql += &conditions.join(" and ");
         }
         statement
+    }
+
+    fn limit(&mut self, rows: usize) {
+        self.sql += " limit ";
+        self.sql += &rows.to_string();
     }
 
     /// The windows of each span by their own range of the primary key: one `or` over all would leave the choice of a
@@ -186,11 +231,11 @@ impl Statement {
     }
 
     /// An empty range has no windows, and no statement could say so.
-    async fn fetch(self, database: &Database, spans: &[WindowSpan]) -> Result<Vec<Row>, sqlx::Error> {
+    async fn fetch(self, reading: &mut Transaction, spans: &[WindowSpan]) -> Result<Vec<Row>, sqlx::Error> {
         if spans.is_empty() {
             return Ok(Vec::new());
         }
-        database.fetch_all(AssertSqlSafe(self.sql), &self.values).await
+        reading.fetch_all(AssertSqlSafe(self.sql), &self.values).await
     }
 }
 

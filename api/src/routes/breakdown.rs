@@ -1,21 +1,19 @@
 //! `GET /v1/breakdown`: totals of a range by dimensions.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
 use opstream_schemas::UtcMillis;
-use opstream_schemas::window::{WindowSums, complete_to};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::error::{ApiError, ErrorAnswer};
+use crate::error::ApiError;
 use crate::query::{
-    DurationFigures, Figures, Filters, GroupBy, Parameters, Question, Range, dimension_values, fetch_sums,
-    read_group_by, retained_spans,
+    DurationFigures, Figures, Filters, GroupBy, Largest, Parameters, Question, Range, dimension_values, fetch_largest,
+    minutes_kept_from, read_group_by, unattributed,
 };
-use crate::routes::openapi::{FilterParameters, GroupParameters, OrderParameters, RangeParameters};
+use crate::routes::openapi::{BreakdownParameters, FilterParameters, OrderParameters, RangeParameters};
 use crate::state::Shared;
 
 /// Rows of an answer that names no limit.
@@ -26,12 +24,15 @@ const MAX_ROWS: u32 = 1000;
 /// Totals of a range by dimensions.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct BreakdownAnswer {
-    /// The groups, largest first. Values beyond the 2000 combinations that are kept per workspace and hour are
-    /// together in
+    /// The groups, largest first. Values beyond the 2000 combinations that are kept per workspace and hour are together in
     /// `(other)`.
     rows: Vec<BreakdownRow>,
     /// Groups beyond the limit.
     left_out: usize,
+    /// Operations that may or may not pass the filters and are in no row: combinations beyond the 2000 that are kept.
+    /// Absent when there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unattributed: Option<i64>,
     /// Every operation that the broker acknowledged before this moment is counted; null until it is known.
     #[schema(value_type = Option<String>, format = "date-time")]
     complete_to: Option<UtcMillis>,
@@ -69,22 +70,23 @@ impl Order {
         ("latency_mean_us", Self::LatencyMean),
     ];
 
-    fn key(self, sums: &WindowSums) -> i64 {
+    /// The SQL that is compared.
+    const fn measure(self) -> &'static str {
         match self {
-            Self::Cost => sums.cost.nanos(),
-            Self::Operations => sums.operations,
-            Self::Failures => sums.failures,
-            Self::InputTokens => sums.input_tokens,
-            Self::OutputTokens => sums.output_tokens,
-            Self::LatencyMean => sums.latency_sum_us.checked_div(sums.latency_count).unwrap_or(-1),
+            Self::Cost => "sum(w.cost_nano_usd)",
+            Self::Operations => "sum(w.operations)",
+            Self::Failures => "sum(w.failures)",
+            Self::InputTokens => "sum(w.input_tokens)",
+            Self::OutputTokens => "sum(w.output_tokens)",
+            Self::LatencyMean => "sum(w.latency_sum_us) * 1.0 / nullif(sum(w.latency_count), 0)",
         }
     }
 }
 
 /// Totals of a range for every value, or combination of values, of dimensions.
 #[utoipa::path(get, path = "/v1/breakdown", tag = "answers",
-    params(RangeParameters, GroupParameters, OrderParameters, FilterParameters),
-    responses((status = 200, body = BreakdownAnswer), (status = 400, body = ErrorAnswer)))]
+    params(RangeParameters, BreakdownParameters, OrderParameters, FilterParameters),
+    responses((status = 200, body = BreakdownAnswer)))]
 pub(crate) async fn breakdown(
     State(state): State<Shared>,
     mut parameters: Parameters,
@@ -102,22 +104,15 @@ pub(crate) async fn breakdown(
         ));
     }
 
-    let complete_to = complete_to(&state.database, &state.topics.operations()).await?;
-    let spans = retained_spans(&state.database, range).await?;
+    let complete_to = state.complete_to().await?;
+    let mut reading = state.begin_reading().await?;
+    let spans = range.spans(minutes_kept_from(&mut reading).await?)?;
     let group_by = GroupBy { step: None, dimensions };
     let question = Question { spans: &spans, filters: &filters, group_by: &group_by };
-    let mut rows = fetch_sums(&state.database, question).await?;
-    // Equal keys stay in one order from answer to answer.
-    rows.sort_by(|a, b| {
-        (Reverse(order.key(&a.value)), Reverse(a.value.operations), &a.dimensions).cmp(&(
-            Reverse(order.key(&b.value)),
-            Reverse(b.value.operations),
-            &b.dimensions,
-        ))
-    });
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let left_out = rows.len().saturating_sub(limit);
-    rows.truncate(limit);
+    let Largest { rows, groups } = fetch_largest(&mut reading, question, order.measure(), limit).await?;
+    let unattributed = unattributed(&mut reading, question).await?;
+    let left_out = groups.saturating_sub(rows.len());
     let rows = rows
         .into_iter()
         .map(|row| BreakdownRow {
@@ -126,5 +121,5 @@ pub(crate) async fn breakdown(
             dimensions: dimension_values(&group_by.dimensions, row.dimensions),
         })
         .collect();
-    Ok(Json(BreakdownAnswer { rows, left_out, complete_to }))
+    Ok(Json(BreakdownAnswer { rows, left_out, unattributed, complete_to }))
 }

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use opstream_schemas::database::{Database, Value};
+use opstream_schemas::database::{Row, Transaction, Value};
 use opstream_schemas::providers::canonical_provider;
 use opstream_schemas::{OperationId, UtcMicros, UtcMillis};
 use serde::Serialize;
@@ -10,7 +10,7 @@ use serde_json::Map;
 use sqlx::AssertSqlSafe;
 use utoipa::ToSchema;
 
-use crate::error::{ApiError, ErrorAnswer};
+use crate::error::ApiError;
 use crate::query::{Parameters, invalid};
 use crate::routes::openapi::{FilterParameters, ListParameters, StoredOperation};
 use crate::state::Shared;
@@ -76,19 +76,17 @@ struct Listing {
 /// Single operations, newest first, with a cursor to older ones.
 #[utoipa::path(get, path = "/v1/operations", tag = "operations",
     params(ListParameters, FilterParameters),
-    responses((status = 200, body = OperationsAnswer), (status = 400, body = ErrorAnswer)))]
+    responses((status = 200, body = OperationsAnswer)))]
 pub(crate) async fn list_operations(
     State(state): State<Shared>,
     mut parameters: Parameters,
 ) -> Result<Json<OperationsAnswer>, ApiError> {
     let listing = Listing::read(&mut parameters)?;
     parameters.finish()?;
-    let (sql, values) = listing.statement();
-    let rows = state.database.fetch_all(AssertSqlSafe(sql), &values).await?;
-    let last = rows.last().map(|row| row.id("operation_id")).transpose()?;
-    let is_full = i64::try_from(rows.len()).unwrap_or(i64::MAX) >= listing.limit;
-    let next_cursor = if is_full { last } else { listing.last_examined(&state.database).await? };
-    let operations = rows.iter().map(|row| Extent::Listed.read(row)).collect::<Result<_, _>>()?;
+    let mut reading = state.begin_reading().await?;
+    let page = listing.page(&mut reading).await?;
+    let next_cursor = listing.next_cursor(&mut reading, &page).await?;
+    let operations = page.iter().map(|row| Extent::Listed.read(row)).collect::<Result<_, _>>()?;
     Ok(Json(OperationsAnswer { operations, next_cursor }))
 }
 
@@ -111,6 +109,22 @@ impl Listing {
             filters.push((column, Some(value).filter(|value| !value.is_empty()).map(Value::from)));
         }
         Ok(Self { from, below, filters, limit })
+    }
+
+    /// The operations of the page.
+    async fn page(&self, reading: &mut Transaction) -> Result<Vec<Row>, sqlx::Error> {
+        let (sql, values) = self.statement();
+        reading.fetch_all(AssertSqlSafe(sql), &values).await
+    }
+
+    /// Where the next page begins. `reading` is that of the page: a row that came or went in between would move the last
+    /// examined one, and operations would be listed twice or never.
+    async fn next_cursor(&self, reading: &mut Transaction, page: &[Row]) -> Result<Option<OperationId>, sqlx::Error> {
+        let is_full = i64::try_from(page.len()).unwrap_or(i64::MAX) >= self.limit;
+        match page.last() {
+            Some(last) if is_full => last.id("operation_id").map(Some),
+            _ => self.last_examined(reading).await,
+        }
     }
 
     /// Rows are examined in the order of the primary key, and only then compared with the filters: whatever the planner
@@ -140,7 +154,7 @@ impl Listing {
     }
 
     /// The last row that was examined, when there may be more behind it.
-    async fn last_examined(&self, database: &Database) -> Result<Option<OperationId>, sqlx::Error> {
+    async fn last_examined(&self, reading: &mut Transaction) -> Result<Option<OperationId>, sqlx::Error> {
         if self.filters.is_empty() {
             return Ok(None);
         }
@@ -150,7 +164,7 @@ impl Listing {
         let sql = format!(
             "select operation_id from operations where {range} order by operation_id desc limit 1 offset {skipped}"
         );
-        let row = database.fetch_optional(AssertSqlSafe(sql), &values).await?;
+        let row = reading.fetch_optional(AssertSqlSafe(sql), &values).await?;
         row.map(|row| row.id("operation_id")).transpose()
     }
 

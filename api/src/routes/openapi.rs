@@ -12,7 +12,8 @@ use utoipa::{Modify, OpenApi};
 
 pub(crate) use operation_schema::{Operation, StoredOperation};
 pub(crate) use parameters::{
-    FilterParameters, GroupParameters, ListParameters, OrderParameters, RangeParameters, StepParameters,
+    BreakdownParameters, FilterParameters, GroupParameters, ListParameters, OrderParameters, RangeParameters,
+    SeriesParameters, StepParameters,
 };
 
 use super::{

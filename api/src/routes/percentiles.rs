@@ -1,38 +1,44 @@
 //! `GET /v1/percentiles`: latency and time to first token, from the sketches of windows.
 
+mod merge;
+
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
 use opstream_schemas::UtcMillis;
+use opstream_schemas::database::Transaction;
 use opstream_schemas::sketch::{RELATIVE_ERROR, Sketch};
-use opstream_schemas::window::complete_to;
+use opstream_schemas::window::{Dimension, Level};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::error::{ApiError, ErrorAnswer};
+use self::merge::{Merged, merge};
+use crate::error::ApiError;
 use crate::query::{
-    Filters, GroupBy, Parameters, Question, Range, fetch_sketches, read_steps, retained_spans, unattributed,
+    Filters, GroupBy, Parameters, Present, Question, Range, Steps, dimension_values, fetch_sketches, minutes_kept_from,
+    read_group_by, unattributed,
 };
-use crate::routes::openapi::{FilterParameters, RangeParameters, StepParameters};
+use crate::routes::openapi::{FilterParameters, GroupParameters, RangeParameters, StepParameters};
 use crate::state::Shared;
 
-/// Most windows whose sketches are merged for one answer; each has at most a few kilobytes.
-const MAX_SKETCHES: usize = 50_000;
+/// Most windows whose sketches are merged for one answer; each has at most a few kilobytes, usually a few hundred bytes.
+const MAX_SKETCHES: usize = 20_000;
 
-/// Percentiles of a range.
+/// Percentiles of a range: of all operations in `latency` and `ttft`, with `resolution` in `points`, with `by` in `groups`.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PercentilesAnswer {
-    /// The whole range; absent when a resolution is asked for.
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    whole: Option<Distributions>,
+    /// All operations; absent when dimensions are asked for.
+    #[serde(flatten)]
+    all: Option<OverTime>,
+    /// One entry per group, the most latencies first; absent when no dimension is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    groups: Option<Vec<Group>>,
     /// Width of the steps, when one is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     resolution: Option<&'static str>,
-    /// Steps that have operations, in order of time, when a resolution is asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    points: Option<Vec<Step>>,
-    /// Every percentile differs from the exact one by at most this part of it.
+    /// Every percentile differs from the exact order statistic by at most this part of it.
     relative_error: f64,
     /// Operations that may or may not pass the filters and are not counted; absent when there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,6 +46,26 @@ pub(crate) struct PercentilesAnswer {
     /// Every operation that the broker acknowledged before this moment is counted; null until it is known.
     #[schema(value_type = Option<String>, format = "date-time")]
     complete_to: Option<UtcMillis>,
+}
+
+/// One group.
+#[derive(Debug, Serialize, ToSchema)]
+struct Group {
+    /// Values of the dimensions in `by`.
+    dimensions: BTreeMap<&'static str, Option<String>>,
+    #[serde(flatten)]
+    over_time: OverTime,
+}
+
+/// The whole range at once, or its steps.
+#[derive(Debug, Serialize, ToSchema)]
+struct OverTime {
+    /// The whole range; absent when a resolution is asked for.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    whole: Option<Distributions>,
+    /// Steps that have operations, in order of time, when a resolution is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    points: Option<Vec<Step>>,
 }
 
 /// One step.
@@ -61,71 +87,91 @@ struct Distributions {
     ttft: Percentiles,
 }
 
-/// Percentiles of a duration, microseconds; null when no operation has it.
+/// Percentiles of a duration, microseconds, with a fraction where the error asks for it; null when no operation has it.
 #[derive(Debug, Serialize, ToSchema)]
 struct Percentiles {
     /// Operations with a known duration.
     count: u64,
-    p50_us: Option<u64>,
-    p90_us: Option<u64>,
-    p95_us: Option<u64>,
-    p99_us: Option<u64>,
-    max_us: Option<u64>,
+    p50_us: Option<f64>,
+    p90_us: Option<f64>,
+    p95_us: Option<f64>,
+    p99_us: Option<f64>,
+    max_us: Option<f64>,
 }
 
-/// Percentiles of latency and time to first token, over a whole range or in steps.
+/// Percentiles of latency and time to first token, over a whole range or in steps, optionally by dimensions.
 #[utoipa::path(get, path = "/v1/percentiles", tag = "answers",
-    params(RangeParameters, StepParameters, FilterParameters),
-    responses((status = 200, body = PercentilesAnswer), (status = 400, body = ErrorAnswer)))]
+    params(RangeParameters, StepParameters, GroupParameters, FilterParameters),
+    responses((status = 200, body = PercentilesAnswer)))]
 pub(crate) async fn percentiles(
     State(state): State<Shared>,
     mut parameters: Parameters,
 ) -> Result<Json<PercentilesAnswer>, ApiError> {
     let range = Range::read(&mut parameters)?;
     let resolution = parameters.take_level("resolution")?;
+    let dimensions = read_group_by(&mut parameters)?;
     let filters = Filters::read(&mut parameters)?;
     parameters.finish()?;
 
-    let complete_to = complete_to(&state.database, &state.topics.operations()).await?;
-    let (spans, step) = if resolution.is_none() {
-        (retained_spans(&state.database, range).await?, None)
+    let complete_to = state.complete_to().await?;
+    let mut reading = state.begin_reading().await?;
+    let minutes_kept_from = minutes_kept_from(&mut reading).await?;
+    let spans = if resolution.is_none() {
+        range.spans(minutes_kept_from)?
     } else {
-        let steps = read_steps(&state.database, range, resolution, UtcMillis::now()).await?;
-        (steps.spans, Some(steps.resolution))
+        Steps::of(range, resolution, Present { now: UtcMillis::now(), minutes_kept_from })?.spans
     };
-    let group_by = GroupBy { step, dimensions: Vec::new() };
-    let mut merged = merge(&state, Question { spans: &spans, filters: &filters, group_by: &group_by }).await?;
-    let unattributed = unattributed(&state.database, &spans, &filters).await?;
-    let (whole, points) = if step.is_none() {
-        (Some(Distributions::of(&merged.remove(&None).unwrap_or_default())), None)
+    let group_by = GroupBy { step: resolution, dimensions };
+    let question = Question { spans: &spans, filters: &filters, group_by: &group_by };
+    let merged = fetch_merged(&mut reading, question).await?;
+    let unattributed = unattributed(&mut reading, question).await?;
+    let (all, groups) = if group_by.dimensions.is_empty() {
+        (Some(OverTime::of(merged.into_values().next().unwrap_or_default(), resolution)), None)
     } else {
-        let steps = merged.iter().filter_map(|(start, sketches)| {
-            start.map(|start| Step { start, distributions: Distributions::of(sketches) })
-        });
-        (None, Some(steps.collect()))
+        (None, Some(collect_groups(merged, &group_by.dimensions, resolution)))
     };
-    let resolution = step.map(opstream_schemas::window::Level::name);
-    Ok(Json(PercentilesAnswer { whole, resolution, points, relative_error: RELATIVE_ERROR, unattributed, complete_to }))
+    let resolution = resolution.map(Level::name);
+    Ok(Json(PercentilesAnswer { all, groups, resolution, relative_error: RELATIVE_ERROR, unattributed, complete_to }))
 }
 
-/// The sketches of latency and time to first token, merged per step.
-async fn merge(state: &Shared, question: Question<'_>) -> Result<BTreeMap<Option<UtcMillis>, [Sketch; 2]>, ApiError> {
-    let internal = |error: Box<dyn std::error::Error + Send + Sync>| ApiError::Internal(error);
-    let rows = fetch_sketches(&state.database, question, MAX_SKETCHES + 1).await?;
+async fn fetch_merged(reading: &mut Transaction, question: Question<'_>) -> Result<Merged, ApiError> {
+    let rows = fetch_sketches(reading, question, MAX_SKETCHES + 1).await?;
     if rows.len() > MAX_SKETCHES {
-        let message =
-            format!("the answer needs more than {MAX_SKETCHES} windows; ask for a shorter range or fewer combinations");
+        let message = format!(
+            "the answer needs more than {MAX_SKETCHES} windows; ask for a shorter range, a wider resolution or fewer combinations"
+        );
         return Err(ApiError::invalid("too_many_windows", message));
     }
-    let mut merged: BTreeMap<Option<UtcMillis>, [Sketch; 2]> = BTreeMap::new();
-    for row in rows {
-        let sketches = merged.entry(row.step).or_default();
-        for (sketch, bytes) in sketches.iter_mut().zip(&row.value) {
-            let more = Sketch::from_bytes(bytes).map_err(|error| internal(error.into()))?;
-            *sketch = sketch.merge(&more).map_err(|error| internal(error.into()))?;
+    // Tens of milliseconds for the most windows.
+    let merged = tokio::task::spawn_blocking(move || merge(rows)).await;
+    merged.map_err(|error| ApiError::Internal(error.into()))?.map_err(|error| ApiError::Internal(error.into()))
+}
+
+fn collect_groups(merged: Merged, dimensions: &[Dimension], resolution: Option<Level>) -> Vec<Group> {
+    let latencies = |steps: &BTreeMap<_, [Sketch; 2]>| steps.values().map(|[latency, _]| latency.count()).sum::<u64>();
+    let mut groups: Vec<_> = merged.into_iter().collect();
+    // The map's order stays among equals.
+    groups.sort_by_key(|(_, steps)| Reverse(latencies(steps)));
+    groups
+        .into_iter()
+        .map(|(values, steps)| Group {
+            dimensions: dimension_values(dimensions, values),
+            over_time: OverTime::of(steps, resolution),
+        })
+        .collect()
+}
+
+impl OverTime {
+    fn of(mut steps: BTreeMap<Option<UtcMillis>, [Sketch; 2]>, resolution: Option<Level>) -> Self {
+        if resolution.is_none() {
+            let whole = steps.remove(&None).unwrap_or_default();
+            return Self { whole: Some(Distributions::of(&whole)), points: None };
         }
+        let points = steps.iter().filter_map(|(start, sketches)| {
+            start.map(|start| Step { start, distributions: Distributions::of(sketches) })
+        });
+        Self { whole: None, points: Some(points.collect()) }
     }
-    Ok(merged)
 }
 
 impl Distributions {
@@ -135,8 +181,9 @@ impl Distributions {
 }
 
 impl Percentiles {
+    /// Not rounded: below 100 µs half a microsecond is more than the error that is promised.
     fn of(sketch: &Sketch) -> Self {
-        let at = |q: f64| sketch.quantile(q).map(|quantile| whole_micros(quantile.value));
+        let at = |q: f64| sketch.quantile(q).map(|quantile| quantile.value);
         Self {
             count: sketch.count(),
             p50_us: at(0.5),
@@ -146,13 +193,4 @@ impl Percentiles {
             max_us: at(1.0),
         }
     }
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "never negative, and saturates where u64 ends"
-)]
-fn whole_micros(value: f64) -> u64 {
-    value.round() as u64
 }

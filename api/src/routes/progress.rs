@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use opstream_schemas::UtcMillis;
-use opstream_schemas::window::{complete_to, partition_progress};
+use opstream_schemas::window::partition_progress;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -37,7 +37,7 @@ struct PartitionProgress {
 #[utoipa::path(get, path = "/v1/progress", tag = "operations", responses((status = 200, body = ProgressAnswer)))]
 pub(crate) async fn progress(State(state): State<Shared>) -> Result<Json<ProgressAnswer>, ApiError> {
     // In this order the answer may be older than the windows, never younger.
-    let complete_to = complete_to(&state.database, &state.topics.operations()).await?;
+    let complete_to = state.complete_to().await?;
     let committed = partition_progress(&state.database, &state.topics.operations()).await?;
     let committed = committed
         .into_iter()

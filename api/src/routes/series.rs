@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::State;
 use opstream_schemas::UtcMillis;
-use opstream_schemas::window::{Dimension, WindowSums, complete_to};
+use opstream_schemas::window::{Dimension, WindowSums};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::error::{ApiError, ErrorAnswer};
+use crate::error::ApiError;
 use crate::query::{
-    DurationFigures, Figures, Filters, GroupBy, Parameters, Question, Range, WindowRow, dimension_values, fetch_sums,
-    read_group_by, read_steps, unattributed,
+    DurationFigures, Figures, Filters, GroupBy, Parameters, Present, Question, Range, Steps, WindowRow,
+    dimension_values, fetch_sums, minutes_kept_from, read_group_by, unattributed,
 };
-use crate::routes::openapi::{FilterParameters, GroupParameters, RangeParameters, StepParameters};
+use crate::routes::openapi::{FilterParameters, GroupParameters, SeriesParameters};
 use crate::state::Shared;
 
 /// Most points of an answer: a week of minutes, or a month of hours for a dozen models.
@@ -26,7 +26,8 @@ pub(crate) struct SeriesAnswer {
     /// Start of the range.
     #[schema(value_type = String, format = "date-time")]
     from: UtcMillis,
-    /// End of the range.
+    /// End of the range; of a range without end, that of the present minute, or of the last step if that is later: clocks
+    /// of producers may be ahead.
     #[schema(value_type = String, format = "date-time")]
     to: UtcMillis,
     /// Width of the steps: `minute`, `quarter_hour`, `hour` or `day`.
@@ -64,8 +65,8 @@ struct Point {
 
 /// Totals of a range in steps of a minute, quarter-hour, hour or day (UTC), optionally by dimensions.
 #[utoipa::path(get, path = "/v1/series", tag = "answers",
-    params(RangeParameters, StepParameters, GroupParameters, FilterParameters),
-    responses((status = 200, body = SeriesAnswer), (status = 400, body = ErrorAnswer)))]
+    params(SeriesParameters, GroupParameters, FilterParameters),
+    responses((status = 200, body = SeriesAnswer)))]
 pub(crate) async fn series(
     State(state): State<Shared>,
     mut parameters: Parameters,
@@ -76,23 +77,28 @@ pub(crate) async fn series(
     let filters = Filters::read(&mut parameters)?;
     parameters.finish()?;
 
-    let complete_to = complete_to(&state.database, &state.topics.operations()).await?;
-    let steps = read_steps(&state.database, range, resolution, UtcMillis::now()).await?;
+    let complete_to = state.complete_to().await?;
+    let mut reading = state.begin_reading().await?;
+    let present = Present { now: UtcMillis::now(), minutes_kept_from: minutes_kept_from(&mut reading).await? };
+    let steps = Steps::of(range, resolution, present)?;
     let group_by = GroupBy { step: Some(steps.resolution), dimensions };
     let question = Question { spans: &steps.spans, filters: &filters, group_by: &group_by };
-    let rows = fetch_sums(&state.database, question).await?;
+    let rows = fetch_sums(&mut reading, question, MAX_POINTS + 1).await?;
     if rows.len() > MAX_POINTS {
         let message = format!(
-            "the answer would have {} points, more than {MAX_POINTS}; ask for a shorter range, a wider resolution or \
-             fewer dimensions",
-            rows.len()
+            "the answer would have more than {MAX_POINTS} points; ask for a shorter range, a wider resolution or fewer dimensions"
         );
         return Err(ApiError::invalid("too_many_points", message));
     }
-    let unattributed = unattributed(&state.database, &steps.spans, &filters).await?;
+    let unattributed = unattributed(&mut reading, question).await?;
+    let last_step = rows.last().and_then(|row| row.step);
+    let to = match (range.to, last_step) {
+        (None, Some(start)) => steps.to.max(steps.resolution.window_end(start)),
+        _ => steps.to,
+    };
     let series = collect_series(&group_by.dimensions, rows);
     let resolution = steps.resolution.name();
-    Ok(Json(SeriesAnswer { from: steps.from, to: steps.to, resolution, series, unattributed, complete_to }))
+    Ok(Json(SeriesAnswer { from: steps.from, to, resolution, series, unattributed, complete_to }))
 }
 
 fn collect_series(dimensions: &[Dimension], rows: Vec<WindowRow<WindowSums>>) -> Vec<Series> {

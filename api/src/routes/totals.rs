@@ -3,12 +3,14 @@
 use axum::Json;
 use axum::extract::State;
 use opstream_schemas::UtcMillis;
-use opstream_schemas::window::{WindowSums, complete_to};
+use opstream_schemas::window::WindowSums;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::error::{ApiError, ErrorAnswer};
-use crate::query::{Figures, Filters, GroupBy, Parameters, Question, Range, fetch_sums, retained_spans, unattributed};
+use crate::error::ApiError;
+use crate::query::{
+    Figures, Filters, GroupBy, Parameters, Question, Range, fetch_sums, minutes_kept_from, unattributed,
+};
 use crate::routes::openapi::{FilterParameters, RangeParameters};
 use crate::state::Shared;
 
@@ -31,7 +33,7 @@ pub(crate) struct TotalsAnswer {
 ///
 /// Any dimension is a filter; an empty value asks for operations without one.
 #[utoipa::path(get, path = "/v1/totals", tag = "answers", params(RangeParameters, FilterParameters),
-    responses((status = 200, body = TotalsAnswer), (status = 400, body = ErrorAnswer)))]
+    responses((status = 200, body = TotalsAnswer)))]
 pub(crate) async fn totals(
     State(state): State<Shared>,
     mut parameters: Parameters,
@@ -41,12 +43,12 @@ pub(crate) async fn totals(
     parameters.finish()?;
 
     // Read first: the windows may be ahead of this moment, never behind it.
-    let complete_to = complete_to(&state.database, &state.topics.operations()).await?;
-    let spans = retained_spans(&state.database, range).await?;
-    let group_by = GroupBy::default();
-    let question = Question { spans: &spans, filters: &filters, group_by: &group_by };
-    let rows = fetch_sums(&state.database, question).await?;
+    let complete_to = state.complete_to().await?;
+    let mut reading = state.begin_reading().await?;
+    let spans = range.spans(minutes_kept_from(&mut reading).await?)?;
+    let question = Question { spans: &spans, filters: &filters, group_by: &GroupBy::default() };
+    let rows = fetch_sums(&mut reading, question, 1).await?;
     let sums = rows.first().map_or_else(WindowSums::default, |row| row.value);
-    let unattributed = unattributed(&state.database, &spans, &filters).await?;
+    let unattributed = unattributed(&mut reading, question).await?;
     Ok(Json(TotalsAnswer { figures: Figures::from(&sums), unattributed, complete_to }))
 }

@@ -1,8 +1,8 @@
 //! Pages of stored operations.
 
-use opstream_schemas::database::Value;
 use serde_json::json;
 
+use super::Listing;
 use crate::fixture::Fixture;
 
 /// Operations 0 to 9; even ones of session `../..`, 3 and 6 failed.
@@ -90,29 +90,46 @@ async fn a_wrong_question_is_refused_by_name() {
     }
 }
 
+/// Puts 60,000 operations that are not searched for between the newest ones and an old one of session `needle`.
+async fn bury_needle(api: &Fixture) {
+    let columns: Vec<&str> =
+        opstream_schemas::lake::OPERATION_COLUMNS.iter().skip(1).map(|column| column.name).collect();
+    let columns = columns.join(", ");
+    let copies = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 60000) \
+                insert into operations select \
+                unhex(format('01900000%04x7000800000000000%04x', i / 65536, i % 65536)), ";
+    api.execute(&format!("{copies}{columns} from n, operations where substr(hex(operation_id), 31) = '00'"), &[]).await;
+    let old = "insert into operations select unhex('018f00000000700080000000000000ff'), ";
+    api.execute(&format!("{old}{columns} from operations order by operation_id desc limit 1"), &[]).await;
+    let mark =
+        "update operations set session_id = 'needle' where operation_id = unhex('018f00000000700080000000000000ff')";
+    api.execute(mark, &[]).await;
+}
+
 #[tokio::test]
 async fn a_rare_value_is_searched_page_by_page() {
     let api = filled().await;
-    let text = Value::from("needle");
-    // 60,000 rows that do not match lie between the newest operations and the one that does.
-    let copy = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 60000) \
-                insert into operations select \
-                unhex(format('01900000%04x7000800000000000%04x', i / 65536, i % 65536)), ";
-    let columns: Vec<&str> =
-        opstream_schemas::lake::OPERATION_COLUMNS.iter().skip(1).map(|column| column.name).collect();
-    let sql = format!("{copy}{} from n, operations where substr(hex(operation_id), 31) = '00'", columns.join(", "));
-    api.execute(&sql, &[]).await;
-    let old = "insert into operations select unhex('018f00000000700080000000000000ff'), ";
-    let sql = format!("{old}{} from operations order by operation_id desc limit 1", columns.join(", "));
-    api.execute(&sql, &[]).await;
-    api.execute(
-        "update operations set session_id = $1 where operation_id = unhex('018f00000000700080000000000000ff')",
-        &[text],
-    )
-    .await;
-
+    bury_needle(&api).await;
     let (found, cursor) = page(&api, "session_id=needle").await;
     assert_eq!(found, Vec::<i64>::new());
     let (found, cursor) = page(&api, &format!("session_id=needle&cursor={}", cursor.unwrap())).await;
     assert_eq!((found.as_slice(), cursor), (&[255][..], None));
+}
+
+#[tokio::test]
+async fn a_page_continues_where_it_ended_although_operations_arrive() {
+    let api = filled().await;
+    bury_needle(&api).await;
+    let mut parameters = crate::query::parameters_of("session_id=needle");
+    let listing = Listing::read(&mut parameters).unwrap();
+    let mut reading = api.database.begin_snapshot().await.unwrap();
+    let found = listing.page(&mut reading).await.unwrap();
+    let before = listing.last_examined(&mut reading).await.unwrap().unwrap();
+    for number in 100..120 {
+        api.store(number, &[]).await;
+    }
+    assert_eq!(listing.next_cursor(&mut reading, &found).await.unwrap(), Some(before));
+    let mut later = api.database.begin_snapshot().await.unwrap();
+    let moved = listing.next_cursor(&mut later, &found).await.unwrap().unwrap();
+    assert!(moved > before, "another state of the database would list {before} to {moved} again");
 }
