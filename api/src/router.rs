@@ -9,7 +9,7 @@ use axum::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYP
 use axum::http::{HeaderValue, Method, Uri};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::error::ApiError;
@@ -27,30 +27,41 @@ const CONTENT_SECURITY: HeaderValue = HeaderValue::from_static(
      frame-ancestors 'none'; base-uri 'none'; form-action 'self'; require-trusted-types-for 'script'",
 );
 
+/// Posted to and listed from.
+const OPERATIONS: &str = "/v1/operations";
+
+/// Routes that `/v1/openapi.json` describes.
+fn described_routes() -> Vec<(&'static str, MethodRouter<Shared>)> {
+    vec![
+        ("/health/live", get(health::live)),
+        ("/health/ready", get(health::ready)),
+        ("/metrics", get(prometheus::metrics)),
+        ("/v1/openapi.json", get(openapi::document)),
+        (OPERATIONS, get(list_operations::list_operations)),
+        ("/v1/operations/lookup", post(lookup::look_up)),
+        ("/v1/operations/{operation_id}", get(show_operation::show_operation)),
+        ("/v1/progress", get(progress::progress)),
+        ("/v1/totals", get(totals::totals)),
+        ("/v1/series", get(series::series)),
+        ("/v1/breakdown", get(breakdown::breakdown)),
+        ("/v1/percentiles", get(percentiles::percentiles)),
+    ]
+}
+
 /// All routes behind all middleware.
 pub(crate) fn router(state: Shared, rules: Guard) -> Router {
-    let routes = Router::new()
+    let routes =
+        described_routes().into_iter().fold(Router::new(), |routes, (path, methods)| routes.route(path, methods));
+    let routes = routes
         .route("/", get(page::index))
         .route("/favicon.svg", get(page::favicon))
         .route("/assets/{name}", get(page::asset))
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
-        .route("/metrics", get(prometheus::metrics))
-        .route("/v1/openapi.json", get(openapi::document))
-        .route("/v1/operations", get(list_operations::list_operations))
-        .route("/v1/operations/lookup", post(lookup::look_up))
-        .route("/v1/operations/{operation_id}", get(show_operation::show_operation))
-        .route("/v1/progress", get(progress::progress))
-        .route("/v1/totals", get(totals::totals))
-        .route("/v1/series", get(series::series))
-        .route("/v1/breakdown", get(breakdown::breakdown))
-        .route("/v1/percentiles", get(percentiles::percentiles))
         .nest("/registry", registry::router())
         .route("/registry/", get(registry::root))
         .fallback(not_found)
         .layer(from_fn_with_state(state.clone(), limit_time))
         // Keeps the time itself, so that its answer can say what was accepted until then.
-        .route("/v1/operations", post(post_operations::post_operations));
+        .route(OPERATIONS, post(post_operations::post_operations));
     surround(routes, rules).with_state(state)
 }
 
@@ -105,6 +116,12 @@ async fn secure(request: Request, next: Next) -> Response {
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
+}
+
+/// Paths that `/v1/openapi.json` must describe.
+#[cfg(test)]
+pub(crate) fn described_paths() -> Vec<&'static str> {
+    described_routes().into_iter().map(|(path, _)| path).collect()
 }
 
 #[cfg(test)]

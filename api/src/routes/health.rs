@@ -20,7 +20,7 @@ pub(crate) struct LiveAnswer {
 
 /// Whether the process turns; restart it when this fails or is not answered. An outage of database or broker does not make
 /// it fail: a restart would not help.
-#[utoipa::path(get, path = "/health/live", tag = "health",
+#[utoipa::path(get, path = "/health/live", tag = "health", security(()),
     responses((status = 200, body = LiveAnswer), (status = 503, body = LiveAnswer)))]
 pub(crate) async fn live(State(state): State<HealthState>) -> (StatusCode, Json<LiveAnswer>) {
     let stuck = state.health.stuck_roles();
@@ -29,7 +29,7 @@ pub(crate) async fn live(State(state): State<HealthState>) -> (StatusCode, Json<
 }
 
 /// Whether database and broker answer and every role of the process can work; send no requests while this fails.
-#[utoipa::path(get, path = "/health/ready", tag = "health",
+#[utoipa::path(get, path = "/health/ready", tag = "health", security(()),
     responses((status = 200, body = ReadyAnswer), (status = 503, body = ReadyAnswer)))]
 pub(crate) async fn ready(State(state): State<HealthState>) -> (StatusCode, Json<ReadyAnswer>) {
     let answer = state.health.check().await;

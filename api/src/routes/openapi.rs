@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
 pub(crate) use operation_schema::{Operation, StoredOperation};
@@ -26,7 +27,9 @@ use super::{
     info(
         title = "opstream",
         description = "Records LLM operations and answers what they cost and how long they took. Every answer that is not a \
-            success has `{\"error\": {\"code\", \"message\"}}`. With a token configured, send `authorization: Bearer TOKEN`.",
+            success has `{\"error\": {\"code\", \"message\"}}`. With a token configured, send `authorization: Bearer TOKEN`. \
+            Beside what is described here, `/` is the dashboard, and `/registry` speaks the reading part of the Schema Registry \
+            protocol for the schemas of the topics.",
     ),
     paths(
         post_operations::post_operations,
@@ -41,6 +44,7 @@ use super::{
         health::live,
         health::ready,
         prometheus::metrics,
+        document,
     ),
     components(schemas(Operation, StoredOperation)),
     tags(
@@ -48,7 +52,8 @@ use super::{
         (name = "answers", description = "Sums and distributions over ranges of time"),
         (name = "health", description = "For whoever runs the server"),
     ),
-    modifiers(&BearerToken),
+    security(("token" = [])),
+    modifiers(&BearerToken, &CommonErrors),
 )]
 struct Description;
 
@@ -62,38 +67,48 @@ impl Modify for BearerToken {
     }
 }
 
+/// Answers that every route may give, wherever a route says nothing itself.
+struct CommonErrors;
+
+const COMMON_ERRORS: [(&str, &str); 5] = [
+    ("400", "The request is malformed"),
+    ("401", "The token is missing or wrong"),
+    ("403", "The request comes from a page of another origin or is for another host"),
+    ("500", "Something went wrong inside"),
+    ("503", "Try again: the database is away or busy, or the answer takes too long"),
+];
+
+impl Modify for CommonErrors {
+    fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
+        let body = Ref::from_schema_name("ErrorAnswer");
+        for path in description.paths.paths.values_mut() {
+            let methods = [&mut path.get, &mut path.post];
+            for operation in methods.into_iter().flatten() {
+                let is_open = operation.security.is_some();
+                for (status, text) in COMMON_ERRORS {
+                    if operation.responses.responses.contains_key(status) || (is_open && status == "401") {
+                        continue;
+                    }
+                    let content = ContentBuilder::new().schema(Some(body.clone())).build();
+                    let answer = ResponseBuilder::new().description(text).content("application/json", content);
+                    operation.responses.responses.insert(status.to_owned(), answer.build().into());
+                }
+            }
+        }
+    }
+}
+
 /// Written once: it is the same in every answer.
 static TEXT: LazyLock<String> = LazyLock::new(|| {
     Description::openapi().to_pretty_json().expect("the description consists of strings, numbers and lists")
 });
 
-/// The `OpenAPI` 3.1 document.
+/// This description, as an OpenAPI 3.1 document.
+#[utoipa::path(get, path = "/v1/openapi.json", tag = "health",
+    responses((status = 200, content_type = "application/json")))]
 pub(crate) async fn document() -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json")], TEXT.as_str())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_description_names_every_route_and_every_field() {
-        let description: serde_json::Value = serde_json::from_str(&TEXT).unwrap();
-        assert_eq!(description["openapi"], "3.1.0");
-        insta::assert_json_snapshot!(
-            "openapi_paths",
-            description["paths"].as_object().unwrap().keys().collect::<Vec<_>>()
-        );
-        insta::assert_json_snapshot!("openapi_operation", description["components"]["schemas"]["Operation"]);
-        let stored = description["components"]["schemas"]["StoredOperation"]["properties"].as_object().unwrap();
-        assert_eq!(stored.len(), opstream_schemas::lake::OPERATION_COLUMNS.len());
-    }
-
-    #[test]
-    fn every_reference_points_at_a_schema_that_is_there() {
-        let description: serde_json::Value = serde_json::from_str(&TEXT).unwrap();
-        for reference in TEXT.split("\"#/components/schemas/").skip(1).filter_map(|rest| rest.split('"').next()) {
-            assert!(description["components"]["schemas"].get(reference).is_some(), "{reference}");
-        }
-    }
-}
+mod tests;

@@ -28,7 +28,7 @@ pub(crate) struct OperationAnswer {
 /// One operation with its content.
 #[utoipa::path(get, path = "/v1/operations/{operation_id}", tag = "operations",
     params(("operation_id" = String, Path, description = "UUIDv7")),
-    responses((status = 200, body = OperationAnswer), (status = 404, body = ErrorAnswer)))]
+    responses((status = 200, body = OperationAnswer), (status = 404, body = ErrorAnswer, description = "Not here, or not yet")))]
 pub(crate) async fn show_operation(
     State(state): State<Shared>,
     Path(id): Path<String>,
