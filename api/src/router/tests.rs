@@ -16,6 +16,9 @@ async fn every_answer_tells_browsers_to_do_nothing_with_it() {
         let policy = answer.headers["content-security-policy"].to_str().unwrap();
         assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
         assert!(!answer.headers.contains_key("access-control-allow-origin"), "{path}");
+        assert_eq!(answer.headers["cross-origin-resource-policy"], "same-origin", "{path}");
+        let caching = if path == "/" { "no-cache" } else { "no-store" };
+        assert_eq!(answer.headers["cache-control"], caching, "{path}");
     }
 }
 
