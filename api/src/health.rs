@@ -143,6 +143,8 @@ impl RoleWatch {
 }
 
 fn describe(client: &BaseConsumer, topic: &str) -> Result<(), String> {
+    // What the client reports, and the refresh of its credentials, wait until somebody asks for messages.
+    while client.poll(Duration::ZERO).is_some() {}
     let metadata = client
         .fetch_metadata(Some(topic), PATIENCE)
         .map_err(|error| format!("the broker did not answer within {} s: {error}", PATIENCE.as_secs()))?;
