@@ -18,8 +18,8 @@ use utoipa::ToSchema;
 
 use crate::error::ApiError;
 
-/// Most files that one request opens. Files of neighbouring batches touch; only imports overlap widely.
-const MAX_FILES: i64 = 500;
+/// Files that are looked through at a time. Files of neighbouring batches touch; only imports overlap widely.
+const FILES_AT_A_TIME: i64 = 100;
 
 /// What an operation said and was told, as text; messages and tool definitions are JSON.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
@@ -67,14 +67,21 @@ pub(crate) async fn find_in_lake(
     lake: &Path,
     id: OperationId,
 ) -> Result<Option<Content>, ApiError> {
-    let sql = "select path from lake_files where kind = 'contents' and removed_at_ms is null \
-               and min_operation_id <= $1 and max_operation_id >= $1 order by file_number limit $2";
-    let rows = database.fetch_all(sql, &[id.into(), MAX_FILES.into()]).await?;
-    let paths: Vec<String> = rows.iter().map(|row| row.text("path")).collect::<Result<_, _>>()?;
-    let lake = lake.to_owned();
-    let search = tokio::task::spawn_blocking(move || search(&lake, &paths, id));
-    let found = search.await.map_err(|error| ApiError::Internal(Box::new(error)))?;
-    found.map_err(|error| ApiError::Internal(Box::new(error)))
+    let sql = "select file_number, path from lake_files where kind = 'contents' and removed_at_ms is null \
+               and min_operation_id <= $1 and max_operation_id >= $1 and file_number > $2 order by file_number limit $3";
+    let mut passed = -1;
+    loop {
+        let rows = database.fetch_all(sql, &[id.into(), passed.into(), FILES_AT_A_TIME.into()]).await?;
+        let Some(last) = rows.last() else { return Ok(None) };
+        passed = last.int("file_number")?;
+        let paths: Vec<String> = rows.iter().map(|row| row.text("path")).collect::<Result<_, _>>()?;
+        let lake = lake.to_owned();
+        let search = tokio::task::spawn_blocking(move || search(&lake, &paths, id));
+        let found = search.await.map_err(|error| ApiError::Internal(Box::new(error)))?;
+        if let Some(content) = found.map_err(|error| ApiError::Internal(Box::new(error)))? {
+            return Ok(Some(content));
+        }
+    }
 }
 
 fn search(lake: &Path, paths: &[String], id: OperationId) -> Result<Option<Content>, LakeError> {
