@@ -20,6 +20,8 @@ pub const DEFAULT_ACKNOWLEDGE_WITHIN: Duration = Duration::from_secs(30);
 const QUEUE_OPERATIONS: RangeInclusive<usize> = 1..=10_000_000;
 const QUEUE_BYTES: RangeInclusive<usize> = 1024..=1 << 40;
 const LONGEST_LINGER: Duration = Duration::from_secs(10);
+/// Longest that anybody waits for anything, which keeps deadlines far from the end of the clock.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
 /// Settings that the producer computes itself, with the field that takes their place.
 const RESERVED: [(&str, &str); 10] = [
@@ -65,7 +67,7 @@ pub struct ProducerConfig {
     /// How long operations are collected before they are sent together, 0 to 10 s; below 1 ms it is 1 ms. `record_acked`
     /// does not wait for it.
     pub linger: Duration,
-    /// How long `record_acked` waits for the acknowledgement.
+    /// How long `record_acked` waits for the acknowledgement, up to a day.
     pub acknowledge_within: Duration,
     /// Further settings of librdkafka, such as SASL, `message.max.bytes`, `message.timeout.ms` or `compression.type`.
     pub properties: BTreeMap<String, String>,
@@ -105,8 +107,11 @@ impl ProducerConfig {
                 format!("is {:?}; allowed is 0 s to {LONGEST_LINGER:?}", self.linger),
             ));
         }
-        if self.acknowledge_within.is_zero() {
-            return Err(StartError::setting("acknowledge_within", "is 0 s; at least 1 ms is needed".to_owned()));
+        if self.acknowledge_within.is_zero() || self.acknowledge_within > LONGEST_WAIT {
+            return Err(StartError::setting(
+                "acknowledge_within",
+                format!("is {:?}; allowed is 1 ms to {LONGEST_WAIT:?}", self.acknowledge_within),
+            ));
         }
         match RESERVED.iter().find(|(name, _)| self.properties.contains_key(*name)) {
             Some((name, instead)) => Err(StartError::Property {
@@ -211,6 +216,7 @@ mod tests {
         assert!(refusal(|config| config.queue_bytes = 10).starts_with("queue_bytes is 10; allowed is 1024 to"));
         assert!(refusal(|config| config.bootstrap = "a:1,,b:1".to_owned()).contains("host:port"));
         assert!(refusal(|config| config.linger = Duration::from_secs(11)).starts_with("linger is 11s"));
+        assert!(refusal(|config| config.acknowledge_within = Duration::MAX).starts_with("acknowledge_within is"));
         let reserved = refusal(|config| drop(config.properties.insert("linger.ms".to_owned(), "7".to_owned())));
         assert_eq!(reserved, "property linger.ms: is set by the producer; use linger");
     }

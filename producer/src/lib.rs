@@ -35,7 +35,8 @@
 //! librdkafka from the application's threads puts its locks and the wake-up of its broker thread into their path; a
 //! channel wakes its reader by a system call, which is the 99th percentile; moving the operation itself is cheap for the
 //! caller, but leaves one thread to encode for all, and the queue without a bound in bytes. Whatever is refused or lost
-//! is counted ([`Counters`]) and logged at a limited rate, never with content.
+//! is counted ([`Counters`]) and logged at a limited rate, never with content. Operations wait in memory alone: an outage of the
+//! broker beyond `message.timeout.ms`, five minutes by default, loses those that were handed over before, counted as failed.
 
 mod acknowledgement;
 pub mod config;

@@ -9,8 +9,8 @@ use tokio::sync::{oneshot, watch};
 
 use crate::acknowledgement::{Acknowledged, Answer, RecordError, Waiter};
 use crate::config::{
-    DEFAULT_ACKNOWLEDGE_WITHIN, DEFAULT_LINGER, DEFAULT_QUEUE_BYTES, DEFAULT_QUEUE_OPERATIONS, ProducerConfig, Sink,
-    StartError,
+    DEFAULT_ACKNOWLEDGE_WITHIN, DEFAULT_LINGER, DEFAULT_QUEUE_BYTES, DEFAULT_QUEUE_OPERATIONS, LONGEST_WAIT,
+    ProducerConfig, Sink, StartError,
 };
 use crate::delivery::json_lines::JsonLinesOutlet;
 use crate::delivery::kafka::{KafkaOutlet, largest_message};
@@ -100,7 +100,7 @@ impl Producer {
         self.inner.hand_over(operation, None).ok();
     }
 
-    /// Hands an operation over and waits until all replicas have it.
+    /// Hands an operation over and waits until all replicas have it. Wants a Tokio runtime with time.
     ///
     /// Dropping the future takes nothing back. An application that repeats an operation sets its id before the first
     /// attempt.
@@ -136,13 +136,13 @@ impl Producer {
         self.inner.shared.ledger.counters()
     }
 
-    /// Takes no more operations, delivers what waits for at most `deadline`, and ends the producer's threads.
+    /// Takes no more operations, delivers what waits for at most `deadline`, up to a day, and ends the producer's threads.
     ///
     /// What is not acknowledged by then counts as failed, although the broker may have it. Nothing is queued afterwards.
     /// Call it before the process ends: dropping the last handle delivers for five more seconds, but nobody waits for
     /// that.
     pub async fn close(&self, deadline: Duration) -> Counters {
-        self.inner.shared.hand_over.close(Instant::now() + deadline);
+        self.inner.shared.hand_over.close(Instant::now() + deadline.min(LONGEST_WAIT));
         let mut ended = self.inner.ended.clone();
         // An error means that the thread is gone, which is what is waited for.
         ended.wait_for(|ended| *ended).await.ok();

@@ -35,6 +35,15 @@ struct Line {
     waiter: Option<Waiter>,
 }
 
+/// To append, creating a file that only its owner reads: operations may hold prompts.
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
 impl JsonLinesOutlet {
     /// Opens the file for appending, for this producer alone.
     ///
@@ -42,7 +51,7 @@ impl JsonLinesOutlet {
     /// When the file cannot be opened or another producer has it.
     pub(crate) fn open(path: &Path, shared: Arc<Shared>) -> Result<Self, StartError> {
         let failed = |source| StartError::File { path: path.to_owned(), source };
-        let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(failed)?;
+        let mut file = options().open(path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(StartError::FileInUse { path: path.to_owned() }),

@@ -98,3 +98,22 @@ async fn what_was_recorded_before_the_last_handle_was_dropped_is_still_written()
     tokio::time::timeout(PATIENCE, ended.wait_for(|ended| *ended)).await.unwrap().unwrap();
     assert_eq!(lines_of(&file).len(), 1);
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_file_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("operations.jsonl");
+    start_on(&file).close(PATIENCE).await;
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[tokio::test]
+async fn a_deadline_beyond_the_end_of_the_clock_is_no_deadline() {
+    let folder = tempfile::tempdir().unwrap();
+    let producer = start_on(&folder.path().join("operations.jsonl"));
+    producer.record(operation("only"));
+    assert_eq!(producer.close(Duration::MAX).await.sent, 1);
+}
