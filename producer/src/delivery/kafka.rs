@@ -26,8 +26,10 @@ pub(crate) use settings::largest_message;
 /// Least time between two replacements of the client; doubles while they follow each other.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// Time that librdkafka gets to report what was purged.
+/// Time that librdkafka gets to report what was purged at the end.
 const PURGE_WITHIN: Duration = Duration::from_millis(500);
+/// Time that a client which is replaced gets for it; a full queue has hundreds of thousands of reports.
+const REPLACE_WITHIN: Duration = Duration::from_secs(10);
 
 /// A client of the cluster, and what it takes to make another.
 pub(crate) struct KafkaOutlet {
@@ -112,8 +114,11 @@ impl KafkaOutlet {
         self.pause = if calm { FIRST_PAUSE } else { (self.pause * 2).min(LONGEST_PAUSE) };
         self.replace_from = now + self.pause;
         let fresh = self.config.create_with_context(self.deliveries.clone())?;
-        // Dropping a client reports all it still held as purged, which puts them among the returned.
-        drop(mem::replace(&mut self.client, fresh));
+        let broken = mem::replace(&mut self.client, fresh);
+        // What it still holds is reported as purged, which puts it among the returned. Dropping it would wait for the reports
+        // half a second only, which is too short for a full queue.
+        broken.purge(PurgeConfig::default().queue().inflight());
+        broken.flush(REPLACE_WITHIN).ok();
         record_client_replaced();
         Ok(())
     }
