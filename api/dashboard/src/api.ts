@@ -12,6 +12,7 @@ export interface Figures {
 }
 
 export interface Totals extends Figures {
+  unattributed?: number;
   complete_to: string | null;
 }
 
@@ -31,6 +32,12 @@ export interface BreakdownRow extends Figures {
   latency_mean_us: number | null;
 }
 
+export interface Breakdown {
+  rows: BreakdownRow[];
+  left_out: number;
+  unattributed?: number;
+}
+
 export interface Percentiles {
   count: number;
   p50_us: number | null;
@@ -40,6 +47,10 @@ export interface Percentiles {
 
 export interface LatencySteps {
   points: { start: string; latency: Percentiles }[];
+}
+
+export interface LatencyGroups {
+  groups: { dimensions: Record<string, string | null>; latency: Percentiles }[];
 }
 
 export interface Operation {
@@ -78,6 +89,14 @@ export function hasToken(): boolean {
   return sessionStorage.getItem(TOKEN) !== null;
 }
 
+/** How far this machine's clock is ahead of the server's, as the last answer told. */
+let aheadMs = 0;
+
+/** The server's clock, to the second. */
+export function serverNow(): number {
+  return Date.now() - aheadMs;
+}
+
 export async function ask<Answer>(path: string, parameters: Record<string, string> = {}): Promise<Answer> {
   const query = new URLSearchParams(parameters).toString();
   const token = sessionStorage.getItem(TOKEN);
@@ -85,6 +104,9 @@ export async function ask<Answer>(path: string, parameters: Record<string, strin
     headers: token ? { authorization: `Bearer ${token}` } : {},
     signal: AbortSignal.timeout(15_000),
   });
+  const date = Date.parse(response.headers.get("date") ?? "");
+  // The header has whole seconds; a small difference is rounding.
+  if (!Number.isNaN(date)) aheadMs = Math.abs(Date.now() - date) < 2_000 ? 0 : Date.now() - date;
   if (response.status === 401) throw new TokenNeeded();
   if (!response.ok) throw new Error(await reasonOf(response));
   return (await response.json()) as Answer;

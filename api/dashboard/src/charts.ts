@@ -1,6 +1,7 @@
 // Cost and latency over time, drawn by uPlot on the steps of the chosen range.
 import uPlot from "uplot";
 import type { LatencySteps, Series } from "./api";
+import { Card } from "./card";
 import { element } from "./element";
 import { axisTime, duration, moment, usd } from "./format";
 import { stepsOf, widthSeconds, type Range } from "./range";
@@ -11,7 +12,7 @@ type Column = (number | null)[];
 
 /** One chart; its colours follow the page's light or dark scheme. */
 class Chart {
-  readonly root: HTMLElement;
+  readonly card: Card;
   private readonly place = element("div", { class: "plot" });
   private plot: uPlot | undefined;
   private columns: uPlot.AlignedData = [[]];
@@ -22,8 +23,10 @@ class Chart {
     private readonly series: () => uPlot.Series[],
     private readonly format: (value: number) => string,
   ) {
-    this.root = element("section", { class: "card" }, element("h2", {}, title), this.place);
-    new ResizeObserver(() => this.plot?.setSize({ width: this.place.clientWidth, height: HEIGHT })).observe(this.place);
+    this.card = new Card(title, this.place);
+    // In the next frame: a chart that changed its size at once would be measured again and again.
+    const fit = () => this.plot?.setSize({ width: Math.max(this.place.clientWidth, 200), height: HEIGHT });
+    new ResizeObserver(() => requestAnimationFrame(fit)).observe(this.place);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
   }
 
@@ -44,7 +47,7 @@ class Chart {
       width: Math.max(this.place.clientWidth, 200),
       height: HEIGHT,
       series: [{ label: "from", value: label }, ...this.series()],
-      axes: [{ ...axis, values: times, size: 32 }, { ...axis, values, size: 70 }],
+      axes: [{ ...axis, values: times, size: 32, space: 75 }, { ...axis, values, size: 70 }],
       scales: {
         // Half a step more at both ends, so that the outer bars are whole.
         x: { range: (_, min, max) => [min - this.width / 2, max + this.width / 2] },
@@ -72,7 +75,7 @@ export class CostChart {
     ],
     (value) => usd(String(value)),
   );
-  readonly root = this.chart.root;
+  readonly card = this.chart.card;
 
   show(range: Range, start: number, nowMs: number, answer: Series): void {
     const costs = new Map((answer.series[0]?.points ?? []).map((point) => [secondsOf(point.start), Number(point.cost_usd)]));
@@ -87,7 +90,7 @@ export class LatencyChart {
     () => [line("p50", "--calm"), line("p95", "--accent"), line("p99", "--warm")],
     (value) => duration(Math.round(value)),
   );
-  readonly root = this.chart.root;
+  readonly card = this.chart.card;
 
   show(range: Range, start: number, nowMs: number, answer: LatencySteps): void {
     const found = new Map(answer.points.map((point) => [secondsOf(point.start), point.latency]));

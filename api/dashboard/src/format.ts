@@ -30,12 +30,29 @@ export function usd(text: string | null): string {
   return `$${value.toLocaleString(undefined, { maximumSignificantDigits: 3, maximumFractionDigits: 9 })}`;
 }
 
+/** Units change where the rounded number would not fit any more: never "1000 ms" or "1 min 60 s". */
 export function duration(micros: number | null | undefined): string {
   if (micros === null || micros === undefined) return "–";
-  if (micros < 1_000) return `${micros} µs`;
-  if (micros < 1_000_000) return `${Math.round(micros / 1_000)} ms`;
-  if (micros < 60_000_000) return `${(micros / 1_000_000).toFixed(micros < 10_000_000 ? 2 : 1)} s`;
-  return `${Math.floor(micros / 60_000_000)} min ${Math.round((micros % 60_000_000) / 1_000_000)} s`;
+  if (micros < 999.5) return `${Math.round(micros)} µs`;
+  if (micros < 999_500) return `${Math.round(micros / 1_000)} ms`;
+  const seconds = micros / 1_000_000;
+  if (seconds < 9.995) return `${seconds.toFixed(2)} s`;
+  if (seconds < 59.95) return `${seconds.toFixed(1)} s`;
+  return minutes(Math.round(seconds));
+}
+
+/** How long ago something was, in the two largest units. */
+export function ago(millis: number): string {
+  return minutes(Math.max(Math.round(millis / 1000), 0));
+}
+
+function minutes(seconds: number): string {
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  const whole = Math.round(seconds / 60);
+  if (whole < 24 * 60) return `${Math.floor(whole / 60)} h ${whole % 60} min`;
+  const hours = Math.round(whole / 60);
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
 export function time(moment: string): string {

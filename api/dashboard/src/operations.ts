@@ -1,5 +1,6 @@
 // The latest operations, newest first; a row opens its details.
 import type { Operation } from "./api";
+import { Card } from "./card";
 import { element } from "./element";
 import { count, duration, moment, time, usd } from "./format";
 
@@ -16,22 +17,10 @@ const HEADS: [string, boolean][] = [
 
 export class Operations {
   private readonly body = element("tbody");
-  readonly root = element(
-    "section",
-    { class: "card wide" },
-    element("h2", {}, "Latest operations"),
-    element(
-      "div",
-      { class: "scroll" },
-      element(
-        "table",
-        { class: "rows" },
-        element("thead", {}, element("tr", {}, ...HEADS.map(([name, isNumber]) => element("th", isNumber ? { class: "number" } : {}, name)))),
-        this.body,
-      ),
-    ),
-  );
-  private shown = "";
+  private readonly heads = HEADS.map(([name, isNumber]) => element("th", isNumber ? { class: "number" } : {}, name));
+  private readonly table = element("table", { class: "rows" }, element("thead", {}, element("tr", {}, ...this.heads)), this.body);
+  readonly card = new Card("Latest operations", element("div", { class: "scroll" }, this.table));
+  private shown: string | undefined;
 
   constructor(private readonly open: (id: string) => void) {}
 
@@ -41,6 +30,7 @@ export class Operations {
     if (ids === this.shown) return;
     this.shown = ids;
     this.body.replaceChildren(...operations.map((operation) => this.rowOf(operation)));
+    if (operations.length === 0) this.body.append(element("tr", {}, element("td", { colspan: String(HEADS.length), class: "none" }, "No operations.")));
   }
 
   private rowOf(operation: Operation): HTMLElement {

@@ -1,10 +1,12 @@
 // The numbers at the top: what the range adds up to.
 import type { Percentiles, Totals } from "./api";
+import { Card } from "./card";
 import { element } from "./element";
 import { count, duration, exact, share, usd } from "./format";
 
 export class Tiles {
-  readonly root = element("section", { class: "tiles", "aria-label": "Totals" });
+  private readonly place = element("div", { class: "tiles" });
+  readonly card = new Card("Totals", this.place);
   private readonly tiles = new Map<string, { value: HTMLElement; note: HTMLElement }>();
 
   constructor() {
@@ -12,11 +14,12 @@ export class Tiles {
       const value = element("strong");
       const note = element("small");
       this.tiles.set(name, { value, note });
-      this.root.append(element("div", { class: "tile" }, element("span", {}, name), value, note));
+      this.place.append(element("div", { class: "tile" }, element("span", {}, name), value, note));
     }
   }
 
   show(totals: Totals, latency: Percentiles): void {
+    this.card.explain(unattributedNote(totals.unattributed));
     this.set("Cost", usd(totals.cost_usd), costNote(totals));
     this.set("Operations", count(totals.operations), totals.operations >= 100_000 ? exact(totals.operations) : "");
     this.set("Failures", count(totals.failures), `${share(totals.failures, totals.operations)} of operations`);
@@ -31,6 +34,12 @@ export class Tiles {
     tile.value.textContent = value;
     tile.note.textContent = note;
   }
+}
+
+/** Why numbers behind a filter may be too small. */
+export function unattributedNote(operations: number | undefined): string {
+  if (!operations) return "";
+  return `${exact(operations)} more operations may belong here: of a workspace, 2,000 combinations of values are kept apart per hour, and these are beyond.`;
 }
 
 function costNote(totals: Totals): string {
