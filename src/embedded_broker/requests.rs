@@ -1,7 +1,8 @@
 //! What the broker answers: from the bytes of one request to the bytes of its response.
 //!
 //! Only the part of Kafka's protocol that clients need from a single broker: no transactions, no access control, no
-//! replication. [`SUPPORTED`] is what clients are told, so they never ask for more.
+//! replication. [`SUPPORTED`] is what clients are told, so they never ask for more. Every request is checked against the
+//! shape of its kind before it is decoded, so that none can reserve more memory than it has bytes.
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use super::FolderLock;
 use super::coordinator::Coordinator;
 use super::offsets::CommittedOffsets;
 use super::topics::Topics;
+use shape::{Kind, SUPPORTED};
 
 mod committing;
 mod describing;
@@ -25,38 +27,13 @@ mod fetching;
 mod grouping;
 mod listing;
 mod producing;
+mod shape;
 mod topic_changes;
 
 /// The only broker there is.
 const NODE: BrokerId = BrokerId(1);
 /// Leaders never change, so there is one epoch.
 const LEADER_EPOCH: i32 = 0;
-
-/// Request kinds with their lowest and highest version. Versions that name topics by id instead of by name are left
-/// out, which no client requires.
-const SUPPORTED: &[(ApiKey, i16, i16)] = &[
-    (ApiKey::Produce, 3, 12),
-    (ApiKey::Fetch, 4, 12),
-    (ApiKey::ListOffsets, 1, 6),
-    (ApiKey::Metadata, 0, 12),
-    (ApiKey::OffsetCommit, 2, 8),
-    (ApiKey::OffsetFetch, 1, 8),
-    (ApiKey::FindCoordinator, 0, 4),
-    (ApiKey::JoinGroup, 0, 9),
-    (ApiKey::Heartbeat, 0, 4),
-    (ApiKey::LeaveGroup, 0, 5),
-    (ApiKey::SyncGroup, 0, 5),
-    (ApiKey::DescribeGroups, 0, 5),
-    (ApiKey::ListGroups, 0, 4),
-    (ApiKey::ApiVersions, 0, 4),
-    (ApiKey::CreateTopics, 2, 7),
-    (ApiKey::DeleteTopics, 1, 6),
-    (ApiKey::InitProducerId, 0, 4),
-    (ApiKey::DescribeConfigs, 1, 4),
-    (ApiKey::CreatePartitions, 0, 3),
-    (ApiKey::DeleteGroups, 0, 2),
-    (ApiKey::DescribeCluster, 0, 1),
-];
 
 /// Everything that requests work on.
 #[derive(Debug)]
@@ -121,7 +98,9 @@ pub(super) async fn answer(
             None => return Ok(None),
         },
         ApiKey::Fetch => envelope.encode(&Box::pin(fetching::fetch(broker, envelope.decode(body)?)).await),
-        ApiKey::ListOffsets => envelope.encode(&listing::list_offsets(broker, envelope.decode(body)?).await),
+        ApiKey::ListOffsets => {
+            envelope.encode(&listing::list_offsets(broker, envelope.decode(body)?).await)
+        }
         ApiKey::Metadata => {
             envelope.encode(&describing::metadata(broker, advertised, &envelope.decode(body)?, envelope.version))
         }
@@ -153,7 +132,7 @@ pub(super) async fn answer(
     response.map(Some)
 }
 
-/// Reads kind, version and correlation id. A client that asks for the versions in a version that is too new gets the
+/// Reads kind, version and correlation id, and checks the request's shape. A client that asks for the versions in a version that is too new gets the
 /// answer in version 0, as Kafka does, and asks again.
 fn open_envelope(request: &Bytes) -> Result<Result<Envelope, Bytes>, RequestError> {
     let [k0, k1, v0, v1, c0, c1, c2, c3, ..] = request[..] else {
@@ -161,12 +140,13 @@ fn open_envelope(request: &Bytes) -> Result<Result<Envelope, Bytes>, RequestErro
     };
     let (key, version) = (i16::from_be_bytes([k0, k1]), i16::from_be_bytes([v0, v1]));
     let correlation_id = i32::from_be_bytes([c0, c1, c2, c3]);
-    let supported = SUPPORTED.iter().find(|(supported, ..)| *supported as i16 == key);
+    let supported = SUPPORTED.iter().find(|supported| supported.key as i16 == key);
     match supported {
-        Some((key, lowest, highest)) if (*lowest..=*highest).contains(&version) => {
-            Ok(Ok(Envelope { key: *key, version, correlation_id }))
+        Some(kind) if (kind.lowest..=kind.highest).contains(&version) => {
+            kind.check(version, request).map_err(|error| RequestError::Malformed(error.into()))?;
+            Ok(Ok(Envelope { key: kind.key, version, correlation_id }))
         }
-        Some((ApiKey::ApiVersions, ..)) => {
+        Some(Kind { key: ApiKey::ApiVersions, .. }) => {
             let envelope = Envelope { key: ApiKey::ApiVersions, version: 0, correlation_id };
             envelope.encode(&versions(ResponseError::UnsupportedVersion.code())).map(Err)
         }
@@ -175,8 +155,9 @@ fn open_envelope(request: &Bytes) -> Result<Result<Envelope, Bytes>, RequestErro
 }
 
 fn versions(error_code: i16) -> ApiVersionsResponse {
-    let describe = |(key, lowest, highest): &(ApiKey, i16, i16)| {
-        ApiVersion::default().with_api_key(*key as i16).with_min_version(*lowest).with_max_version(*highest)
+    let describe = |kind: &Kind| {
+        let version = ApiVersion::default().with_api_key(kind.key as i16);
+        version.with_min_version(kind.lowest).with_max_version(kind.highest)
     };
     ApiVersionsResponse::default().with_error_code(error_code).with_api_keys(SUPPORTED.iter().map(describe).collect())
 }

@@ -268,3 +268,25 @@ async fn what_is_not_kafka_is_turned_away() {
     assert_eq!(produce(&producer(&broker), 0, b"still there").await, 0);
     broker.stop().await.unwrap();
 }
+
+/// A client of Kafka's protocol that says whatever it is told to.
+async fn say(broker: &EmbeddedBroker, request: &[u8]) -> Vec<u8> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(broker.address()).await.unwrap();
+    stream.write_all(&u32::try_from(request.len()).unwrap().to_be_bytes()).await.unwrap();
+    stream.write_all(request).await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.ok();
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_claims_two_billion_topics_costs_its_connection_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = start(folder.path()).await;
+    let metadata = |count: u32| [&[0, 3, 0, 1, 0, 0, 0, 7, 0xff, 0xff][..], &count.to_be_bytes()].concat();
+    assert!(say(&broker, &metadata(0x7fff_ffff)).await.is_empty());
+    assert_eq!(say(&broker, &metadata(0)).await[4..8], [0, 0, 0, 7]);
+    broker.stop().await.unwrap();
+}
