@@ -99,14 +99,16 @@ pub(super) async fn answer(
         },
         ApiKey::Fetch => envelope.encode(&Box::pin(fetching::fetch(broker, envelope.decode(body)?)).await),
         ApiKey::ListOffsets => {
-            envelope.encode(&listing::list_offsets(broker, envelope.decode(body)?).await)
+            envelope.encode(&listing::list_offsets(broker, envelope.decode(body)?, envelope.version).await)
         }
         ApiKey::Metadata => {
             envelope.encode(&describing::metadata(broker, advertised, &envelope.decode(body)?, envelope.version))
         }
         ApiKey::OffsetCommit => envelope.encode(&committing::commit(broker, envelope.decode(body)?).await),
-        ApiKey::OffsetFetch => envelope.encode(&committing::fetch(broker, envelope.decode(body)?)),
-        ApiKey::FindCoordinator => envelope.encode(&describing::coordinator(advertised, &envelope.decode(body)?)),
+        ApiKey::OffsetFetch => envelope.encode(&committing::fetch(broker, envelope.decode(body)?, envelope.version)),
+        ApiKey::FindCoordinator => {
+            envelope.encode(&describing::coordinator(advertised, &envelope.decode(body)?, envelope.version))
+        }
         ApiKey::JoinGroup => {
             let client_id = header.client_id.as_deref().unwrap_or_default();
             envelope.encode(&grouping::join(broker, envelope.decode(body)?, client_id, envelope.version).await)
@@ -192,3 +194,6 @@ fn code<T>(outcome: &Result<T, ResponseError>) -> i16 {
 fn text(text: impl Into<String>) -> StrBytes {
     StrBytes::from_string(text.into())
 }
+
+#[cfg(test)]
+mod tests;

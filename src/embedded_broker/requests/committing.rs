@@ -1,5 +1,7 @@
 //! The offsets that consumer groups commit and ask for.
 
+use std::collections::BTreeMap;
+
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::offset_commit_response::{OffsetCommitResponsePartition, OffsetCommitResponseTopic};
 use kafka_protocol::messages::offset_fetch_response::{
@@ -12,7 +14,7 @@ use kafka_protocol::messages::{
 
 use super::{Broker, code, text};
 use crate::embedded_broker::group::Membership;
-use crate::embedded_broker::offsets::{CommittedOffset, GroupOffsets};
+use crate::embedded_broker::offsets::CommittedOffset;
 
 /// What a group that committed nothing is told.
 const NOTHING_COMMITTED: i64 = -1;
@@ -56,40 +58,38 @@ pub(super) async fn commit(broker: &Broker, request: OffsetCommitRequest) -> Off
 }
 
 /// What groups committed; without a list of topics, everything they committed.
-pub(super) fn fetch(broker: &Broker, request: OffsetFetchRequest) -> OffsetFetchResponse {
-    // Since version 8 a request names several groups, and each has its own answer.
-    if request.groups.is_empty() {
-        let committed = broker.offsets.of_group(&request.group_id);
+pub(super) fn fetch(broker: &Broker, request: OffsetFetchRequest, version: i16) -> OffsetFetchResponse {
+    // Since version 8 a request names several groups, and each has its own answer, in structures of their own.
+    if version < 8 {
         let wanted = request
             .topics
             .map(|topics| topics.into_iter().map(|topic| (topic.name.to_string(), topic.partition_indexes)).collect());
-        let topics = select(&committed, wanted).into_iter().map(|(name, partitions)| {
-            let describe = |(number, committed): (i32, CommittedOffset)| {
-                OffsetFetchResponsePartition::default()
-                    .with_partition_index(number)
-                    .with_committed_offset(committed.offset)
-                    .with_metadata(Some(text(committed.note.unwrap_or_default())))
-            };
+        let describe = |(number, committed): (i32, CommittedOffset)| {
+            OffsetFetchResponsePartition::default()
+                .with_partition_index(number)
+                .with_committed_offset(committed.offset)
+                .with_metadata(Some(text(committed.note.unwrap_or_default())))
+        };
+        let topics = select(broker, &request.group_id, wanted).into_iter().map(|(name, partitions)| {
             OffsetFetchResponseTopic::default()
-                .with_name(TopicName(text(name)))
+                .with_name(name)
                 .with_partitions(partitions.into_iter().map(describe).collect())
         });
         return OffsetFetchResponse::default().with_topics(topics.collect());
     }
     let groups = request.groups.into_iter().map(|group| {
-        let committed = broker.offsets.of_group(&group.group_id);
         let wanted = group
             .topics
             .map(|topics| topics.into_iter().map(|topic| (topic.name.to_string(), topic.partition_indexes)).collect());
-        let topics = select(&committed, wanted).into_iter().map(|(name, partitions)| {
-            let describe = |(number, committed): (i32, CommittedOffset)| {
-                OffsetFetchResponsePartitions::default()
-                    .with_partition_index(number)
-                    .with_committed_offset(committed.offset)
-                    .with_metadata(Some(text(committed.note.unwrap_or_default())))
-            };
+        let describe = |(number, committed): (i32, CommittedOffset)| {
+            OffsetFetchResponsePartitions::default()
+                .with_partition_index(number)
+                .with_committed_offset(committed.offset)
+                .with_metadata(Some(text(committed.note.unwrap_or_default())))
+        };
+        let topics = select(broker, &group.group_id, wanted).into_iter().map(|(name, partitions)| {
             OffsetFetchResponseTopics::default()
-                .with_name(TopicName(text(name)))
+                .with_name(name)
                 .with_partitions(partitions.into_iter().map(describe).collect())
         });
         OffsetFetchResponseGroup::default().with_group_id(group.group_id).with_topics(topics.collect())
@@ -97,11 +97,12 @@ pub(super) fn fetch(broker: &Broker, request: OffsetFetchRequest) -> OffsetFetch
     OffsetFetchResponse::default().with_groups(groups.collect())
 }
 
-type Selected = Vec<(String, Vec<(i32, CommittedOffset)>)>;
+type Selected = Vec<(TopicName, Vec<(i32, CommittedOffset)>)>;
 
-fn select(committed: &GroupOffsets, wanted: Option<Vec<(String, Vec<i32>)>>) -> Selected {
+fn select(broker: &Broker, group: &str, wanted: Option<Vec<(String, Vec<i32>)>>) -> Selected {
+    let committed = broker.offsets.of_group(group);
     let everything = || {
-        let numbers = |(topic, partitions): (&String, &std::collections::BTreeMap<i32, CommittedOffset>)| {
+        let numbers = |(topic, partitions): (&String, &BTreeMap<i32, CommittedOffset>)| {
             (topic.clone(), partitions.keys().copied().collect())
         };
         committed.iter().map(numbers).collect()
@@ -113,7 +114,7 @@ fn select(committed: &GroupOffsets, wanted: Option<Vec<(String, Vec<i32>)>>) -> 
     };
     let with_offsets = |(topic, numbers): (String, Vec<i32>)| {
         let offsets = numbers.into_iter().map(|number| look_up(&topic, number)).collect();
-        (topic, offsets)
+        (TopicName(text(topic)), offsets)
     };
     wanted.unwrap_or_else(everything).into_iter().map(with_offsets).collect()
 }

@@ -79,7 +79,11 @@ fn describe_topic(topic: &Arc<Topic>) -> MetadataResponseTopic {
 }
 
 /// This broker coordinates every group, and no transactions.
-pub(super) fn coordinator(advertised: &Advertised, request: &FindCoordinatorRequest) -> FindCoordinatorResponse {
+pub(super) fn coordinator(
+    advertised: &Advertised,
+    request: &FindCoordinatorRequest,
+    version: i16,
+) -> FindCoordinatorResponse {
     let error = if request.key_type == GROUP_COORDINATOR { 0 } else { ResponseError::CoordinatorNotAvailable.code() };
     let (host, port) = (text(&*advertised.host), i32::from(advertised.port));
     let coordinator = |key: &StrBytes| {
@@ -91,7 +95,7 @@ pub(super) fn coordinator(advertised: &Advertised, request: &FindCoordinatorRequ
             .with_error_code(error)
     };
     // Since version 4 a request names several groups, and each has its own answer.
-    if request.coordinator_keys.is_empty() {
+    if version < 4 {
         let response = FindCoordinatorResponse::default().with_error_code(error);
         return response.with_node_id(NODE).with_host(host).with_port(port);
     }

@@ -19,7 +19,9 @@ const NONE: (i64, i64) = (-1, -1);
 
 /// Looks up offsets. A timestamp leads to the first *batch* that holds a record not older than it; the consumer may get
 /// a few older records before.
-pub(super) async fn list_offsets(broker: &Broker, request: ListOffsetsRequest) -> ListOffsetsResponse {
+pub(super) async fn list_offsets(broker: &Broker, request: ListOffsetsRequest, version: i16) -> ListOffsetsResponse {
+    // Versions below 4 have no leader epoch, and the encoder refuses one.
+    let leader_epoch = if version >= 4 { LEADER_EPOCH } else { -1 };
     let mut topics = Vec::with_capacity(request.topics.len());
     for topic in request.topics {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
@@ -29,7 +31,7 @@ pub(super) async fn list_offsets(broker: &Broker, request: ListOffsetsRequest) -
                 None => response.with_error_code(ResponseError::UnknownTopicOrPartition.code()),
                 Some(partition) => match look_up(partition, wanted.timestamp).await {
                     Ok((offset, timestamp)) => {
-                        response.with_offset(offset).with_timestamp(timestamp).with_leader_epoch(LEADER_EPOCH)
+                        response.with_offset(offset).with_timestamp(timestamp).with_leader_epoch(leader_epoch)
                     }
                     Err(error) => {
                         tracing::error!(error = %error, "cannot look up an offset by its time");
