@@ -35,6 +35,7 @@ use tokio_util::task::TaskTracker;
 use connection::ConnectionError;
 use coordinator::Coordinator;
 use offsets::CommittedOffsets;
+use partition::Writers;
 use requests::Broker;
 use topics::{TopicError, Topics};
 
@@ -49,6 +50,7 @@ mod maintenance;
 mod offsets;
 mod partition;
 mod producers;
+mod records;
 mod requests;
 mod segment;
 mod topics;
@@ -89,7 +91,7 @@ pub(crate) struct EmbeddedBroker {
     /// What must run as long as the broker does.
     duties: JoinSet<&'static str>,
     connections: TaskTracker,
-    writers: TaskTracker,
+    writers: Writers,
     /// Ends all connections even when the broker is dropped instead of stopped.
     _stop: DropGuard,
     /// Dropped last of all.
@@ -110,14 +112,15 @@ impl EmbeddedBroker {
         let lock = Arc::new(lock_folder(&config.folder)?);
         let listener = bind(config.listen).await?;
         let address = listener.local_addr().context("the listening address cannot be read")?;
-        let (shutdown, writers, connections) = (CancellationToken::new(), TaskTracker::new(), TaskTracker::new());
-        let (folder, tasks) = (config.folder.clone(), writers.clone());
-        let opening = tokio::task::spawn_blocking(move || open(&folder, &tasks, &config.topics));
+        let (shutdown, writers, connections) = (CancellationToken::new(), Writers::default(), TaskTracker::new());
+        let (folder, for_partitions) = (config.folder.clone(), writers.clone());
+        let opening = tokio::task::spawn_blocking(move || open(&folder, &for_partitions, &config.topics));
         let (topics, offsets) = opening.await.context("opening the broker's folder panicked")??;
         let broker = Arc::new(Broker {
             topics,
             offsets,
             coordinator: Coordinator::default(),
+            unpacking: tokio::sync::Mutex::default(),
             shutdown: shutdown.clone(),
             _lock: Arc::clone(&lock),
         });
@@ -145,7 +148,7 @@ impl EmbeddedBroker {
     /// The cluster id that clients see; it belongs to the folder.
     #[cfg(test)]
     pub(crate) fn cluster_id(&self) -> String {
-        self.broker.topics.cluster_id()
+        self.broker.topics.cluster_id().to_owned()
     }
 
     /// The id of a topic; a topic that is deleted and created again gets another one.
@@ -156,10 +159,18 @@ impl EmbeddedBroker {
 
     /// Returns only when the broker has failed and must be stopped; may be cancelled and called again.
     pub(crate) async fn failed(&mut self) -> anyhow::Error {
-        match self.duties.join_next().await {
-            Some(Ok(duty)) => anyhow::anyhow!("the embedded broker lost {duty}"),
-            Some(Err(error)) => anyhow::Error::new(error).context("a part of the embedded broker panicked"),
-            None => std::future::pending().await,
+        let lost = async {
+            match self.duties.join_next().await {
+                Some(Ok(duty)) => anyhow::anyhow!("the embedded broker lost {duty}"),
+                Some(Err(error)) => anyhow::Error::new(error).context("a part of the embedded broker panicked"),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            error = lost => error,
+            () = self.writers.broken.cancelled() => {
+                anyhow::anyhow!("a partition of the embedded broker broke; what it acknowledged is safe, start again")
+            }
         }
     }
 
@@ -171,17 +182,18 @@ impl EmbeddedBroker {
         self.shutdown.cancel();
         self.connections.close();
         let ended = tokio::time::timeout(STOP_PATIENCE, self.connections.wait()).await;
-        while self.duties.join_next().await.is_some() {}
+        let duties = async { while self.duties.join_next().await.is_some() {} };
+        let relieved = tokio::time::timeout(STOP_PATIENCE, duties).await;
         // The writers end when nothing can reach their partitions any more.
         drop(self.broker);
-        self.writers.close();
-        let written = tokio::time::timeout(STOP_PATIENCE, self.writers.wait()).await;
-        ended.and(written).context("some connections to the embedded broker did not end in time")
+        self.writers.tasks.close();
+        let written = tokio::time::timeout(STOP_PATIENCE, self.writers.tasks.wait()).await;
+        ended.and(relieved).and(written).context("some work of the embedded broker did not end in time")
     }
 }
 
-fn open(folder: &Path, writers: &TaskTracker, plans: &[TopicPlan]) -> anyhow::Result<(Topics, CommittedOffsets)> {
-    let named = || format!("the broker's folder {} cannot be read", folder.display());
+fn open(folder: &Path, writers: &Writers, plans: &[TopicPlan]) -> anyhow::Result<(Topics, CommittedOffsets)> {
+    let named = || format!("the broker's folder {} cannot be opened", folder.display());
     let topics = Topics::open(folder, writers).with_context(named)?;
     let offsets = CommittedOffsets::open(folder).with_context(named)?;
     for plan in plans {

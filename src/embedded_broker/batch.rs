@@ -1,7 +1,7 @@
 //! The header of a Kafka record batch (magic 2): what the log must know about bytes it never decompresses.
 //!
 //! In: the raw bytes of a batch, from a producer or from a segment file. Out: its header, or why it is refused.
-//! Records stay compressed; only compaction looks inside them.
+//! Records stay compressed; what is inside them is the business of `records.rs`.
 
 use std::ops::Range;
 
@@ -15,7 +15,14 @@ pub(super) const LEADER_EPOCH: Range<usize> = 12..16;
 const LENGTH_PREFIX: usize = 12;
 /// First byte that the checksum covers.
 const CHECKSUMMED_FROM: usize = 21;
+/// Where the length of the rest stands.
+const LENGTH: Range<usize> = 8..12;
+const CHECKSUM: Range<usize> = 17..21;
+const RECORD_COUNT: Range<usize> = 57..61;
 const MAGIC: u8 = 2;
+const COMPRESSION: i16 = 0b111;
+/// More than fit into the largest batch unless they are empty; whoever unpacks a batch takes memory for each.
+const MOST_RECORDS: i32 = 1_000_000;
 const TRANSACTIONAL_OR_CONTROL: i16 = 0b11_0000;
 
 /// Who wrote a batch, for the detection of repeated and missing batches.
@@ -24,6 +31,16 @@ pub(super) struct ProducerStamp {
     pub(super) id: i64,
     pub(super) epoch: i16,
     pub(super) first_sequence: i32,
+}
+
+/// How the records of a batch are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Compression {
+    None,
+    Gzip,
+    Snappy,
+    Lz4,
+    Zstd,
 }
 
 /// The fixed part of one batch.
@@ -87,6 +104,29 @@ impl BatchHeader {
         self.base_offset + i64::from(self.last_offset_delta) + 1
     }
 
+    /// How the records are compressed; `None` when it is in no way that is known.
+    pub(super) fn compression(&self) -> Option<Compression> {
+        match self.attributes & COMPRESSION {
+            0 => Some(Compression::None),
+            1 => Some(Compression::Gzip),
+            2 => Some(Compression::Snappy),
+            3 => Some(Compression::Lz4),
+            4 => Some(Compression::Zstd),
+            _ => None,
+        }
+    }
+
+    /// Writes length, number of records and checksum into `batch`, which has this header and other records. `None` when
+    /// a batch cannot be that large.
+    pub(super) fn complete(&self, batch: &mut [u8], n_records: usize) -> Option<()> {
+        let length = i32::try_from(batch.len().checked_sub(LENGTH_PREFIX)?).ok()?;
+        batch[LENGTH].copy_from_slice(&length.to_be_bytes());
+        batch[RECORD_COUNT].copy_from_slice(&i32::try_from(n_records).ok()?.to_be_bytes());
+        let checksum = crc32c::crc32c(&batch[CHECKSUMMED_FROM..]);
+        batch[CHECKSUM].copy_from_slice(&checksum.to_be_bytes());
+        Some(())
+    }
+
     /// Whether `batch`, the whole batch, is what the producer sent.
     pub(super) fn matches_checksum(&self, batch: &[u8]) -> bool {
         batch.get(CHECKSUMMED_FROM..self.size_bytes).is_some_and(|covered| crc32c::crc32c(covered) == self.checksum)
@@ -111,8 +151,11 @@ pub(super) fn check_batch(records: &[u8]) -> Result<BatchHeader, BatchError> {
     if header.attributes & TRANSACTIONAL_OR_CONTROL != 0 {
         return Err(BatchError::Unsupported("transactions"));
     }
-    if header.n_records != header.last_offset_delta + 1 {
+    if i64::from(header.n_records) != i64::from(header.last_offset_delta) + 1 {
         return Err(BatchError::Corrupt("record count"));
+    }
+    if header.n_records > MOST_RECORDS {
+        return Err(BatchError::Unsupported("more than a million records"));
     }
     Ok(header)
 }
@@ -140,6 +183,15 @@ pub(super) mod tests {
 
     /// A batch as a producer sends it: base offset 0, one record per (key, value).
     pub(in crate::embedded_broker) fn batch(stamp: Option<ProducerStamp>, pairs: &[(&str, Option<&str>)]) -> Bytes {
+        compressed_batch(Compression::Lz4, stamp, pairs)
+    }
+
+    /// The same, compressed in some way.
+    pub(in crate::embedded_broker) fn compressed_batch(
+        compression: Compression,
+        stamp: Option<ProducerStamp>,
+        pairs: &[(&str, Option<&str>)],
+    ) -> Bytes {
         let stamp = stamp.unwrap_or(ProducerStamp { id: -1, epoch: -1, first_sequence: -1 });
         let records: Vec<Record> = (0i32..)
             .zip(pairs)
@@ -160,7 +212,7 @@ pub(super) mod tests {
             })
             .collect();
         let mut bytes = BytesMut::new();
-        let options = RecordEncodeOptions { version: 2, compression: Compression::Lz4 };
+        let options = RecordEncodeOptions { version: 2, compression };
         RecordBatchEncoder::encode(&mut bytes, &records, &options).unwrap();
         bytes.freeze()
     }
@@ -184,6 +236,23 @@ pub(super) mod tests {
             bad[at] ^= 1;
             assert_eq!(check_batch(&bad), Err(BatchError::Corrupt("checksum")), "byte {at}");
         }
+    }
+
+    #[test]
+    fn a_number_of_records_that_cannot_be_is_refused() {
+        let claiming = |last_offset_delta: i32, n_records: i32| {
+            let mut bytes = batch(None, &[("key", Some("value"))]).to_vec();
+            bytes[23..27].copy_from_slice(&last_offset_delta.to_be_bytes());
+            bytes[RECORD_COUNT].copy_from_slice(&n_records.to_be_bytes());
+            let checksum = crc32c::crc32c(&bytes[CHECKSUMMED_FROM..]);
+            bytes[CHECKSUM].copy_from_slice(&checksum.to_be_bytes());
+            check_batch(&bytes)
+        };
+        assert!(claiming(0, 1).is_ok());
+        assert_eq!(claiming(0, 2), Err(BatchError::Corrupt("record count")));
+        assert_eq!(claiming(i32::MAX, i32::MIN), Err(BatchError::Corrupt("record count")));
+        let most = claiming(MOST_RECORDS, MOST_RECORDS + 1);
+        assert_eq!(most, Err(BatchError::Unsupported("more than a million records")));
     }
 
     #[test]

@@ -2,21 +2,24 @@
 //!
 //! Works on sealed segments only and keeps offsets, so consumers notice nothing but gaps. Several inputs become one output
 //! file that takes the place of the first; after a crash, whatever an output covers is removed at the next start. The last
-//! record of every input stays even when it is outdated, so that the log has no end that cannot be read.
+//! record of every input stays, so that the log has no end that cannot be read; when it is outdated it stays without its
+//! value, so that it cannot come back to life when what outdated it has gone. A batch whose records cannot be read stays
+//! as it is.
 
 use std::collections::HashMap;
-use std::fs::{self, File, FileTimes, OpenOptions};
+use std::fs::{self, File, FileTimes};
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use bytes::{Bytes, BytesMut};
-use kafka_protocol::records::{Compression, Record, RecordBatchDecoder, RecordBatchEncoder, RecordEncodeOptions};
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
+use super::batch::BatchHeader;
 use super::partition::Partition;
-use super::segment::{LOG_EXTENSION, Segment, read_batch, remove_seal, sealed_producers, sync_folder};
+use super::producers::Producers;
+use super::records::{Record, read_records, rewrite};
+use super::segment::{COMPACTING_EXTENSION, Place, Segment, damaged, read_batch, sealed_producers, sync_folder};
 
 /// Keys remembered in one pass, about 50 bytes each. When a log has more, the pass ends early and the next one goes on.
 const MAX_KEYS: usize = 500_000;
@@ -28,82 +31,92 @@ const OUTPUT_BYTES: u64 = 8 * 1024 * 1024;
 /// Last offset of each key, by the first half of the key's SHA-256.
 type Newest = HashMap<[u8; 16], i64>;
 
-/// A sealed segment, looked at without the log's lock.
+/// A sealed segment, looked at without the log's lock. Nobody else replaces or removes segments meanwhile: compaction and
+/// retention are done by one task.
 #[derive(Debug)]
 struct Input {
     base_offset: i64,
     next_offset: i64,
     size_bytes: u64,
-    file: Arc<File>,
+    is_compacted: bool,
     path: PathBuf,
 }
 
-/// Compacts the sealed segments when those written since `compacted_to` are at least as large as those before, so that
-/// every byte is rewritten a bounded number of times. Returns the offset up to which the log is compacted now.
+/// Compacts the sealed segments when those that no pass has covered are at least as large as those before, so that every
+/// byte is rewritten a bounded number of times.
 ///
 /// # Errors
 /// When a file cannot be read, written or replaced; the log then stays readable as it was.
-pub(super) fn compact(partition: &Partition, compacted_to: i64, now: SystemTime) -> io::Result<i64> {
+pub(super) fn compact(partition: &Partition, now: SystemTime) -> io::Result<()> {
     let inputs: Vec<Input> = partition.log().sealed().iter().map(Input::from).collect();
-    let (clean, dirty): (Vec<&Input>, Vec<&Input>) = inputs.iter().partition(|input| input.base_offset < compacted_to);
-    let size = |inputs: &[&Input]| inputs.iter().map(|input| input.size_bytes).sum::<u64>();
-    if dirty.is_empty() || size(&dirty) < size(&clean) {
-        return Ok(compacted_to);
+    let n_clean = inputs.iter().rposition(|input| input.is_compacted).map_or(0, |last| last + 1);
+    let (clean, dirty) = inputs.split_at(n_clean);
+    let size = |inputs: &[Input]| inputs.iter().map(|input| input.size_bytes).sum::<u64>();
+    if dirty.is_empty() || size(dirty) < size(clean) {
+        return Ok(());
     }
     let mut newest = Newest::new();
-    let mut end = compacted_to;
+    let mut n_covered = n_clean;
     for input in dirty {
         if newest.len() >= MAX_KEYS {
             break;
         }
         input.note_keys(&mut newest)?;
-        end = input.next_offset;
+        n_covered += 1;
     }
     let mut covered: Vec<&Input> = Vec::new();
     let mut output = Vec::new();
-    for input in inputs.iter().filter(|input| input.next_offset <= end) {
+    for (nth, input) in (1..).zip(&inputs[..n_covered]) {
         input.copy_newest(&newest, now, &mut output)?;
         covered.push(input);
-        if u64::try_from(output.len()).is_ok_and(|size| size >= OUTPUT_BYTES) {
+        if nth == n_covered || u64::try_from(output.len()).is_ok_and(|size| size >= OUTPUT_BYTES) {
             replace(partition, &covered, &output)?;
             covered.clear();
             output.clear();
         }
     }
-    if !covered.is_empty() {
-        replace(partition, &covered, &output)?;
-    }
-    Ok(end)
+    Ok(())
 }
 
 /// Puts `output` in the place of the segments it was made from.
 fn replace(partition: &Partition, covered: &[&Input], output: &[u8]) -> io::Result<()> {
     let (first, last) = (covered[0], covered[covered.len() - 1]);
     let size_before: u64 = covered.iter().map(|input| input.size_bytes).sum();
-    if covered.len() == 1 && u64::try_from(output.len()).is_ok_and(|size| size == size_before) {
+    let is_unchanged = covered.len() == 1 && u64::try_from(output.len()).is_ok_and(|size| size == size_before);
+    if is_unchanged && first.is_compacted {
         return Ok(());
     }
-    let producers = sealed_producers(&last.path).unwrap_or_default();
-    let written_at = last.file.metadata()?.modified()?;
-    let temporary = first.path.with_extension("new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&temporary)?;
+    let Some(producers) = sealed_producers(&last.path) else {
+        return Err(io::Error::other(format!("{} has no seal, so it is not compacted yet", last.path.display())));
+    };
+    let place = Place { base_offset: first.base_offset, next_base: Some(last.next_offset) };
+    if is_unchanged {
+        let mut segment = Segment::open(&first.path, place, &mut Producers::default())?;
+        segment.is_compacted = true;
+        segment.seal(&producers)?;
+        partition.log().replace(segment, first.next_offset);
+        return Ok(());
+    }
+    let temporary = first.path.with_extension(COMPACTING_EXTENSION);
+    let mut file = File::create(&temporary)?;
     file.write_all(output)?;
-    file.set_times(FileTimes::new().set_modified(written_at))?;
-    file.sync_all()?;
-    remove_seal(&first.path)?;
-    let path = first.path.with_extension(LOG_EXTENSION);
-    fs::rename(&temporary, &path)?;
-    if let Some(folder) = path.parent() {
+    file.set_times(FileTimes::new().set_modified(fs::metadata(&last.path)?.modified()?))?;
+    let mut segment = Segment::read(&temporary, place, &mut Producers::default())?;
+    segment.path.clone_from(&first.path);
+    segment.is_compacted = true;
+    // Before the file it describes, because it alone knows the producers whose batches are gone. Should the process die
+    // in between, it does not fit the old file and is not believed.
+    segment.seal(&producers)?;
+    {
+        // Under the lock: whoever plans a read opens the file by its name and reads it by the segment's index.
+        let mut log = partition.log();
+        fs::rename(&temporary, &first.path)?;
+        log.replace(segment, last.next_offset);
+    }
+    if let Some(folder) = first.path.parent() {
         sync_folder(folder)?;
     }
-    let segment = Segment::open(&path, first.base_offset, &mut producers.clone())?;
-    segment.seal(&producers)?;
-    partition.log().replace(segment, last.next_offset);
-    for input in &covered[1..] {
-        remove_seal(&input.path)?;
-        fs::remove_file(&input.path)?;
-    }
-    Ok(())
+    covered[1..].iter().try_for_each(|input| Segment::delete_files(&input.path))
 }
 
 impl From<&Segment> for Input {
@@ -112,7 +125,7 @@ impl From<&Segment> for Input {
             base_offset: segment.base_offset,
             next_offset: segment.next_offset,
             size_bytes: segment.size_bytes,
-            file: Arc::clone(&segment.file),
+            is_compacted: segment.is_compacted,
             path: segment.path.clone(),
         }
     }
@@ -120,10 +133,13 @@ impl From<&Segment> for Input {
 
 impl Input {
     fn note_keys(&self, newest: &mut Newest) -> io::Result<()> {
-        self.for_each_batch(|batch, _| {
-            for record in decode(&batch)? {
-                if let Some(key) = &record.key {
-                    newest.insert(fingerprint(key), record.offset);
+        self.for_each_batch(|header, batch| {
+            match read_records(&header, &batch) {
+                Ok(records) => newest.extend(
+                    records.iter().filter_map(|record| Some((fingerprint(record.key.as_ref()?), record.offset))),
+                ),
+                Err(error) => {
+                    tracing::warn!(%error, segment = %self.path.display(), offset = header.base_offset, "a batch stays as it is");
                 }
             }
             Ok(())
@@ -131,63 +147,52 @@ impl Input {
     }
 
     fn copy_newest(&self, newest: &Newest, now: SystemTime, output: &mut Vec<u8>) -> io::Result<()> {
-        let written_at = self.file.metadata()?.modified()?;
+        let written_at = fs::metadata(&self.path)?.modified()?;
         let may_drop_tombstones = now.duration_since(written_at).is_ok_and(|age| age > TOMBSTONE_AGE);
-        self.for_each_batch(|batch, is_last| {
-            let mut records = decode(&batch)?;
-            let n_before = records.len();
-            let last_offset = records.last().map(|record| record.offset);
-            records.retain(|record| {
-                let is_outdated = record
-                    .key
-                    .as_ref()
-                    .and_then(|key| newest.get(&fingerprint(key)))
-                    .is_some_and(|newest| *newest > record.offset);
-                let is_old_tombstone = record.value.is_none() && may_drop_tombstones;
-                (is_last && Some(record.offset) == last_offset) || !(is_outdated || is_old_tombstone)
-            });
-            if records.len() == n_before {
+        let is_outdated = |record: &Record| {
+            let newest = record.key.as_ref().and_then(|key| newest.get(&fingerprint(key)));
+            newest.is_some_and(|newest| *newest > record.offset)
+        };
+        self.for_each_batch(|header, batch| {
+            let Ok(records) = read_records(&header, &batch) else {
                 output.extend_from_slice(&batch);
-            } else if !records.is_empty() {
-                output.extend_from_slice(&encode(&records, &batch)?);
+                return Ok(());
+            };
+            let is_last = header.next_offset() == self.next_offset;
+            let mut kept = Vec::with_capacity(records.len());
+            for (nth, record) in records.iter().enumerate() {
+                let is_end = is_last && nth + 1 == records.len();
+                if is_end && is_outdated(record) {
+                    kept.push(record.without_value());
+                } else if is_end || !(is_outdated(record) || (!record.has_value && may_drop_tombstones)) {
+                    kept.push(record.clone());
+                }
+            }
+            if kept == records {
+                output.extend_from_slice(&batch);
+            } else if !kept.is_empty() {
+                output.extend_from_slice(&rewrite(&header, &batch, &kept)?);
             }
             Ok(())
         })
     }
 
-    fn for_each_batch(&self, mut visit: impl FnMut(Bytes, bool) -> io::Result<()>) -> io::Result<()> {
+    fn for_each_batch(&self, mut visit: impl FnMut(BatchHeader, Bytes) -> io::Result<()>) -> io::Result<()> {
+        let file = File::open(&self.path)?;
         let mut position = 0;
-        while let Some((header, batch)) = read_batch(&self.file, position, self.size_bytes)? {
+        while position < self.size_bytes {
+            let batch = read_batch(&file, position, self.size_bytes)?;
+            let (header, batch) = batch.ok_or_else(|| damaged(&self.path, position))?;
             position += u64::try_from(header.size_bytes).map_err(io::Error::other)?;
-            visit(batch, position == self.size_bytes)?;
+            visit(header, batch)?;
         }
-        if position == self.size_bytes {
-            return Ok(());
-        }
-        let reason = format!("{} is damaged at byte {position}, so it is not compacted", self.path.display());
-        Err(io::Error::new(io::ErrorKind::InvalidData, reason))
+        Ok(())
     }
 }
 
 fn fingerprint(key: &[u8]) -> [u8; 16] {
     let digest = Sha256::digest(key);
     std::array::from_fn(|at| digest[at])
-}
-
-fn decode(batch: &Bytes) -> io::Result<Vec<Record>> {
-    let set = RecordBatchDecoder::decode(&mut batch.clone());
-    Ok(set.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?.records)
-}
-
-/// Encodes what is left of `original`, compressed as it was.
-fn encode(records: &[Record], original: &Bytes) -> io::Result<BytesMut> {
-    let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
-    let batches = RecordBatchDecoder::decode_batch_info(&mut original.clone()).map_err(invalid)?;
-    let compression = batches.first().map_or(Compression::None, |batch| batch.compression);
-    let mut bytes = BytesMut::new();
-    RecordBatchEncoder::encode(&mut bytes, records, &RecordEncodeOptions { version: 2, compression })
-        .map_err(invalid)?;
-    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! The log of one partition: segments in the order of their offsets, the last of which grows.
 //!
 //! Synchronous. Writing has three steps, so that nobody holds the log's lock while the disk works: batches are *staged*
-//! (offsets given, sequences checked), *executed* (written and synchronised), then *committed* (visible). Only one write
-//! may be under way; `partition.rs` sees to that. What was committed survives a power cut.
+//! (offsets given, sequences checked, on a copy of the producers' state), *executed* (written and synchronised), then
+//! *committed* (visible) or *abandoned*. Only one write may be under way; `partition.rs` sees to that. What was committed
+//! survives a power cut.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use std::time::{Duration, SystemTime};
 
 use super::batch::{BASE_OFFSET, BatchHeader, LEADER_EPOCH};
 use super::producers::{Admission, Producers, SequenceError};
-use super::segment::{LOG_EXTENSION, ReadPlan, Segment, remove_seal, sync_folder};
+use super::segment::{COMPACTING_EXTENSION, LOG_EXTENSION, NEW_EXTENSION, Place, ReadPlan, Segment, sync_folder};
 
 /// How long and how much a partition keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +34,10 @@ pub(super) struct PartitionLog {
     /// Never empty; all but the last are sealed.
     segments: Vec<Segment>,
     producers: Producers,
-    /// From the start of a write to its commit; still set at the next start when the write failed in between.
+    /// From the start of a write to its commit or its failure.
     is_writing: bool,
+    /// Whether bytes of a failed write may stand behind the last batch.
+    has_torn_end: bool,
 }
 
 /// Batches on their way to the disk.
@@ -45,15 +48,19 @@ pub(super) struct StagedWrite {
     bytes: Vec<u8>,
     headers: Vec<BatchHeader>,
     next_offset: i64,
+    /// As they will be after this write.
+    producers: Producers,
 }
 
-/// The offset does not exist (any more, or yet).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("offset {offset} is outside {start}..={end}")]
-pub(super) struct OffsetOutOfRange {
-    pub(super) offset: i64,
-    pub(super) start: i64,
-    pub(super) end: i64,
+/// Why nothing could be read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReadError {
+    /// The offset does not exist (any more, or yet): the consumer must choose another one.
+    #[error("offset {offset} is outside {start}..={end}")]
+    OutOfRange { offset: i64, start: i64, end: i64 },
+    /// The disk does not answer, or what it answers is damaged.
+    #[error("log cannot be read: {0}")]
+    Disk(#[from] io::Error),
 }
 
 impl PartitionLog {
@@ -70,20 +77,24 @@ impl PartitionLog {
             let path = folder.join(format!("{base_offset:020}.{LOG_EXTENSION}"));
             if segments.last().is_some_and(|previous: &Segment| previous.next_offset > *base_offset) {
                 // Compaction has merged it into the previous one and was interrupted before it removed it.
-                remove_seal(&path)?;
-                fs::remove_file(&path)?;
+                Segment::delete_files(&path)?;
                 continue;
             }
-            let segment = Segment::open(&path, *base_offset, &mut producers)?;
-            if nth + 1 < bases.len() {
-                segment.seal(&producers)?;
+            let place = Place { base_offset: *base_offset, next_base: bases.get(nth + 1).copied() };
+            let mut segment = Segment::open(&path, place, &mut producers)?;
+            if place.next_base.is_some() && !segment.is_sealed() {
+                segment.seal(&producers).unwrap_or_else(|error| {
+                    // On a full disk too the broker must start: retention may be what makes room.
+                    tracing::warn!(%error, segment = %path.display(), "cannot seal a log segment; it is read again at the next start");
+                });
             }
             segments.push(segment);
         }
         if segments.is_empty() {
             segments.push(Segment::create(folder, 0)?);
         }
-        Ok(Self { folder: folder.to_owned(), segment_bytes, segments, producers, is_writing: false })
+        let folder = folder.to_owned();
+        Ok(Self { folder, segment_bytes, segments, producers, is_writing: false, has_torn_end: false })
     }
 
     /// First offset that can be read, if there is anything to read.
@@ -96,97 +107,92 @@ impl PartitionLog {
         self.active().next_offset
     }
 
-    /// Prepares a write. Before that, forgets the last one if it failed, and seals the last segment if it is full.
+    /// Prepares a write. Before that, removes what a failed one left and seals the last segment if it is full.
     ///
     /// # Errors
-    /// When the disk cannot be read or the next segment cannot be created.
+    /// When the disk refuses, or the next segment cannot be created.
     pub(super) fn start_write(&mut self) -> io::Result<StagedWrite> {
-        if self.is_writing {
-            self.forget_failed_write()?;
-        }
+        self.cut_torn_end()?;
         if self.active().size_bytes >= self.segment_bytes {
             self.roll()?;
         }
+        let file = self.active_mut().writer()?;
         self.is_writing = true;
         let active = self.active();
         Ok(StagedWrite {
-            file: Arc::clone(&active.file),
+            file,
             position: active.size_bytes,
             bytes: Vec::new(),
             headers: Vec::new(),
             next_offset: active.next_offset,
+            producers: self.producers.clone(),
         })
     }
 
-    /// Gives a batch its offset within `write`, or finds that it has one already. Returns the base offset.
-    ///
-    /// # Errors
-    /// When the producer's sequence does not allow the batch.
-    pub(super) fn stage(
-        &mut self,
-        mut header: BatchHeader,
-        batch: &[u8],
-        write: &mut StagedWrite,
-    ) -> Result<i64, SequenceError> {
-        if let Admission::Repeat { base_offset } = self.producers.admit(&header)? {
-            return Ok(base_offset);
+    /// Makes an executed write visible.
+    pub(super) fn commit(&mut self, write: StagedWrite) {
+        for header in &write.headers {
+            self.active_mut().extend(header);
         }
-        header.base_offset = write.next_offset;
-        write.push(header, batch);
-        self.producers.remember(&header);
-        Ok(header.base_offset)
+        self.producers = write.producers;
+        self.is_writing = false;
     }
 
-    /// Makes an executed write visible.
-    pub(super) fn commit(&mut self, write: &StagedWrite) {
-        let active = self.segments.last_mut().expect("a log has at least one segment");
-        for header in &write.headers {
-            active.extend(header);
-        }
+    /// Forgets a write that could not be executed: the log is as it was before, the producers' sequences included, so that
+    /// a producer which sends a failed batch again is not told that it is in the log.
+    pub(super) fn abandon(&mut self) {
         self.is_writing = false;
+        self.has_torn_end = true;
     }
 
     /// Plans a read from `offset` on; `None` when nothing is there yet.
     ///
     /// # Errors
-    /// When the offset is before the start or after the end of the log.
-    pub(super) fn plan_read(&self, offset: i64) -> Result<Option<ReadPlan>, OffsetOutOfRange> {
+    /// When the offset is before the start or after the end of the log, or the file cannot be opened.
+    pub(super) fn plan_read(&self, offset: i64) -> Result<Option<ReadPlan>, ReadError> {
         let (start, end) = (self.start(), self.end());
         if offset < start || offset > end {
-            return Err(OffsetOutOfRange { offset, start, end });
+            return Err(ReadError::OutOfRange { offset, start, end });
         }
         let at = self.segments.partition_point(|segment| segment.next_offset <= offset);
-        Ok(self.segments.get(at).map(|segment| segment.plan_read(offset)))
+        Ok(self.segments.get(at).map(|segment| segment.plan_read(offset)).transpose()?)
     }
 
-    /// Where to look for records from `timestamp` on (milliseconds since 1970), oldest first.
-    pub(super) fn plan_timestamp(&self, timestamp: i64) -> Vec<ReadPlan> {
-        let may_hold = |segment: &&Segment| segment.max_timestamp >= timestamp;
-        self.segments.iter().filter(may_hold).map(|segment| segment.plan_read(segment.base_offset)).collect()
-    }
-
-    /// Removes what `retention` no longer covers; `read_to` is the offset that every consumer group has passed.
-    /// Returns the number of bytes that were freed.
+    /// Where to look for the first batch that is not older than `timestamp` (milliseconds since 1970).
     ///
     /// # Errors
-    /// When files cannot be removed, or the next segment cannot be created.
-    pub(super) fn expire(&mut self, now: SystemTime, retention: Retention, read_to: Option<i64>) -> io::Result<u64> {
+    /// When the file cannot be opened.
+    pub(super) fn plan_timestamp(&self, timestamp: i64) -> io::Result<Option<ReadPlan>> {
+        let holds = |segment: &&Segment| segment.max_timestamp >= timestamp;
+        self.segments.iter().find(holds).map(|segment| segment.plan_read(segment.base_offset)).transpose()
+    }
+
+    /// Takes out what `retention` no longer covers; `read_to` is the offset that every consumer group has passed. The
+    /// caller deletes the files of what is returned.
+    ///
+    /// # Errors
+    /// When the disk does not answer, or the next segment cannot be created; the log is then as it was.
+    pub(super) fn expire(
+        &mut self,
+        now: SystemTime,
+        retention: Retention,
+        read_to: Option<i64>,
+    ) -> io::Result<Vec<Segment>> {
         if !self.is_writing && self.active().size_bytes > 0 && is_older(self.active(), now, retention.age)? {
             self.roll()?;
         }
-        let mut freed_bytes = 0;
-        while self.segments.len() > 1 {
-            let oldest = &self.segments[0];
-            let is_read = read_to.is_some_and(|read_to| oldest.next_offset <= read_to);
-            let is_too_much = self.size_bytes() > retention.size_bytes;
-            if !(is_older(oldest, now, retention.age)? || (is_too_much && is_read)) {
+        let mut size_bytes = self.size_bytes();
+        let mut n_expired = 0;
+        for segment in self.sealed() {
+            let is_read = read_to.is_some_and(|read_to| segment.next_offset <= read_to);
+            let is_too_much = size_bytes > retention.size_bytes;
+            if !(is_older(segment, now, retention.age)? || (is_too_much && is_read)) {
                 break;
             }
-            let expired = self.segments.remove(0);
-            freed_bytes += expired.size_bytes;
-            expired.delete()?;
+            size_bytes -= segment.size_bytes;
+            n_expired += 1;
         }
-        Ok(freed_bytes)
+        Ok(self.segments.drain(..n_expired).collect())
     }
 
     /// The sealed segments, oldest first.
@@ -210,23 +216,44 @@ impl PartitionLog {
         self.segments.last().expect("a log has at least one segment")
     }
 
-    /// Goes back to what was committed, the producers' sequences included: a producer that sends a failed batch again must
-    /// not be told that it is in the log.
-    fn forget_failed_write(&mut self) -> io::Result<()> {
-        let active = self.active();
-        OpenOptions::new().write(true).open(&active.path)?.set_len(active.size_bytes)?;
-        *self = Self::open(&self.folder, self.segment_bytes)?;
+    fn active_mut(&mut self) -> &mut Segment {
+        self.segments.last_mut().expect("a log has at least one segment")
+    }
+
+    /// Without this, whole batches of a failed write behind a shorter one that came after it would count at the next start.
+    fn cut_torn_end(&mut self) -> io::Result<()> {
+        if self.has_torn_end {
+            let active = self.active_mut();
+            active.writer()?.set_len(active.size_bytes)?;
+            self.has_torn_end = false;
+        }
         Ok(())
     }
 
     fn roll(&mut self) -> io::Result<()> {
-        self.active().seal(&self.producers)?;
+        self.cut_torn_end()?;
+        let producers = self.producers.clone();
+        self.active_mut().seal(&producers)?;
         self.segments.push(Segment::create(&self.folder, self.end())?);
         Ok(())
     }
 }
 
 impl StagedWrite {
+    /// Gives a batch its offset, or finds that it has one already. Returns the base offset.
+    ///
+    /// # Errors
+    /// When the producer's sequence does not allow the batch.
+    pub(super) fn stage(&mut self, mut header: BatchHeader, batch: &[u8]) -> Result<i64, SequenceError> {
+        if let Admission::Repeat { base_offset } = self.producers.admit(&header)? {
+            return Ok(base_offset);
+        }
+        header.base_offset = self.next_offset;
+        self.push(header, batch);
+        self.producers.remember(&header);
+        Ok(header.base_offset)
+    }
+
     fn push(&mut self, header: BatchHeader, batch: &[u8]) {
         let at = self.bytes.len();
         self.bytes.extend_from_slice(batch);
@@ -258,7 +285,7 @@ fn segment_bases(folder: &Path) -> io::Result<Vec<i64>> {
         let stem = path.file_stem().and_then(|stem| stem.to_str());
         match path.extension().and_then(|extension| extension.to_str()) {
             Some(LOG_EXTENSION) => bases.extend(stem.and_then(|stem| stem.parse::<i64>().ok())),
-            Some("new") => fs::remove_file(&path)?,
+            Some(NEW_EXTENSION | COMPACTING_EXTENSION) => fs::remove_file(&path)?,
             _ => {}
         }
     }
@@ -270,8 +297,7 @@ fn segment_bases(folder: &Path) -> io::Result<Vec<i64>> {
 /// Whether the last write to a segment is longer ago than `age`. The file's own time counts, not the records': an
 /// import of old operations must not expire before it is read.
 fn is_older(segment: &Segment, now: SystemTime, age: Duration) -> io::Result<bool> {
-    let written_at = segment.file.metadata()?.modified()?;
-    Ok(now.duration_since(written_at).is_ok_and(|since| since > age))
+    Ok(now.duration_since(segment.written_at()?).is_ok_and(|since| since > age))
 }
 
 #[cfg(test)]

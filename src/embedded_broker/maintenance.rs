@@ -1,12 +1,10 @@
 //! The broker's housekeeping: retention and compaction, every now and then, one partition after the other.
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::compaction::compact;
 use super::partition::Partition;
@@ -16,32 +14,26 @@ use super::topics::Topic;
 /// Often enough that a log stays near its limits even at full speed.
 const PAUSE: Duration = Duration::from_secs(30);
 
-/// Offset up to which each compacted partition is compacted. Not kept across a restart: the first pass looks at all.
-type CompactedTo = HashMap<(Uuid, usize), i64>;
-
 /// Keeps house until the broker stops.
 pub(super) async fn run(broker: &Arc<Broker>, shutdown: &CancellationToken) {
-    let mut compacted_to = CompactedTo::new();
     while shutdown.run_until_cancelled(tokio::time::sleep(PAUSE)).await.is_some() {
         let working = Arc::clone(broker);
         let work = tokio::task::spawn_blocking(move || {
-            for topic in working.topics.all() {
-                maintain_topic(&working, &topic, &mut compacted_to, wall_clock());
+            let topics = working.topics.all();
+            for topic in topics.iter().take_while(|_| !working.shutdown.is_cancelled()) {
+                maintain_topic(&working, topic, wall_clock());
             }
-            compacted_to
         });
-        compacted_to = work.await.unwrap_or_else(|_| {
+        if work.await.is_err() {
             tracing::error!("housekeeping of the embedded broker panicked; it starts over");
-            CompactedTo::new()
-        });
+        }
     }
 }
 
-fn maintain_topic(broker: &Broker, topic: &Topic, compacted_to: &mut CompactedTo, now: SystemTime) {
+fn maintain_topic(broker: &Broker, topic: &Topic, now: SystemTime) {
     for (number, partition) in topic.partitions.iter().enumerate() {
         let outcome = if topic.entry.is_compacted() {
-            let compacted_to = compacted_to.entry((topic.entry.id, number)).or_insert(0);
-            compact(partition, *compacted_to, now).map(|end| *compacted_to = end)
+            compact(partition, now)
         } else {
             expire(broker, topic, (number, partition), now)
         };
@@ -53,7 +45,7 @@ fn maintain_topic(broker: &Broker, topic: &Topic, compacted_to: &mut CompactedTo
 
 fn expire(broker: &Broker, topic: &Topic, (number, partition): (usize, &Partition), now: SystemTime) -> io::Result<()> {
     let read_to = i32::try_from(number).ok().and_then(|number| broker.offsets.read_to(&topic.name, number));
-    let freed_bytes = partition.log().expire(now, topic.entry.retention(), read_to)?;
+    let freed_bytes = partition.expire(now, topic.entry.retention(), read_to)?;
     if freed_bytes > 0 {
         let start = partition.start();
         tracing::info!(topic = topic.name, partition = number, freed_bytes, start, "removed old records");

@@ -4,22 +4,37 @@
 //! The writer takes every batch that arrived while the disk was busy, writes them in one go, synchronises once, and only
 //! then answers and shows them to readers. So an acknowledged batch survives a power cut, no consumer ever sees a record
 //! that could vanish, and throughput does not depend on the number of requests.
+//!
+//! The log's lock is held while the disk works now and then (a full segment, retention), so only blocking threads take it;
+//! where the log starts and ends is known without it.
 
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::batch::BatchHeader;
-use super::log::{OffsetOutOfRange, PartitionLog};
+use super::log::{PartitionLog, ReadError, Retention};
 use super::producers::SequenceError;
+use super::segment::Segment;
 
 /// Batches that may wait for the disk. Each connection has one request under way, so this is reached only by that many
 /// producers at once; more of them wait in their connections.
 const WAITING_BATCHES: usize = 64;
+
+/// Where the writers of all partitions run.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Writers {
+    pub(super) tasks: TaskTracker,
+    /// Cancelled when a partition cannot go on, and with it the broker.
+    pub(super) broken: CancellationToken,
+}
 
 /// A partition that can be written and read. Dropping it ends its writer.
 #[derive(Debug)]
@@ -31,7 +46,9 @@ pub(super) struct Partition {
 #[derive(Debug)]
 struct Shared {
     log: Mutex<PartitionLog>,
+    start: AtomicI64,
     end: watch::Sender<i64>,
+    broken: CancellationToken,
 }
 
 struct Append {
@@ -54,27 +71,21 @@ pub(super) enum AppendError {
     Closed,
 }
 
-/// Why nothing could be read.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum ReadError {
-    /// The consumer must choose another offset.
-    #[error(transparent)]
-    OutOfRange(#[from] OffsetOutOfRange),
-    /// The disk does not answer.
-    #[error("log cannot be read")]
-    Disk(#[from] io::Error),
-}
-
 impl Partition {
-    /// Opens the log in `folder` and starts its writer on `tasks`.
+    /// Opens the log in `folder` and starts its writer.
     ///
     /// # Errors
     /// When the log cannot be opened.
-    pub(super) fn open(folder: &Path, segment_bytes: u64, tasks: &TaskTracker) -> io::Result<Self> {
+    pub(super) fn open(folder: &Path, segment_bytes: u64, writers: &Writers) -> io::Result<Self> {
         let log = PartitionLog::open(folder, segment_bytes)?;
-        let shared = Arc::new(Shared { end: watch::Sender::new(log.end()), log: Mutex::new(log) });
+        let shared = Arc::new(Shared {
+            start: AtomicI64::new(log.start()),
+            end: watch::Sender::new(log.end()),
+            log: Mutex::new(log),
+            broken: writers.broken.clone(),
+        });
         let (appends, waiting) = mpsc::channel(WAITING_BATCHES);
-        tasks.spawn(write_until_closed(Arc::clone(&shared), waiting));
+        writers.tasks.spawn(write_until_closed(Arc::clone(&shared), waiting));
         Ok(Self { shared, appends })
     }
 
@@ -104,18 +115,31 @@ impl Partition {
     /// # Errors
     /// When the disk does not answer.
     pub(super) fn find_timestamp(&self, timestamp: i64) -> io::Result<Option<(i64, i64)>> {
-        let plans = self.log().plan_timestamp(timestamp);
-        for plan in plans {
-            if let Some(found) = plan.find_timestamp(timestamp)? {
-                return Ok(Some(found));
-            }
+        let plan = self.log().plan_timestamp(timestamp)?;
+        plan.map_or(Ok(None), |plan| plan.find_timestamp(timestamp))
+    }
+
+    /// Removes what `retention` no longer covers; `read_to` is the offset that every consumer group has passed. Returns
+    /// the number of bytes that were freed. Blocks on the disk.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub(super) fn expire(&self, now: SystemTime, retention: Retention, read_to: Option<i64>) -> io::Result<u64> {
+        let expired = {
+            let mut log = self.log();
+            let expired = log.expire(now, retention, read_to)?;
+            self.shared.start.store(log.start(), Ordering::Release);
+            expired
+        };
+        for segment in &expired {
+            Segment::delete_files(&segment.path)?;
         }
-        Ok(None)
+        Ok(expired.iter().map(|segment| segment.size_bytes).sum())
     }
 
     /// First offset that can be read.
     pub(super) fn start(&self) -> i64 {
-        self.log().start()
+        self.shared.start.load(Ordering::Acquire)
     }
 
     /// Offset that the next record will get.
@@ -128,7 +152,7 @@ impl Partition {
         self.shared.end.subscribe()
     }
 
-    /// The log, for maintenance.
+    /// The log, for maintenance. Blocks on the disk.
     pub(super) fn log(&self) -> MutexGuard<'_, PartitionLog> {
         self.shared.log()
     }
@@ -136,7 +160,10 @@ impl Partition {
 
 impl Shared {
     fn log(&self) -> MutexGuard<'_, PartitionLog> {
-        self.log.lock().expect("no code panics while it holds a log")
+        self.log.lock().unwrap_or_else(|_| {
+            self.broken.cancel();
+            panic!("a log may be half changed, because code panicked while it held it");
+        })
     }
 
     /// Writes a group of batches and answers all of them.
@@ -158,14 +185,16 @@ impl Shared {
     }
 
     fn try_write(&self, group: &[Append]) -> io::Result<Vec<Result<i64, AppendError>>> {
-        let mut log = self.log();
-        let mut write = log.start_write()?;
-        let stage = |append: &Append| log.stage(append.header, &append.batch, &mut write).map_err(AppendError::from);
+        let mut write = self.log().start_write()?;
+        let stage = |append: &Append| write.stage(append.header, &append.batch).map_err(AppendError::from);
         let answers = group.iter().map(stage).collect();
-        drop(log);
-        write.execute()?;
+        let executed = write.execute();
         let mut log = self.log();
-        log.commit(&write);
+        if let Err(error) = executed {
+            log.abandon();
+            return Err(error);
+        }
+        log.commit(write);
         self.end.send_replace(log.end());
         Ok(answers)
     }
@@ -177,7 +206,8 @@ async fn write_until_closed(shared: Arc<Shared>, mut waiting: mpsc::Receiver<App
         let taken = std::mem::take(&mut group);
         let writer = Arc::clone(&shared);
         if tokio::task::spawn_blocking(move || writer.write(taken)).await.is_err() {
-            tracing::error!("the writer of a partition panicked, so the partition takes no more records");
+            tracing::error!("the writer of a partition panicked, so the broker must be started again");
+            shared.broken.cancel();
             return;
         }
     }

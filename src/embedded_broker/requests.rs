@@ -41,6 +41,8 @@ pub(super) struct Broker {
     pub(super) topics: Topics,
     pub(super) offsets: CommittedOffsets,
     pub(super) coordinator: Coordinator,
+    /// Held while somebody unpacks a batch.
+    pub(super) unpacking: tokio::sync::Mutex<()>,
     /// Ends the waiting of consumers.
     pub(super) shutdown: CancellationToken,
     /// No other process may use the folder while a connection can still write.

@@ -290,3 +290,16 @@ async fn a_request_that_claims_two_billion_topics_costs_its_connection_and_nothi
     assert_eq!(say(&broker, &metadata(0)).await[4..8], [0, 0, 0, 7]);
     broker.stop().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_compacted_topic_takes_only_records_with_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = start(folder.path()).await;
+    let sender = producer(&broker);
+    let with_key = FutureRecord::to("windows").key("key").payload("value");
+    assert_eq!(sender.send(with_key, PATIENCE).await.map_err(|(error, _)| error).unwrap().offset, 0);
+    let without = FutureRecord::<(), str>::to("windows").payload("value");
+    let (error, _) = sender.send(without, PATIENCE).await.unwrap_err();
+    assert_eq!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::InvalidRecord));
+    broker.stop().await.unwrap();
+}

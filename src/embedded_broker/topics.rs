@@ -8,11 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use std::{fs, io};
 
-use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::catalogue::{Catalogue, TopicEntry, is_topic_name};
-use super::partition::Partition;
+use super::partition::{Partition, Writers};
 use super::segment::sync_folder;
 
 /// Every partition has open files and a task of its own.
@@ -29,11 +28,19 @@ pub(super) struct Topic {
     pub(super) partitions: Vec<Arc<Partition>>,
 }
 
+impl Topic {
+    /// The partition, if it exists.
+    pub(super) fn partition(&self, number: i32) -> Option<Arc<Partition>> {
+        self.partitions.get(usize::try_from(number).ok()?).cloned()
+    }
+}
+
 /// All topics.
 #[derive(Debug)]
 pub(super) struct Topics {
     folder: PathBuf,
-    tasks: TaskTracker,
+    cluster_id: Arc<str>,
+    writers: Writers,
     /// Held during every change of topics, so that catalogue and open topics agree.
     catalogue: Mutex<Catalogue>,
     open: RwLock<BTreeMap<String, Arc<Topic>>>,
@@ -61,12 +68,18 @@ impl Topics {
     ///
     /// # Errors
     /// When something in the folder cannot be read or written.
-    pub(super) fn open(folder: &Path, tasks: &TaskTracker) -> io::Result<Self> {
+    pub(super) fn open(folder: &Path, writers: &Writers) -> io::Result<Self> {
         let catalogue = Catalogue::open(folder)?;
         let folder = folder.join("topics");
         fs::create_dir_all(&folder)?;
         remove_deleted(&folder, &catalogue)?;
-        let topics = Self { folder, tasks: tasks.clone(), open: RwLock::default(), catalogue: Mutex::new(catalogue) };
+        let topics = Self {
+            folder,
+            cluster_id: Arc::from(catalogue.cluster_id()),
+            writers: writers.clone(),
+            open: RwLock::default(),
+            catalogue: Mutex::new(catalogue),
+        };
         let entries = topics.catalogue().topics().clone();
         for (name, entry) in entries {
             let partitions = topics.open_partitions(&entry, Vec::new())?;
@@ -92,7 +105,7 @@ impl Topics {
 
     /// The partition, if it exists.
     pub(super) fn partition(&self, topic: &str, number: i32) -> Option<Arc<Partition>> {
-        self.get(topic)?.partitions.get(usize::try_from(number).ok()?).cloned()
+        self.get(topic)?.partition(number)
     }
 
     /// Creates a topic and returns its id. Blocks on the disk.
@@ -165,8 +178,8 @@ impl Topics {
     }
 
     /// Given once, when the folder was created.
-    pub(super) fn cluster_id(&self) -> String {
-        self.catalogue().cluster_id().to_owned()
+    pub(super) fn cluster_id(&self) -> &str {
+        &self.cluster_id
     }
 
     /// Opens the partitions of `entry` that are not among `known`.
@@ -175,7 +188,7 @@ impl Topics {
         let folder = self.folder.join(entry.id.to_string());
         let mut partitions = known;
         for number in partitions.len()..usize::try_from(entry.partitions).unwrap_or(0) {
-            let partition = Partition::open(&folder.join(number.to_string()), segment_bytes, &self.tasks)?;
+            let partition = Partition::open(&folder.join(number.to_string()), segment_bytes, &self.writers)?;
             partitions.push(Arc::new(partition));
         }
         // Without this a power cut could take new folders away, and acknowledged records with them.

@@ -15,7 +15,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Broker;
-use crate::embedded_broker::partition::{Partition, ReadError};
+use crate::embedded_broker::log::ReadError;
+use crate::embedded_broker::partition::Partition;
 
 /// The most that one response carries, whatever the client allows (usually 50 MB), so that a few consumers far behind
 /// do not fill the memory. A single larger batch is still returned.
@@ -120,7 +121,7 @@ fn read_one(wanted: &Wanted, left: usize) -> PartitionData {
     let data = data.with_high_watermark(end).with_last_stable_offset(end).with_log_start_offset(partition.start());
     match records {
         Ok(records) => data.with_records(Some(records)),
-        Err(ReadError::OutOfRange(_)) => data.with_error_code(ResponseError::OffsetOutOfRange.code()),
+        Err(ReadError::OutOfRange { .. }) => data.with_error_code(ResponseError::OffsetOutOfRange.code()),
         Err(ReadError::Disk(error)) => {
             tracing::error!(error = %error, partition = wanted.number, "cannot read the log, so consumers must wait");
             data.with_error_code(ResponseError::KafkaStorageError.code())

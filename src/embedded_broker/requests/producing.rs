@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::future::join_all;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::produce_request::PartitionProduceData;
@@ -11,9 +12,10 @@ use kafka_protocol::messages::{
 };
 
 use super::{Broker, text};
-use crate::embedded_broker::batch::{BatchError, check_batch};
+use crate::embedded_broker::batch::{BatchError, BatchHeader, check_batch};
 use crate::embedded_broker::partition::AppendError;
 use crate::embedded_broker::producers::SequenceError;
+use crate::embedded_broker::records::read_records;
 
 /// The largest batch that is accepted. One message may fill it: a prompt of several megabytes is legal.
 const MAX_BATCH_BYTES: usize = 16 * 1024 * 1024;
@@ -53,7 +55,9 @@ async fn try_append(
     is_transactional: bool,
 ) -> Result<(i64, i64), (ResponseError, String)> {
     let refuse = |error: ResponseError, reason: String| Err((error, reason));
-    let Some(partition) = broker.topics.partition(topic, data.index) else {
+    let known = broker.topics.get(topic);
+    let is_compacted = known.as_ref().is_some_and(|topic| topic.entry.is_compacted());
+    let Some(partition) = known.and_then(|topic| topic.partition(data.index)) else {
         let reason = format!("partition {} of topic {} does not exist", data.index, topic.as_str());
         return refuse(ResponseError::UnknownTopicOrPartition, reason);
     };
@@ -72,10 +76,24 @@ async fn try_append(
             return refuse(ResponseError::UnsupportedForMessageFormat, error.to_string());
         }
     };
+    if is_compacted && let Err(reason) = check_keys(broker, header, records.clone()).await {
+        return refuse(ResponseError::InvalidRecord, reason);
+    }
     match partition.append(header, records).await {
         Ok(base_offset) => Ok((base_offset, partition.start())),
         Err(error) => refuse(reaction(&error), error.to_string()),
     }
+}
+
+/// Checks that compaction will find a key in every record. Batches are unpacked one at a time, because they may be large.
+async fn check_keys(broker: &Broker, header: BatchHeader, records: Bytes) -> Result<(), String> {
+    let _alone = broker.unpacking.lock().await;
+    let check = move || match read_records(&header, &records) {
+        Ok(records) if records.iter().all(|record| record.key.is_some()) => Ok(()),
+        Ok(_) => Err("a compacted topic takes no records without a key".to_owned()),
+        Err(error) => Err(error.to_string()),
+    };
+    tokio::task::spawn_blocking(check).await.unwrap_or_else(|_| Err("the records cannot be checked".to_owned()))
 }
 
 /// What a producer does about a failed append is decided by the number it gets.
