@@ -51,20 +51,15 @@ pub(super) struct Catalogue {
 }
 
 impl Catalogue {
-    /// Reads the catalogue in `folder`, or starts a new one with a new cluster id.
+    /// Reads the catalogue in `folder`; `None` when there is none.
     ///
     /// # Errors
-    /// When the file cannot be read or written, or comes from a newer version.
-    pub(super) fn open(folder: &Path) -> io::Result<Self> {
+    /// When the file cannot be read, or comes from a newer version.
+    pub(super) fn read(folder: &Path) -> io::Result<Option<Self>> {
         let path = folder.join(FILE_NAME);
-        let content = match fs::read(&path) {
+        let content: Content = match fs::read(&path) {
             Ok(bytes) => serde_json::from_slice(&bytes)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Content {
-                format: FORMAT,
-                cluster_id: Uuid::now_v7().to_string(),
-                first_free_producer_id: 1,
-                topics: BTreeMap::new(),
-            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
         if content.format != FORMAT {
@@ -72,6 +67,21 @@ impl Catalogue {
                 format!("{} has format {}, this version reads format {FORMAT}", path.display(), content.format);
             return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
         }
+        Ok(Some(Self { next_producer_id: content.first_free_producer_id, path, content }))
+    }
+
+    /// Starts a catalogue in `folder`, with a new cluster id and no topics.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(super) fn create(folder: &Path) -> io::Result<Self> {
+        let content = Content {
+            format: FORMAT,
+            cluster_id: Uuid::now_v7().to_string(),
+            first_free_producer_id: 1,
+            topics: BTreeMap::new(),
+        };
+        let path = folder.join(FILE_NAME);
         let catalogue = Self { next_producer_id: content.first_free_producer_id, path, content };
         catalogue.save()?;
         Ok(catalogue)
@@ -148,6 +158,26 @@ impl TopicEntry {
     }
 }
 
+/// Whether the settings of a new topic mean something to this broker. Settings that it does not know are kept and have no
+/// effect.
+///
+/// # Errors
+/// When one has a value that is not possible: which, and what is.
+pub(super) fn check_settings(configs: &BTreeMap<String, String>) -> Result<(), String> {
+    for (name, value) in configs {
+        match name.as_str() {
+            "cleanup.policy" if value != "delete" && value != "compact" => {
+                return Err(format!("{name} is `delete` or `compact`, not {value:?}"));
+            }
+            "retention.ms" | "retention.bytes" if value.parse::<i64>().is_err() => {
+                return Err(format!("{name} is a whole number, not {value:?}"));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// Whether Kafka allows `name` for a topic; such names are also harmless in logs and on command lines.
 pub(super) fn is_topic_name(name: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
@@ -161,13 +191,13 @@ mod tests {
     #[test]
     fn ids_and_topics_survive_and_no_producer_id_is_given_twice() {
         let folder = tempfile::tempdir().unwrap();
-        let mut catalogue = Catalogue::open(folder.path()).unwrap();
+        let mut catalogue = Catalogue::create(folder.path()).unwrap();
         let entry = TopicEntry { id: Uuid::now_v7(), partitions: 3, configs: BTreeMap::new() };
         catalogue.put_topic("llm.operations", entry.clone()).unwrap();
         let ids: Vec<i64> = (0..3).map(|_| catalogue.take_producer_id().unwrap()).collect();
         assert_eq!(ids, [1, 2, 3]);
 
-        let mut reopened = Catalogue::open(folder.path()).unwrap();
+        let mut reopened = Catalogue::read(folder.path()).unwrap().unwrap();
         assert_eq!(reopened.cluster_id(), catalogue.cluster_id());
         assert_eq!(reopened.topics().get("llm.operations"), Some(&entry));
         assert!(reopened.take_producer_id().unwrap() > 3);
@@ -176,11 +206,12 @@ mod tests {
     #[test]
     fn a_catalogue_of_a_newer_version_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        drop(Catalogue::open(folder.path()).unwrap());
+        assert!(Catalogue::read(folder.path()).unwrap().is_none());
+        drop(Catalogue::create(folder.path()).unwrap());
         let path = folder.path().join(FILE_NAME);
         let newer = fs::read_to_string(&path).unwrap().replace("\"format\": 1", "\"format\": 2");
         fs::write(&path, newer).unwrap();
-        assert!(Catalogue::open(folder.path()).unwrap_err().to_string().contains("format 2"));
+        assert!(Catalogue::read(folder.path()).unwrap_err().to_string().contains("format 2"));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The topics that exist and their open partitions.
 //!
 //! Each topic has a folder named by its id, not by its name: names never become paths, and a topic that is created again
-//! under an old name starts empty, whatever became of the old folder.
+//! under an old name starts empty, whatever became of the old folder. Records are removed only with a topic that was
+//! deleted: its folder is renamed first, and no other folder is ever touched.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use std::{fs, io};
 
 use uuid::Uuid;
 
-use super::catalogue::{Catalogue, TopicEntry, is_topic_name};
+use super::catalogue::{Catalogue, TopicEntry, check_settings, is_topic_name};
 use super::partition::{Partition, Writers};
 use super::segment::sync_folder;
 
@@ -19,6 +20,10 @@ const MAX_PARTITIONS: i32 = 256;
 /// Small enough that compaction and retention have something to work on, large enough to keep the number of files low.
 const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
 const COMPACTED_SEGMENT_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Extension of the folder of a deleted topic until its files are gone.
+const DELETED_EXTENSION: &str = "deleted";
+const UNPOISONED: &str = "a panic while the topics change is a defect";
 
 /// A topic that can be written and read.
 #[derive(Debug)]
@@ -58,6 +63,9 @@ pub(super) enum TopicError {
     /// The request must be changed.
     #[error("topic {name:?} is refused: {reason}")]
     Invalid { name: String, reason: String },
+    /// A setting must be changed.
+    #[error("topic {name:?} is refused: {reason}")]
+    InvalidSetting { name: String, reason: String },
     /// The request may be sent again when the disk works again.
     #[error("topic {name} cannot be stored")]
     Disk { name: String, source: io::Error },
@@ -69,12 +77,17 @@ impl Topics {
     /// # Errors
     /// When something in the folder cannot be read or written.
     pub(super) fn open(folder: &Path, writers: &Writers) -> io::Result<Self> {
-        let catalogue = Catalogue::open(folder)?;
-        let folder = folder.join("topics");
-        fs::create_dir_all(&folder)?;
-        remove_deleted(&folder, &catalogue)?;
+        let topics_folder = folder.join("topics");
+        fs::create_dir_all(&topics_folder)?;
+        let leftovers = Leftovers::find(&topics_folder)?;
+        let catalogue = match Catalogue::read(folder)? {
+            Some(catalogue) => catalogue,
+            None if leftovers.topics.is_empty() => Catalogue::create(folder)?,
+            None => return Err(without_catalogue(folder)),
+        };
+        leftovers.tidy_up(&catalogue)?;
         let topics = Self {
-            folder,
+            folder: topics_folder,
             cluster_id: Arc::from(catalogue.cluster_id()),
             writers: writers.clone(),
             open: RwLock::default(),
@@ -90,7 +103,7 @@ impl Topics {
 
     /// The topic, if it exists.
     pub(super) fn get(&self, name: &str) -> Option<Arc<Topic>> {
-        self.open.read().expect("no code panics while it holds the topics").get(name).cloned()
+        self.open.read().expect(UNPOISONED).get(name).cloned()
     }
 
     /// The topic with this id, if it exists.
@@ -100,12 +113,32 @@ impl Topics {
 
     /// All topics in the order of their names.
     pub(super) fn all(&self) -> Vec<Arc<Topic>> {
-        self.open.read().expect("no code panics while it holds the topics").values().cloned().collect()
+        self.open.read().expect(UNPOISONED).values().cloned().collect()
     }
 
     /// The partition, if it exists.
     pub(super) fn partition(&self, topic: &str, number: i32) -> Option<Arc<Partition>> {
         self.get(topic)?.partition(number)
+    }
+
+    /// Whether [`Topics::create`] would create this topic now.
+    ///
+    /// # Errors
+    /// When the topic exists or the request is not allowed.
+    pub(super) fn may_create(
+        &self,
+        name: &str,
+        partitions: i32,
+        configs: &BTreeMap<String, String>,
+    ) -> Result<(), TopicError> {
+        if !is_topic_name(name) {
+            let reason = "a name has 1 to 249 letters, digits, dots, underscores or hyphens".to_owned();
+            return Err(TopicError::Invalid { name: name.to_owned(), reason });
+        }
+        check_partitions(name, partitions)?;
+        let invalid = |reason| TopicError::InvalidSetting { name: name.to_owned(), reason };
+        check_settings(configs).map_err(invalid)?;
+        if self.get(name).is_some() { Err(TopicError::Exists(name.to_owned())) } else { Ok(()) }
     }
 
     /// Creates a topic and returns its id. Blocks on the disk.
@@ -118,15 +151,8 @@ impl Topics {
         partitions: i32,
         configs: BTreeMap<String, String>,
     ) -> Result<Uuid, TopicError> {
-        let invalid = |reason: &str| TopicError::Invalid { name: name.to_owned(), reason: reason.to_owned() };
-        if !is_topic_name(name) {
-            return Err(invalid("a name has 1 to 249 letters, digits, dots, underscores or hyphens"));
-        }
-        check_partitions(name, partitions)?;
         let mut catalogue = self.catalogue();
-        if catalogue.topics().contains_key(name) {
-            return Err(TopicError::Exists(name.to_owned()));
-        }
+        self.may_create(name, partitions, &configs)?;
         let entry = TopicEntry { id: Uuid::now_v7(), partitions, configs };
         let disk = |source| TopicError::Disk { name: name.to_owned(), source };
         let opened = self.open_partitions(&entry, Vec::new()).map_err(disk)?;
@@ -136,18 +162,27 @@ impl Topics {
         Ok(id)
     }
 
-    /// Adds partitions to a topic until it has `partitions`. Blocks on the disk.
+    /// Whether [`Topics::grow`] would grow this topic now; returns the topic.
     ///
     /// # Errors
-    /// When there is no such topic, it has more partitions already, or the disk refuses.
-    pub(super) fn grow(&self, name: &str, partitions: i32) -> Result<(), TopicError> {
+    /// When there is no such topic or it has more partitions already.
+    pub(super) fn may_grow(&self, name: &str, partitions: i32) -> Result<Arc<Topic>, TopicError> {
         check_partitions(name, partitions)?;
-        let mut catalogue = self.catalogue();
         let topic = self.get(name).ok_or_else(|| TopicError::Unknown(name.to_owned()))?;
         if partitions < topic.entry.partitions {
             let reason = format!("it has {} partitions, which cannot become fewer", topic.entry.partitions);
             return Err(TopicError::Invalid { name: name.to_owned(), reason });
         }
+        Ok(topic)
+    }
+
+    /// Adds partitions to a topic until it has `partitions`. Blocks on the disk.
+    ///
+    /// # Errors
+    /// When there is no such topic, it has more partitions already, or the disk refuses.
+    pub(super) fn grow(&self, name: &str, partitions: i32) -> Result<(), TopicError> {
+        let mut catalogue = self.catalogue();
+        let topic = self.may_grow(name, partitions)?;
         let entry = TopicEntry { partitions, ..topic.entry.clone() };
         let disk = |source| TopicError::Disk { name: name.to_owned(), source };
         let opened = self.open_partitions(&entry, topic.partitions.clone()).map_err(disk)?;
@@ -162,11 +197,19 @@ impl Topics {
     /// When there is no such topic or the disk refuses.
     pub(super) fn delete(&self, name: &str) -> Result<(), TopicError> {
         let disk = |source| TopicError::Disk { name: name.to_owned(), source };
-        let removed = self.catalogue().remove_topic(name).map_err(disk)?;
+        let mut catalogue = self.catalogue();
+        let removed = catalogue.remove_topic(name).map_err(disk)?;
         let entry = removed.ok_or_else(|| TopicError::Unknown(name.to_owned()))?;
-        self.open.write().expect("no code panics while it holds the topics").remove(name);
-        // Readers may still hold the files; what cannot be removed now is removed at the next start.
-        fs::remove_dir_all(self.folder.join(entry.id.to_string())).map_err(disk)
+        self.open.write().expect(UNPOISONED).remove(name);
+        drop(catalogue);
+        let folder = self.folder.join(entry.id.to_string());
+        let deleted = folder.with_extension(DELETED_EXTENSION);
+        // The topic is gone, whatever becomes of its files: a writer may still be busy with them.
+        let outcome = fs::rename(&folder, &deleted).and_then(|()| fs::remove_dir_all(&deleted));
+        outcome.unwrap_or_else(|error| {
+            tracing::warn!(%error, topic = name, folder = %deleted.display(), "cannot remove all files of a deleted topic yet");
+        });
+        Ok(())
     }
 
     /// A producer id that nobody has had before. Blocks on the disk now and then.
@@ -198,12 +241,12 @@ impl Topics {
     }
 
     fn publish(&self, topic: Topic) {
-        let mut open = self.open.write().expect("no code panics while it holds the topics");
+        let mut open = self.open.write().expect(UNPOISONED);
         open.insert(topic.name.clone(), Arc::new(topic));
     }
 
     fn catalogue(&self) -> MutexGuard<'_, Catalogue> {
-        self.catalogue.lock().expect("no code panics while it holds the catalogue")
+        self.catalogue.lock().expect(UNPOISONED)
     }
 }
 
@@ -215,14 +258,75 @@ fn check_partitions(name: &str, partitions: i32) -> Result<(), TopicError> {
     Err(TopicError::Invalid { name: name.to_owned(), reason })
 }
 
-/// Removes the folders of topics that a crash left behind while they were created or deleted.
-fn remove_deleted(folder: &Path, catalogue: &Catalogue) -> io::Result<()> {
-    let ids: Vec<String> = catalogue.topics().values().map(|entry| entry.id.to_string()).collect();
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        if !ids.iter().any(|id| entry.file_name().to_str() == Some(id)) {
-            fs::remove_dir_all(entry.path())?;
+fn without_catalogue(folder: &Path) -> io::Error {
+    let reason = format!(
+        "{0}/catalogue.json is missing, but {0}/topics holds topics: restore the file, or move the folder topics away to \
+         begin anew",
+        folder.display(),
+    );
+    io::Error::new(io::ErrorKind::InvalidData, reason)
+}
+
+/// What lies in the folder of topics at the start. Other files and folders there are none of the broker's business.
+#[derive(Debug)]
+struct Leftovers {
+    /// Folders named by topic ids.
+    topics: Vec<(Uuid, PathBuf)>,
+    /// Folders of deleted topics.
+    deleted: Vec<PathBuf>,
+}
+
+impl Leftovers {
+    fn find(folder: &Path) -> io::Result<Self> {
+        let (mut topics, mut deleted) = (Vec::new(), Vec::new());
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let path = entry.path();
+            let id = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| Uuid::try_parse(stem).ok());
+            let Some(id) = id.filter(|_| path.is_dir()) else { continue };
+            match path.extension() {
+                None => topics.push((id, path)),
+                Some(extension) if extension == DELETED_EXTENSION => deleted.push(path),
+                Some(_) => {}
+            }
+        }
+        Ok(Self { topics, deleted })
+    }
+
+    /// Finishes what a crash interrupted. A folder is removed only when its topic was deleted, or when nothing was ever
+    /// written to it; what else the catalogue does not know stays, because the catalogue may come from an old backup.
+    fn tidy_up(self, catalogue: &Catalogue) -> io::Result<()> {
+        for folder in self.deleted {
+            fs::remove_dir_all(folder)?;
+        }
+        for (id, folder) in self.topics {
+            if catalogue.topics().values().any(|entry| entry.id == id) {
+                continue;
+            }
+            if holds_records(&folder)? {
+                tracing::warn!(folder = %folder.display(), "a folder with records belongs to no topic; it is left alone");
+            } else {
+                fs::remove_dir_all(folder)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn holds_records(topic: &Path) -> io::Result<bool> {
+    for partition in fs::read_dir(topic)? {
+        let partition = partition?.path();
+        if !partition.is_dir() {
+            continue;
+        }
+        for file in fs::read_dir(partition)? {
+            if file?.metadata()?.len() > 0 {
+                return Ok(true);
+            }
         }
     }
-    Ok(())
+    Ok(false)
 }
+
+#[cfg(test)]
+mod tests;

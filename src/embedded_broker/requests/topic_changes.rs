@@ -45,13 +45,13 @@ async fn create_one(
         let reason = "there is one broker, so the replication factor is 1".to_owned();
         return Err((ResponseError::InvalidReplicationFactor, reason));
     }
-    if validate_only {
-        let reason = "this broker cannot check a topic without creating it".to_owned();
-        return Err((ResponseError::InvalidRequest, reason));
-    }
     let setting = |config: &CreatableTopicConfig| Some((config.name.to_string(), config.value.as_ref()?.to_string()));
     let configs: BTreeMap<String, String> = topic.configs.iter().filter_map(setting).collect();
     let name = topic.name.to_string();
+    if validate_only {
+        return change(broker, move |topics| topics.may_create(&name, partitions, &configs).map(|()| Uuid::nil()))
+            .await;
+    }
     change(broker, move |topics| topics.create(&name, partitions, configs)).await
 }
 
@@ -61,7 +61,11 @@ pub(super) async fn grow(broker: &Arc<Broker>, request: CreatePartitionsRequest)
     for topic in request.topics {
         let result = CreatePartitionsTopicResult::default().with_name(topic.name.clone());
         let name = topic.name.to_string();
-        results.push(match change(broker, move |topics| topics.grow(&name, topic.count)).await {
+        let grow = move |topics: &Topics| match request.validate_only {
+            true => topics.may_grow(&name, topic.count).map(drop),
+            false => topics.grow(&name, topic.count),
+        };
+        results.push(match change(broker, grow).await {
             Ok(()) => result,
             Err((error, reason)) => result.with_error_code(error.code()).with_error_message(Some(text(reason))),
         });
@@ -113,6 +117,7 @@ fn reaction(error: &TopicError) -> ResponseError {
         TopicError::Exists(_) => ResponseError::TopicAlreadyExists,
         TopicError::Unknown(_) => ResponseError::UnknownTopicOrPartition,
         TopicError::Invalid { .. } => ResponseError::InvalidRequest,
+        TopicError::InvalidSetting { .. } => ResponseError::InvalidConfig,
         TopicError::Disk { .. } => ResponseError::KafkaStorageError,
     }
 }
