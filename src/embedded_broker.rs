@@ -5,8 +5,9 @@
 //!
 //! - an acknowledged record is on disk (`fdatasync`) and survives `kill -9` and a power cut; consumers see a record only then;
 //! - a record that an idempotent producer sends again is stored once, across restarts too;
-//! - memory stays bounded whatever clients do (requests: [`connection::REQUEST_MEMORY_BYTES`] together; responses: 4 MiB
-//!   each); messages may have up to 16 MiB;
+//! - memory stays bounded whatever clients do: [`MOST_CONNECTIONS`] with 64 KiB each, beyond that 64 MiB for all requests
+//!   and 256 MiB for all records on their way to consumers; messages may have up to 16 MiB;
+//! - a client that stops in the middle of something is let go after half a minute and holds up nobody else;
 //! - topics that are not compacted lose a segment (64 MiB) a week after it was last written, or when the partition is larger
 //!   than 1 GiB *and* every consumer group with committed offsets has read it (`retention.ms`, `retention.bytes`);
 //! - of compacted topics the last record of each key stays for ever; older ones go segment (16 MiB) by segment.
@@ -29,6 +30,7 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
@@ -57,6 +59,10 @@ mod topics;
 
 /// What connections may take to finish their last request.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
+/// Each producer and consumer has one or two; beyond it new ones are closed at once.
+const MOST_CONNECTIONS: usize = if cfg!(test) { 50 } else { 1_000 };
+/// Between two warnings that there are too many.
+const WARNING_PAUSE: Duration = Duration::from_mins(1);
 /// When the system refuses a connection (usually too many open files), trying again at once would only spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -120,6 +126,8 @@ impl EmbeddedBroker {
             topics,
             offsets,
             coordinator: Coordinator::default(),
+            request_memory: Semaphore::new(connection::REQUEST_MEMORY_BYTES),
+            response_memory: Arc::new(Semaphore::new(requests::RESPONSE_MEMORY_BYTES)),
             unpacking: tokio::sync::Mutex::default(),
             shutdown: shutdown.clone(),
             _lock: Arc::clone(&lock),
@@ -248,24 +256,33 @@ async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 async fn accept(listener: TcpListener, broker: Arc<Broker>, connections: TaskTracker) -> &'static str {
-    let memory = Arc::new(Semaphore::new(connection::REQUEST_MEMORY_BYTES));
+    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let mut warned_at: Option<Instant> = None;
     while let Some(accepted) = broker.shutdown.run_until_cancelled(listener.accept()).await {
-        match accepted {
-            Ok((stream, client)) => {
-                let serving = connection::serve(Arc::clone(&broker), stream, Arc::clone(&memory));
-                connections.spawn(async move {
-                    match serving.await {
-                        Ok(()) => {}
-                        Err(error @ ConnectionError::Io(_)) => tracing::debug!(%client, ?error, "a connection broke"),
-                        Err(error) => tracing::warn!(%client, %error, "closed the connection of a client"),
-                    }
-                });
-            }
+        let (stream, client) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
             }
-        }
+        };
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            if warned_at.is_none_or(|at| at.elapsed() > WARNING_PAUSE) {
+                warned_at = Some(Instant::now());
+                tracing::warn!(%client, "closed a new connection, because {MOST_CONNECTIONS} others are open");
+            }
+            continue;
+        };
+        let serving = connection::serve(Arc::clone(&broker), stream);
+        connections.spawn(async move {
+            match serving.await {
+                Ok(()) => {}
+                Err(error @ ConnectionError::Io(_)) => tracing::debug!(%client, ?error, "a connection broke"),
+                Err(error) => tracing::warn!(%client, %error, "closed the connection of a client"),
+            }
+            drop(place);
+        });
     }
     "its listener"
 }

@@ -13,12 +13,14 @@ use kafka_protocol::messages::{
     ApiKey, ApiVersionsRequest, ApiVersionsResponse, BrokerId, RequestHeader, ResponseHeader,
 };
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, StrBytes};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::FolderLock;
 use super::coordinator::Coordinator;
 use super::offsets::CommittedOffsets;
 use super::topics::Topics;
+pub(super) use fetching::RESPONSE_MEMORY_BYTES;
 use shape::{Kind, SUPPORTED};
 
 mod committing;
@@ -41,6 +43,10 @@ pub(super) struct Broker {
     pub(super) topics: Topics,
     pub(super) offsets: CommittedOffsets,
     pub(super) coordinator: Coordinator,
+    /// Bytes that requests may still take beyond what every connection has.
+    pub(super) request_memory: Semaphore,
+    /// Bytes that records on their way to consumers may still take.
+    pub(super) response_memory: Arc<Semaphore>,
     /// Held while somebody unpacks a batch.
     pub(super) unpacking: tokio::sync::Mutex<()>,
     /// Ends the waiting of consumers.
@@ -54,6 +60,14 @@ pub(super) struct Broker {
 pub(super) struct Advertised {
     pub(super) host: String,
     pub(super) port: u16,
+}
+
+/// A response with its length.
+#[derive(Debug)]
+pub(super) struct Response {
+    pub(super) bytes: Bytes,
+    /// Given back when the client has taken the response.
+    _memory: Option<OwnedSemaphorePermit>,
 }
 
 /// The connection cannot go on: what follows on it would not be understood.
@@ -78,7 +92,7 @@ struct Envelope {
     correlation_id: i32,
 }
 
-/// Answers one request (without its length); `None` when the client wants no answer. The answer has its length.
+/// Answers one request (without its length); `None` when the client wants no answer.
 ///
 /// # Errors
 /// When the connection cannot go on.
@@ -86,10 +100,10 @@ pub(super) async fn answer(
     broker: &Arc<Broker>,
     advertised: &Advertised,
     mut request: Bytes,
-) -> Result<Option<Bytes>, RequestError> {
+) -> Result<Option<Response>, RequestError> {
     let envelope = match open_envelope(&request)? {
         Ok(envelope) => envelope,
-        Err(response) => return Ok(Some(response)),
+        Err(bytes) => return Ok(Some(Response { bytes, _memory: None })),
     };
     let header = RequestHeader::decode(&mut request, envelope.key.request_header_version(envelope.version))
         .map_err(RequestError::Malformed)?;
@@ -99,7 +113,10 @@ pub(super) async fn answer(
             Some(response) => envelope.encode(&response),
             None => return Ok(None),
         },
-        ApiKey::Fetch => envelope.encode(&Box::pin(fetching::fetch(broker, envelope.decode(body)?)).await),
+        ApiKey::Fetch => {
+            let (response, memory) = Box::pin(fetching::fetch(broker, envelope.decode(body)?)).await;
+            return envelope.encode(&response).map(|bytes| Some(Response { bytes, _memory: memory }));
+        }
         ApiKey::ListOffsets => {
             envelope.encode(&listing::list_offsets(broker, envelope.decode(body)?, envelope.version).await)
         }
@@ -133,7 +150,7 @@ pub(super) async fn answer(
         }
         _ => Err(RequestError::Unsupported { key: header.request_api_key, version: envelope.version }),
     };
-    response.map(Some)
+    response.map(|bytes| Some(Response { bytes, _memory: None }))
 }
 
 /// Reads kind, version and correlation id, and checks the request's shape. A client that asks for the versions in a version that is too new gets the

@@ -291,6 +291,71 @@ async fn a_request_that_claims_two_billion_topics_costs_its_connection_and_nothi
     broker.stop().await.unwrap();
 }
 
+async fn connect(broker: &EmbeddedBroker) -> tokio::net::TcpStream {
+    tokio::net::TcpStream::connect(broker.address()).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_stop_in_the_middle_of_large_requests_hold_up_neither_others_nor_the_end() {
+    use tokio::io::AsyncWriteExt;
+    let folder = tempfile::tempdir().unwrap();
+    let broker = start(folder.path()).await;
+    let mut stopped = Vec::new();
+    for _ in 0..5 {
+        let mut stream = connect(&broker).await;
+        stream.write_all(&(32u32 << 20).to_be_bytes()).await.unwrap();
+        stream.write_all(&[0; 100_000]).await.unwrap();
+        stopped.push(stream);
+    }
+    let sender = producer(&broker);
+    assert_eq!(produce(&sender, 0, b"goes through").await, 0);
+    let reader = consumer(&broker);
+    assign(&reader, 0, 0);
+    assert_eq!(consume(&reader, 1).len(), 1);
+    drop((sender, reader));
+    let begun = Instant::now();
+    broker.stop().await.unwrap();
+    assert!(begun.elapsed() < STOP_PATIENCE, "{:?}", begun.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn beyond_the_most_connections_new_ones_are_closed_and_later_welcome_again() {
+    use tokio::io::AsyncReadExt;
+    let folder = tempfile::tempdir().unwrap();
+    let broker = start(folder.path()).await;
+    let mut open = Vec::new();
+    for _ in 0..MOST_CONNECTIONS {
+        open.push(connect(&broker).await);
+    }
+    let mut refused = connect(&broker).await;
+    assert!(matches!(refused.read(&mut [0; 8]).await, Ok(0) | Err(_)), "closed without a word");
+    drop(open);
+    assert_eq!(produce(&producer(&broker), 0, b"welcome").await, 0);
+    broker.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_that_asks_for_more_than_one_response_carries_need_not_wait() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = start(folder.path()).await;
+    let sender: FutureProducer = client(&broker).create().unwrap();
+    for _ in 0..6 {
+        produce(&sender, 0, &[7; 900_000]).await;
+    }
+    let reader: BaseConsumer = client(&broker)
+        .set("group.id", "test")
+        .set("fetch.min.bytes", "8000000")
+        .set("fetch.message.max.bytes", "12000000")
+        .set("fetch.wait.max.ms", "30000")
+        .set("socket.timeout.ms", "60000")
+        .create()
+        .unwrap();
+    assign(&reader, 0, 0);
+    assert_eq!(consume(&reader, 3).len(), 3, "before the 30 seconds are over");
+    drop((sender, reader));
+    broker.stop().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_compacted_topic_takes_only_records_with_keys() {
     let folder = tempfile::tempdir().unwrap();
