@@ -3,6 +3,9 @@
 //! A state machine without clock or IO: time comes in, and answers go out through channels when the group decides them,
 //! because a member waits for the others. The members compute the assignment themselves; the group only carries it from
 //! the leader to the rest. Members are not kept across a restart: clients join again on their own.
+//!
+//! Of two processes that were given the same instance id the younger one is the member; the older one is fenced, which
+//! clients do not try again, so that the two do not push each other out for ever.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +16,11 @@ use tokio::time::Instant;
 use member::Member;
 pub(super) use member::{JoinRefused, JoinReply, JoinRequest, Joined, Membership, SyncReply, Synced};
 
+mod describe;
 mod member;
+
+/// Members and those who are about to become one.
+const MOST_MEMBERS: usize = 1_000;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
@@ -59,13 +66,15 @@ impl Group {
         if !self.shares_protocol(request) {
             return refuse(ResponseError::InconsistentGroupProtocol);
         }
-        if let Some(instance_id) = &request.instance_id {
-            let known = self.members.iter().find(|(_, member)| member.instance_id.as_ref() == Some(instance_id));
-            match known.map(|(id, _)| id.clone()) {
-                Some(id) if request.member_id.is_empty() => self.remove(&id, ResponseError::FencedInstanceId),
-                Some(id) if id != request.member_id => return refuse(ResponseError::FencedInstanceId),
-                _ => {}
+        if let Some(holder) = self.holder(request.instance_id.as_deref()).map(str::to_owned) {
+            if request.member_id.is_empty() {
+                self.remove(&holder, ResponseError::FencedInstanceId);
+            } else if holder != request.member_id {
+                return refuse(ResponseError::FencedInstanceId);
             }
+        }
+        if self.members.len() + self.expected.len() >= MOST_MEMBERS && !self.knows(&request.member_id) {
+            return refuse(ResponseError::GroupMaxSizeReached);
         }
         if request.member_id.is_empty() {
             if request.must_come_back && request.instance_id.is_none() {
@@ -91,6 +100,9 @@ impl Group {
             State::Empty | State::Joining { .. } => false,
         };
         if let Some(reply) = member.joining.take_if(|_| may_stay) {
+            if let Some(known) = self.members.get_mut(&member_id) {
+                known.expires_at = member.expires_at;
+            }
             drop(reply.send(Ok(self.joined(&member_id))));
         } else {
             self.members.insert(member_id, member);
@@ -133,7 +145,7 @@ impl Group {
         }
     }
 
-    /// A member leaves, by its id or by its instance id.
+    /// A member leaves, by its id or by its instance id; when both are given, they must be the same member's.
     ///
     /// # Errors
     /// When there is no such member.
@@ -143,12 +155,11 @@ impl Group {
         instance_id: Option<&str>,
         now: Instant,
     ) -> Result<(), ResponseError> {
-        let is_meant = |(id, member): &(&String, &Member)| match instance_id {
-            Some(instance_id) => member.instance_id.as_deref() == Some(instance_id),
-            None => id.as_str() == member_id,
-        };
-        let Some(id) = self.members.iter().find(is_meant).map(|(id, _)| id.clone()) else {
-            return self.expected.remove(member_id).map(|_| ()).ok_or(ResponseError::UnknownMemberId);
+        let id = match self.holder(instance_id) {
+            Some(holder) if member_id.is_empty() || member_id == holder => holder.to_owned(),
+            Some(_) => return Err(ResponseError::FencedInstanceId),
+            None if instance_id.is_none() && self.members.contains_key(member_id) => member_id.to_owned(),
+            None => return self.expected.remove(member_id).map(|_| ()).ok_or(ResponseError::UnknownMemberId),
         };
         self.remove(&id, ResponseError::UnknownMemberId);
         self.rebalance(now);
@@ -198,29 +209,6 @@ impl Group {
         self.members.is_empty() && self.expected.is_empty()
     }
 
-    /// Kafka's name for the state.
-    pub(super) fn state_name(&self) -> &'static str {
-        match self.state {
-            State::Empty => "Empty",
-            State::Joining { .. } => "PreparingRebalance",
-            State::Syncing => "CompletingRebalance",
-            State::Stable => "Stable",
-        }
-    }
-
-    /// Protocol type and chosen protocol.
-    pub(super) fn protocol(&self) -> (&str, &str) {
-        (&self.protocol_type, &self.protocol)
-    }
-
-    /// Every member: its id, instance id, client id, data for the chosen protocol, and assignment.
-    pub(super) fn describe_members(&self) -> impl Iterator<Item = (&str, Option<&str>, &str, Bytes, Bytes)> {
-        self.members.iter().map(|(id, member)| {
-            let data = member.data_for(&self.protocol);
-            (id.as_str(), member.instance_id.as_deref(), member.client_id.as_str(), data, member.assignment.clone())
-        })
-    }
-
     fn shares_protocol(&self, request: &JoinRequest) -> bool {
         let mut others = self.members.iter().filter(|(id, _)| **id != request.member_id).peekable();
         if request.protocols.is_empty() {
@@ -234,8 +222,20 @@ impl Group {
         request.protocol_type == self.protocol_type && request.protocols.iter().any(|(name, _)| is_known_to_all(name))
     }
 
+    /// Id of the member that was given this instance id.
+    fn holder(&self, instance_id: Option<&str>) -> Option<&str> {
+        let holds = |(_, member): &(&String, &Member)| member.instance_id.as_deref() == instance_id;
+        instance_id.and_then(|_| self.members.iter().find(holds)).map(|(id, _)| id.as_str())
+    }
+
+    fn knows(&self, member_id: &str) -> bool {
+        self.members.contains_key(member_id) || self.expected.contains_key(member_id)
+    }
+
     fn check(&self, by: Membership<'_>) -> Result<(), ResponseError> {
-        if !self.members.contains_key(by.member_id) {
+        if self.holder(by.instance_id).is_some_and(|holder| holder != by.member_id) {
+            Err(ResponseError::FencedInstanceId)
+        } else if !self.members.contains_key(by.member_id) {
             Err(ResponseError::UnknownMemberId)
         } else if by.generation != self.generation {
             Err(ResponseError::IllegalGeneration)

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 pub(in crate::embedded_broker) struct JoinRequest {
     /// Empty for a member that has no id yet.
     pub(in crate::embedded_broker) member_id: String,
-    /// Given by the operator to a member that may restart without the others noticing.
+    /// Given by the operator to a member that takes its place again when it is started again.
     pub(in crate::embedded_broker) instance_id: Option<String>,
     pub(in crate::embedded_broker) client_id: String,
     pub(in crate::embedded_broker) session_timeout: Duration,
@@ -59,10 +59,11 @@ pub(in crate::embedded_broker) type JoinReply = oneshot::Sender<Result<Joined, J
 /// Where a syncing member gets its answer.
 pub(in crate::embedded_broker) type SyncReply = oneshot::Sender<Result<Synced, ResponseError>>;
 
-/// As whom somebody speaks: a member of one generation of the group.
+/// As whom somebody speaks: a member of one generation of the group, and the instance id it was given.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::embedded_broker) struct Membership<'a> {
     pub(in crate::embedded_broker) member_id: &'a str,
+    pub(in crate::embedded_broker) instance_id: Option<&'a str>,
     pub(in crate::embedded_broker) generation: i32,
 }
 

@@ -23,7 +23,7 @@ fn request(member_id: &str, protocols: &[&str]) -> JoinRequest {
 }
 
 fn by(member_id: &str, generation: i32) -> Membership<'_> {
-    Membership { member_id, generation }
+    Membership { member_id, instance_id: None, generation }
 }
 
 type JoinAnswer = oneshot::Receiver<Result<Joined, JoinRefused>>;
@@ -171,4 +171,53 @@ async fn a_restarted_member_with_an_instance_id_replaces_itself() {
     assert_eq!(join(&mut group, ghost, now).try_recv().unwrap().unwrap_err().error, ResponseError::FencedInstanceId);
     group.leave("", Some("pod-1"), now).unwrap();
     assert!(group.is_idle());
+}
+
+/// Told that it is unknown, the older one would join again and push the younger one out, and so on.
+#[tokio::test]
+async fn of_two_processes_with_one_instance_id_the_older_one_is_fenced() {
+    let now = Instant::now();
+    let mut group = Group::default();
+    let entering = |id: &str| JoinRequest {
+        instance_id: Some("pod-1".to_owned()),
+        new_member_id: id.to_owned(),
+        ..request("", &["range"])
+    };
+    join(&mut group, entering("old"), now).try_recv().unwrap().unwrap();
+    let of = |member_id, generation| Membership { member_id, instance_id: Some("pod-1"), generation };
+    group.heartbeat(of("old", 1), now).unwrap();
+    join(&mut group, entering("young"), now).try_recv().unwrap().unwrap();
+    assert_eq!(group.heartbeat(of("old", 1), now), Err(ResponseError::FencedInstanceId));
+    assert_eq!(group.may_commit(of("old", 1)), Err(ResponseError::FencedInstanceId));
+    let (reply, mut answer) = oneshot::channel();
+    group.sync(of("old", 1), Vec::new(), reply);
+    assert_eq!(answer.try_recv().unwrap().unwrap_err(), ResponseError::FencedInstanceId);
+    assert_eq!(group.leave("old", Some("pod-1"), now), Err(ResponseError::FencedInstanceId));
+    group.heartbeat(of("young", 2), now).unwrap();
+}
+
+#[tokio::test]
+async fn a_member_that_joins_again_is_alive() {
+    let now = Instant::now();
+    let mut group = pair(now);
+    let later = now + SESSION / 2;
+    group.heartbeat(by("a", 2), later).unwrap();
+    drop(join(&mut group, request("b", &["range", "sticky"]), later));
+    group.tick(now + SESSION);
+    assert_eq!(group.heartbeat(by("b", 2), later), Ok(()));
+}
+
+#[tokio::test]
+async fn a_group_does_not_grow_without_end() {
+    let now = Instant::now();
+    let mut group = Group::default();
+    for nth in 0..MOST_MEMBERS {
+        let entering = JoinRequest { must_come_back: true, new_member_id: nth.to_string(), ..request("", &["range"]) };
+        let refused = join(&mut group, entering, now).try_recv().unwrap().unwrap_err();
+        assert_eq!(refused.error, ResponseError::MemberIdRequired);
+    }
+    let refused = join(&mut group, request("", &["range"]), now).try_recv().unwrap().unwrap_err();
+    assert_eq!(refused.error, ResponseError::GroupMaxSizeReached);
+    let mut known = join(&mut group, request("7", &["range"]), now);
+    assert_eq!(known.try_recv(), Err(TryRecvError::Empty), "it may come back, and waits for the others");
 }

@@ -22,7 +22,11 @@ const NOTHING_COMMITTED: i64 = -1;
 /// Commits offsets; returns when they are on disk.
 pub(super) async fn commit(broker: &Broker, request: OffsetCommitRequest) -> OffsetCommitResponse {
     let group = request.group_id.as_str();
-    let by = Membership { member_id: &request.member_id, generation: request.generation_id_or_member_epoch };
+    let by = Membership {
+        member_id: &request.member_id,
+        instance_id: request.group_instance_id.as_deref(),
+        generation: request.generation_id_or_member_epoch,
+    };
     let allowed = broker.coordinator.may_commit(group, by);
     let mut offsets = Vec::new();
     for topic in &request.topics {

@@ -23,6 +23,9 @@ use crate::embedded_broker::group::{Group, JoinRequest, Membership};
 /// Since this version a new member is told its id first, so that a lost answer leaves no ghost in the group.
 const FIRST_VERSION_WITH_KNOWN_IDS: i16 = 4;
 
+/// Kafka's limit for sessions. One member that does not come back can hold the others up that long.
+const LONGEST_TIMEOUT: Duration = Duration::from_mins(30);
+
 /// Takes part in a group; waits for the other members.
 pub(super) async fn join(
     broker: &Broker,
@@ -30,7 +33,7 @@ pub(super) async fn join(
     client_id: &str,
     version: i16,
 ) -> JoinGroupResponse {
-    let millis = |ms: i32| Duration::from_millis(u64::try_from(ms).unwrap_or(0));
+    let millis = |ms: i32| Duration::from_millis(u64::try_from(ms).unwrap_or(0)).min(LONGEST_TIMEOUT);
     let session_timeout = millis(request.session_timeout_ms);
     let request_of_member = JoinRequest {
         member_id: request.member_id.to_string(),
@@ -72,7 +75,8 @@ pub(super) async fn join(
 pub(super) async fn sync(broker: &Broker, request: SyncGroupRequest) -> SyncGroupResponse {
     let assignments =
         request.assignments.into_iter().map(|share| (share.member_id.to_string(), share.assignment)).collect();
-    let by = Membership { member_id: &request.member_id, generation: request.generation_id };
+    let instance_id = request.group_instance_id.as_deref();
+    let by = Membership { member_id: &request.member_id, instance_id, generation: request.generation_id };
     match broker.coordinator.sync(&request.group_id, by, assignments).await {
         Ok(synced) => SyncGroupResponse::default()
             .with_protocol_type(Some(text(synced.protocol_type)))
@@ -84,7 +88,8 @@ pub(super) async fn sync(broker: &Broker, request: SyncGroupRequest) -> SyncGrou
 
 /// A sign of life, answered with whether the member must join again.
 pub(super) fn heartbeat(broker: &Broker, request: &HeartbeatRequest) -> HeartbeatResponse {
-    let by = Membership { member_id: &request.member_id, generation: request.generation_id };
+    let instance_id = request.group_instance_id.as_deref();
+    let by = Membership { member_id: &request.member_id, instance_id, generation: request.generation_id };
     let outcome = broker.coordinator.heartbeat(&request.group_id, by);
     HeartbeatResponse::default().with_error_code(code(&outcome))
 }
