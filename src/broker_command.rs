@@ -12,11 +12,23 @@ use crate::embedded_broker::{EmbeddedBroker, EmbeddedBrokerConfig, TopicPlan};
 
 /// Runs the embedded Kafka broker alone, until it is interrupted.
 #[derive(Args, Clone, Debug)]
+pub(crate) struct BrokerCommandArgs {
+    #[command(flatten)]
+    broker: BrokerArgs,
+    /// Consumer group of the ingestors: operations that it has not read stay, however large the topic grows, for a week
+    /// [default: the topic prefix and `.ingestor`]
+    #[arg(long, value_name = "NAME", env = "OPSTREAM_GROUP")]
+    group: Option<String>,
+}
+
+/// What describes the broker, alone or as a part of the pipeline.
+#[derive(Args, Clone, Debug)]
 pub(crate) struct BrokerArgs {
     /// Folder of all data; the broker uses `broker` in it
     #[arg(long, value_name = "DIR", env = "OPSTREAM_DATA", default_value = "./opstream-data")]
     pub(crate) data: PathBuf,
-    /// Address that Kafka clients connect to; port 0 takes any free one
+    /// Address that Kafka clients connect to; port 0 takes any free one. Clients are told to come back to the address that
+    /// they have reached, so what stands in between (a tunnel, a container) must not change the port
     #[arg(long, value_name = "ADDR", env = "OPSTREAM_BROKER_LISTEN", default_value = "127.0.0.1:9092")]
     pub(crate) broker_listen: SocketAddr,
     /// Partitions of the operations topic, 1 to 64; more partitions let more ingestors share the work
@@ -37,7 +49,7 @@ pub(crate) struct BrokerArgs {
 }
 
 impl BrokerArgs {
-    /// The broker that these arguments describe.
+    /// The broker that these arguments describe, with ingestors in the default group.
     ///
     /// # Errors
     /// When the address can be reached from other machines and `--insecure` is not given, or the prefix is not usable.
@@ -50,28 +62,38 @@ impl BrokerArgs {
             );
         }
         let topics = Topics::new(&self.topic_prefix).context("--topic-prefix (OPSTREAM_TOPIC_PREFIX)")?;
+        // Operations as they come in, the windows' latest values, and what could not be read.
+        let plan = |name, partitions, compacted| TopicPlan { name, partitions, compacted, reader: None };
+        let operations = plan(topics.operations(), self.partitions, false);
         Ok(EmbeddedBrokerConfig {
             folder: self.data.join("broker"),
             listen: self.broker_listen,
-            topics: pipeline_topics(&topics, self.partitions),
+            topics: vec![
+                TopicPlan { reader: Some(format!("{}.ingestor", self.topic_prefix)), ..operations },
+                plan(topics.windows(), 1, true),
+                plan(topics.dead_letters(), 1, false),
+            ],
         })
     }
 }
 
-/// The topics of the pipeline: operations as they come in, the windows' latest values, and what could not be read.
-fn pipeline_topics(topics: &Topics, partitions: i32) -> Vec<TopicPlan> {
-    vec![
-        TopicPlan { name: topics.operations(), partitions, compacted: false },
-        TopicPlan { name: topics.windows(), partitions: 1, compacted: true },
-        TopicPlan { name: topics.dead_letters(), partitions: 1, compacted: false },
-    ]
+impl BrokerCommandArgs {
+    fn config(&self) -> anyhow::Result<EmbeddedBrokerConfig> {
+        let mut config = self.broker.config()?;
+        if let Some(group) = &self.group {
+            for reader in config.topics.iter_mut().filter_map(|topic| topic.reader.as_mut()) {
+                reader.clone_from(group);
+            }
+        }
+        Ok(config)
+    }
 }
 
 /// Runs the broker until `shutdown` is cancelled.
 ///
 /// # Errors
 /// When the broker cannot start, fails, or does not stop in time.
-pub(crate) async fn run(args: BrokerArgs, shutdown: CancellationToken) -> anyhow::Result<()> {
+pub(crate) async fn run(args: BrokerCommandArgs, shutdown: CancellationToken) -> anyhow::Result<()> {
     let mut broker = EmbeddedBroker::start(args.config()?).await?;
     let outcome = tokio::select! {
         () = shutdown.cancelled() => Ok(()),
@@ -89,10 +111,10 @@ mod tests {
     #[derive(Parser)]
     struct Command {
         #[command(flatten)]
-        args: BrokerArgs,
+        args: BrokerCommandArgs,
     }
 
-    fn parse(arguments: &[&str]) -> Result<BrokerArgs, clap::Error> {
+    fn parse(arguments: &[&str]) -> Result<BrokerCommandArgs, clap::Error> {
         Command::try_parse_from([&["broker"], arguments].concat()).map(|command| command.args)
     }
 
@@ -118,6 +140,16 @@ mod tests {
         assert_eq!(config.folder, PathBuf::from("/x/broker"));
         let error = parse(&["--topic-prefix", "../x"]).unwrap().config().unwrap_err().to_string();
         assert!(error.contains("OPSTREAM_TOPIC_PREFIX"), "{error}");
+    }
+
+    #[test]
+    fn operations_wait_for_the_ingestors_and_for_nobody_else() {
+        let readers = |arguments: &[&str]| -> Vec<Option<String>> {
+            let config = parse(arguments).unwrap().config().unwrap();
+            config.topics.into_iter().map(|plan| plan.reader).collect()
+        };
+        assert_eq!(readers(&["--topic-prefix", "team"]), [Some("team.ingestor".to_owned()), None, None]);
+        assert_eq!(readers(&["--group", "readers"]), [Some("readers".to_owned()), None, None]);
     }
 
     #[test]

@@ -9,7 +9,8 @@
 //!   and 256 MiB for all records on their way to consumers; messages may have up to 16 MiB;
 //! - a client that stops in the middle of something is let go after half a minute and holds up nobody else;
 //! - topics that are not compacted lose a segment (64 MiB) a week after it was last written, or when the partition is larger
-//!   than 1 GiB *and* every consumer group with committed offsets has read it (`retention.ms`, `retention.bytes`);
+//!   than 1 GiB *and* every consumer group with committed offsets has read it, the topic's own reader included
+//!   (`retention.ms`, `retention.bytes`); what a group committed is forgotten a week after its last member left;
 //! - of compacted topics the last record of each key stays for ever; older ones go segment (16 MiB) by segment.
 //!
 //! What it does not do: transactions, replication, access control, TLS, quotas, changing a topic's settings. Consumer groups
@@ -86,6 +87,9 @@ pub(crate) struct TopicPlan {
     pub(crate) partitions: i32,
     /// Whether only the last record of each key stays; of an existing topic this is not changed.
     pub(crate) compacted: bool,
+    /// The consumer group that must have read a record before retention by size may remove it, whether or not the group
+    /// has ever been seen. What other groups have not read stays too once they have committed something.
+    pub(crate) reader: Option<String>,
 }
 
 /// A running broker.
@@ -119,6 +123,8 @@ impl EmbeddedBroker {
         let listener = bind(config.listen).await?;
         let address = listener.local_addr().context("the listening address cannot be read")?;
         let (shutdown, writers, connections) = (CancellationToken::new(), Writers::default(), TaskTracker::new());
+        let reader = |plan: &TopicPlan| Some((plan.name.clone(), plan.reader.clone()?));
+        let readers = config.topics.iter().filter_map(reader).collect();
         let (folder, for_partitions) = (config.folder.clone(), writers.clone());
         let opening = tokio::task::spawn_blocking(move || open(&folder, &for_partitions, &config.topics));
         let (topics, offsets) = opening.await.context("opening the broker's folder panicked")??;
@@ -126,6 +132,7 @@ impl EmbeddedBroker {
             topics,
             offsets,
             coordinator: Coordinator::default(),
+            readers,
             request_memory: Semaphore::new(connection::REQUEST_MEMORY_BYTES),
             response_memory: Arc::new(Semaphore::new(requests::RESPONSE_MEMORY_BYTES)),
             unpacking: tokio::sync::Mutex::default(),

@@ -46,7 +46,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Up(up::UpArgs),
-    Broker(broker_command::BrokerArgs),
+    Broker(broker_command::BrokerCommandArgs),
     Topics(topics_command::TopicsArgs),
     Ingestor(ingestor_command::IngestorArgs),
     Aggregator(aggregator_command::AggregatorArgs),

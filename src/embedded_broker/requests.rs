@@ -4,6 +4,7 @@
 //! replication. [`SUPPORTED`] is what clients are told, so they never ask for more. Every request is checked against the
 //! shape of its kind before it is decoded, so that none can reserve more memory than it has bytes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -43,6 +44,8 @@ pub(super) struct Broker {
     pub(super) topics: Topics,
     pub(super) offsets: CommittedOffsets,
     pub(super) coordinator: Coordinator,
+    /// The group of each topic that must have read before retention by size removes anything.
+    pub(super) readers: BTreeMap<String, String>,
     /// Bytes that requests may still take beyond what every connection has.
     pub(super) request_memory: Semaphore,
     /// Bytes that records on their way to consumers may still take.

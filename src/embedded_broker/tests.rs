@@ -19,7 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(100);
 
 async fn start(folder: &Path) -> EmbeddedBroker {
-    let plan = |name: &str, partitions, compacted| TopicPlan { name: name.to_owned(), partitions, compacted };
+    let plan =
+        |name: &str, partitions, compacted| TopicPlan { name: name.to_owned(), partitions, compacted, reader: None };
     EmbeddedBroker::start(EmbeddedBrokerConfig {
         folder: folder.to_owned(),
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),

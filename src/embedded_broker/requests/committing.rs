@@ -14,7 +14,8 @@ use kafka_protocol::messages::{
 
 use super::{Broker, code, text};
 use crate::embedded_broker::group::Membership;
-use crate::embedded_broker::offsets::CommittedOffset;
+use crate::embedded_broker::maintenance::wall_clock;
+use crate::embedded_broker::offsets::{CommittedOffset, seconds};
 
 /// What a group that committed nothing is told.
 const NOTHING_COMMITTED: i64 = -1;
@@ -28,6 +29,7 @@ pub(super) async fn commit(broker: &Broker, request: OffsetCommitRequest) -> Off
         generation: request.generation_id_or_member_epoch,
     };
     let allowed = broker.coordinator.may_commit(group, by);
+    let alive_at_s = seconds(wall_clock());
     let mut offsets = Vec::new();
     for topic in &request.topics {
         for partition in &topic.partitions {
@@ -35,6 +37,7 @@ pub(super) async fn commit(broker: &Broker, request: OffsetCommitRequest) -> Off
                 let committed = CommittedOffset {
                     offset: partition.committed_offset,
                     note: partition.committed_metadata.as_deref().map(str::to_owned),
+                    alive_at_s,
                 };
                 offsets.push(((topic.name.to_string(), partition.partition_index), committed));
             }
@@ -111,7 +114,7 @@ fn select(broker: &Broker, group: &str, wanted: Option<Vec<(String, Vec<i32>)>>)
         };
         committed.iter().map(numbers).collect()
     };
-    let nothing = CommittedOffset { offset: NOTHING_COMMITTED, note: None };
+    let nothing = CommittedOffset { offset: NOTHING_COMMITTED, ..CommittedOffset::default() };
     let look_up = |topic: &str, number: i32| {
         let found = committed.get(topic).and_then(|partitions| partitions.get(&number));
         (number, found.unwrap_or(&nothing).clone())

@@ -10,7 +10,7 @@ use crate::embedded_broker::{EmbeddedBroker, EmbeddedBrokerConfig, TopicPlan, en
 const NAME: &str = "operations";
 
 fn plan() -> TopicPlan {
-    TopicPlan { name: NAME.to_owned(), partitions: 2, compacted: false }
+    TopicPlan { name: NAME.to_owned(), partitions: 2, compacted: false, reader: None }
 }
 
 async fn start(folder: &Path) -> EmbeddedBroker {
