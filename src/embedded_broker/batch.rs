@@ -116,17 +116,6 @@ impl BatchHeader {
         }
     }
 
-    /// Writes length, number of records and checksum into `batch`, which has this header and other records. `None` when
-    /// a batch cannot be that large.
-    pub(super) fn complete(&self, batch: &mut [u8], n_records: usize) -> Option<()> {
-        let length = i32::try_from(batch.len().checked_sub(LENGTH_PREFIX)?).ok()?;
-        batch[LENGTH].copy_from_slice(&length.to_be_bytes());
-        batch[RECORD_COUNT].copy_from_slice(&i32::try_from(n_records).ok()?.to_be_bytes());
-        let checksum = crc32c::crc32c(&batch[CHECKSUMMED_FROM..]);
-        batch[CHECKSUM].copy_from_slice(&checksum.to_be_bytes());
-        Some(())
-    }
-
     /// Whether `batch`, the whole batch, is what the producer sent.
     pub(super) fn matches_checksum(&self, batch: &[u8]) -> bool {
         batch.get(CHECKSUMMED_FROM..self.size_bytes).is_some_and(|covered| crc32c::crc32c(covered) == self.checksum)
@@ -158,6 +147,17 @@ pub(super) fn check_batch(records: &[u8]) -> Result<BatchHeader, BatchError> {
         return Err(BatchError::Unsupported("more than a million records"));
     }
     Ok(header)
+}
+
+/// Writes length, number of records and checksum into the header of `batch`, whose records are others than before. `None`
+/// when a batch cannot be that large.
+pub(super) fn complete_batch(batch: &mut [u8], n_records: usize) -> Option<()> {
+    let length = i32::try_from(batch.len().checked_sub(LENGTH_PREFIX)?).ok()?;
+    batch[LENGTH].copy_from_slice(&length.to_be_bytes());
+    batch[RECORD_COUNT].copy_from_slice(&i32::try_from(n_records).ok()?.to_be_bytes());
+    let checksum = crc32c::crc32c(&batch[CHECKSUMMED_FROM..]);
+    batch[CHECKSUM].copy_from_slice(&checksum.to_be_bytes());
+    Some(())
 }
 
 fn i16_at(bytes: &[u8], at: usize) -> i16 {

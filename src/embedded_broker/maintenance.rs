@@ -9,7 +9,6 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::compaction::compact;
-use super::partition::Partition;
 use super::requests::Broker;
 use super::topics::Topic;
 
@@ -53,18 +52,16 @@ async fn forget_groups(broker: &Broker) {
 
 fn maintain_topic(broker: &Broker, topic: &Topic, now: SystemTime) {
     for (number, partition) in topic.partitions.iter().enumerate() {
-        let outcome = if topic.entry.is_compacted() {
-            compact(partition, now)
-        } else {
-            expire(broker, topic, (number, partition), now)
-        };
+        let outcome =
+            if topic.entry.is_compacted() { compact(partition, now) } else { expire(broker, topic, number, now) };
         if let Err(error) = outcome {
             tracing::error!(error = %error, topic = topic.name, partition = number, "cannot tidy a log up");
         }
     }
 }
 
-fn expire(broker: &Broker, topic: &Topic, (number, partition): (usize, &Partition), now: SystemTime) -> io::Result<()> {
+fn expire(broker: &Broker, topic: &Topic, number: usize, now: SystemTime) -> io::Result<()> {
+    let partition = &topic.partitions[number];
     let reader = broker.readers.get(&topic.name).map(String::as_str);
     let read_to = i32::try_from(number).ok().and_then(|number| broker.offsets.read_to(&topic.name, number, reader));
     let freed_bytes = partition.expire(now, topic.entry.retention(), read_to)?;

@@ -9,7 +9,7 @@ use std::io::{self, Read};
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::compression::{Compressor, Gzip, Lz4, Snappy, Zstd};
 
-use super::batch::{BatchHeader, Compression, HEADER_BYTES};
+use super::batch::{BatchHeader, Compression, HEADER_BYTES, complete_batch};
 
 /// The most that the records of one batch may take when unpacked.
 const MOST_UNPACKED_BYTES: usize = 64 * 1024 * 1024;
@@ -75,7 +75,7 @@ pub(super) fn rewrite(header: &BatchHeader, batch: &Bytes, kept: &[Record]) -> i
         Some(Compression::None) | None => append(&mut rewritten, &records),
     };
     outcome.map_err(io::Error::other)?;
-    header.complete(&mut rewritten, kept.len()).ok_or_else(|| io::Error::other("batch is too large"))?;
+    complete_batch(&mut rewritten, kept.len()).ok_or_else(|| io::Error::other("batch is too large"))?;
     Ok(rewritten)
 }
 

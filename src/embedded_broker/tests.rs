@@ -305,7 +305,7 @@ async fn clients_that_stop_in_the_middle_of_large_requests_hold_up_neither_other
     for _ in 0..5 {
         let mut stream = connect(&broker).await;
         stream.write_all(&(32u32 << 20).to_be_bytes()).await.unwrap();
-        stream.write_all(&[0; 100_000]).await.unwrap();
+        stream.write_all(&vec![0; 100_000]).await.unwrap();
         stopped.push(stream);
     }
     let sender = producer(&broker);
@@ -341,7 +341,7 @@ async fn a_consumer_that_asks_for_more_than_one_response_carries_need_not_wait()
     let broker = start(folder.path()).await;
     let sender: FutureProducer = client(&broker).create().unwrap();
     for _ in 0..6 {
-        produce(&sender, 0, &[7; 900_000]).await;
+        produce(&sender, 0, &vec![7; 900_000]).await;
     }
     let reader: BaseConsumer = client(&broker)
         .set("group.id", "test")

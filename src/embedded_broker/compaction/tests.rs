@@ -2,11 +2,12 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::super::batch::ProducerStamp;
 use super::super::batch::tests::batch;
+use super::super::batch::{ProducerStamp, complete_batch};
 use super::super::partition::Writers;
 use super::*;
 use kafka_protocol::records::RecordBatchDecoder;
+use proptest::prelude::*;
 
 const SEGMENT_BYTES: u64 = 400;
 
@@ -134,7 +135,7 @@ fn unreadable() -> Bytes {
     let mut bytes = batch(None, &[("key", Some("value"))]).to_vec();
     let at = bytes.len() - 12;
     bytes[at] ^= 0xff;
-    BatchHeader::parse(&bytes).unwrap().complete(&mut bytes, 1).unwrap();
+    complete_batch(&mut bytes, 1).unwrap();
     bytes.into()
 }
 
@@ -192,4 +193,55 @@ async fn a_repeated_batch_is_still_known_after_compaction_and_restart() {
     let repeated = stamped(10);
     assert_eq!(reopened.append(BatchHeader::parse(&repeated).unwrap(), repeated).await.unwrap(), 10);
     assert_eq!(reopened.end(), 12);
+}
+
+/// What may happen to a compacted log.
+#[derive(Clone, Debug)]
+enum Event {
+    Write(u8, Option<u8>),
+    Compact(SystemTime),
+    Restart,
+}
+
+fn events() -> impl Strategy<Value = Vec<Event>> {
+    let event = prop_oneof![
+        20 => (0u8..6, proptest::option::weighted(0.7, 0u8..100)).prop_map(|(key, value)| Event::Write(key, value)),
+        2 => proptest::bool::ANY.prop_map(|late| Event::Compact(if late { far_ahead() } else { LONG_AGO })),
+        1 => Just(Event::Restart),
+    ];
+    proptest::collection::vec(event, 1..120)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Readers from the start see every key's latest value, and no key that was deleted, whenever what is compacted.
+    #[test]
+    fn the_latest_values_are_those_that_were_written_last(events in events()) {
+        let folder = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let mut partition = open(folder.path());
+            let mut written = BTreeMap::new();
+            for event in events {
+                match event {
+                    Event::Write(key, value) => {
+                        let (key, value) = (format!("key-{key}"), value.map(|value| value.to_string()));
+                        append(&partition, &[(&key, value.as_deref())]).await;
+                        written.insert(key, value);
+                    }
+                    Event::Compact(now) => compact(&partition, now).unwrap(),
+                    Event::Restart => partition = open(folder.path()),
+                }
+            }
+            let with_values = |mut all: BTreeMap<String, Option<String>>| {
+                all.retain(|_, value| value.is_some());
+                all
+            };
+            let end = partition.end();
+            prop_assert_eq!(with_values(latest(&consume(&partition))), with_values(written));
+            prop_assert_eq!(open(folder.path()).end(), end);
+            Ok(())
+        })?;
+    }
 }

@@ -28,7 +28,7 @@ fn packed(attributes: u8, n_records: usize, bytes: &[u8]) -> Bytes {
     let mut made = template[..HEADER_BYTES].to_vec();
     made.extend_from_slice(bytes);
     made[22] = attributes;
-    BatchHeader::parse(&template).unwrap().complete(&mut made, n_records).unwrap();
+    complete_batch(&mut made, n_records).unwrap();
     made.into()
 }
 

@@ -61,9 +61,11 @@ pub(super) async fn grow(broker: &Arc<Broker>, request: CreatePartitionsRequest)
     for topic in request.topics {
         let result = CreatePartitionsTopicResult::default().with_name(topic.name.clone());
         let name = topic.name.to_string();
-        let grow = move |topics: &Topics| match request.validate_only {
-            true => topics.may_grow(&name, topic.count).map(drop),
-            false => topics.grow(&name, topic.count),
+        let grow = move |topics: &Topics| {
+            if request.validate_only {
+                return topics.may_grow(&name, topic.count).map(drop);
+            }
+            topics.grow(&name, topic.count)
         };
         results.push(match change(broker, grow).await {
             Ok(()) => result,
