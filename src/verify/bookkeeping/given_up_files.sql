@@ -1,5 +1,5 @@
 -- Files that were declared lost and are still out of the manifest. $1 belongs to every promise and changes nothing here.
-select files.file_number, files.path, files.rows
+select files.file_number, files.path, files.rows, count(*) over () as total
 from given_up_files given_up
 join lake_files files on files.file_number = given_up.file_number
 where $1 is not null and files.removed_at_ms is not null

@@ -1,5 +1,5 @@
 -- Progress of files that are windowed wholly, or no live files of operations.
-select progress.file_number
+select progress.file_number, count(*) over () as total
 from window_progress progress
 left join lake_files files
     on files.file_number = progress.file_number and files.kind = 'operations' and files.removed_at_ms is null

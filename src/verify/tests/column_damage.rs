@@ -106,7 +106,7 @@ async fn offsets_that_retention_took_are_counted_and_noted() {
 #[tokio::test]
 async fn offsets_without_a_record_are_counted_and_noted() {
     let fixture = Fixture::filled().await;
-    let sql = "update applied_ranges set skipped = duplicates, duplicates = 0 where duplicates = 1";
+    let sql = "update applied_ranges set skipped = duplicates, duplicates = 0 where duplicates > 0";
     assert!(fixture.run(sql, &[]).await > 0);
     let report = fixture.verify().await;
     assert!(report.clean, "{report:#?}");
