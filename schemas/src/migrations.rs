@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::{Connection as _, SqlSafeStr as _};
+use sqlx::{Connection as _, PgPool, SqlSafeStr as _};
 
 use crate::database::Database;
 
@@ -38,15 +38,17 @@ static SQLITE: LazyLock<Migrator> = LazyLock::new(|| migrator(|step| step.sqlite
 /// When the database does not answer, or was migrated by a newer version of opstream.
 pub async fn migrate(database: &Database) -> Result<(), MigrateError> {
     match database {
-        Database::Postgres(pool) => {
-            // Who comes second waits for the first, however long its steps take; the pool's sessions would give up.
-            let mut connection = pool.acquire().await?.detach();
-            sqlx::query("set lock_timeout = 0").execute(&mut connection).await?;
-            POSTGRES.run(&mut connection).await?;
-            Ok(connection.close().await?)
-        }
+        Database::Postgres(pool) => Box::pin(migrate_postgres(pool)).await,
         Database::Sqlite { writer, .. } => SQLITE.run(writer).await,
     }
+}
+
+/// Who comes second waits for the first, however long its steps take; the pool's own sessions would give up.
+async fn migrate_postgres(pool: &PgPool) -> Result<(), MigrateError> {
+    let mut connection = pool.acquire().await?.detach();
+    sqlx::query("set lock_timeout = 0").execute(&mut connection).await?;
+    POSTGRES.run(&mut connection).await?;
+    Ok(connection.close().await?)
 }
 
 fn migrator(text: impl Fn(&Step) -> &'static str) -> Migrator {

@@ -87,7 +87,7 @@ async fn raise_fence(
 /// Records that retention has removed offsets before they were read, and moves the checkpoint past them.
 ///
 /// # Errors
-/// [`StoreError::Fenced`] when somebody else owns the partition by now, else what the database answers.
+/// [`StoreError::CheckpointMoved`] when the checkpoint or the fence is not what it was, else what the database answers.
 pub async fn record_retention_gap(
     database: &Database,
     place: (StreamId, Partition),

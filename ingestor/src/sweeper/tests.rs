@@ -68,7 +68,7 @@ async fn an_old_file_that_was_never_listed_is_deleted_and_nothing_else() {
         format!("{day}/notes.txt"),
         format!("{day}/1-x.parquet"),
         // Ours by its form, but of another day.
-        orphan.replace(&day, &fixture.file(5).rsplit_once('/').unwrap().0.to_owned()),
+        orphan.replace(&day, fixture.file(5).rsplit_once('/').unwrap().0),
         "other/1.parquet".to_owned(),
     ];
     for stranger in &strangers {

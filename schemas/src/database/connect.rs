@@ -177,15 +177,17 @@ async fn is_alive(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
 ///
 /// # Errors
 /// [`sqlx::Error::Io`] when the time is up, else what the database answers.
-pub async fn within<T, E: From<sqlx::Error>>(
+pub fn within<T, E: From<sqlx::Error>>(
     limit: Duration,
     answer: impl Future<Output = Result<T, E>>,
-) -> Result<T, E> {
-    let timed_out = |_| {
+) -> impl Future<Output = Result<T, E>> {
+    let timed_out = move |_| {
         let text = format!("the database did not answer within {limit:?}");
         E::from(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, text)))
     };
-    tokio::time::timeout(limit, answer).await.map_err(timed_out)?
+    // Boxed here, because futures of the driver are large and everyone who awaits this one would grow by them.
+    let answer = Box::pin(answer);
+    async move { tokio::time::timeout(limit, answer).await.map_err(timed_out)? }
 }
 
 async fn connect_sqlite(file: &Path) -> Result<Database, sqlx::Error> {
