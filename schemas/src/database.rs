@@ -7,6 +7,7 @@
 
 mod bounded;
 mod connect;
+mod each;
 mod row;
 mod transaction;
 mod url;
