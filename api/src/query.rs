@@ -18,7 +18,7 @@ pub(crate) use parameters::{Parameters, invalid};
 pub(crate) use range::Range;
 pub(crate) use steps::{Present, Steps};
 pub(crate) use windows::{
-    GroupBy, Largest, Question, WindowRow, fetch_largest, fetch_sketches, fetch_sums, unattributed,
+    GroupBy, Largest, Question, SketchRow, WindowRow, fetch_largest, fetch_sketches, fetch_sums, unattributed,
 };
 pub(crate) use windows_kept::minutes_kept_from;
 

@@ -92,8 +92,10 @@ pub(crate) async fn fetch_largest(
     Ok(Largest { rows: rows.collect::<Result<_, _>>()?, groups: usize::try_from(groups).unwrap_or(usize::MAX) })
 }
 
-/// Bytes of the sketches of latency and time to first token of the windows of a question, one row per window, at most
-/// `limit`.
+/// Bytes of the sketches of latency and time to first token of a window, with its group.
+pub(crate) type SketchRow = WindowRow<[Vec<u8>; 2]>;
+
+/// The sketches of the windows of a question, each as it arrives, at most `limit`. Returns how many there were.
 ///
 /// # Errors
 /// What the database answers.
@@ -101,14 +103,22 @@ pub(crate) async fn fetch_sketches(
     reading: &mut Transaction,
     question: Question<'_>,
     limit: usize,
-) -> Result<Vec<WindowRow<[Vec<u8>; 2]>>, sqlx::Error> {
+    mut on_row: impl FnMut(SketchRow) + Send,
+) -> Result<usize, sqlx::Error> {
     const SKETCHES: [&str; 2] = ["latency_sketch", "ttft_sketch"];
+    if question.spans.is_empty() {
+        return Ok(0);
+    }
     let selected = SKETCHES.map(|column| format!("w.{column}"));
     let mut statement = Statement::select(question.set(), question, &SKETCHES, &selected);
     statement.limit(limit);
-    let rows = statement.fetch(reading, question.spans).await?;
-    let sketches = |row: &Row| Ok::<_, sqlx::Error>([row.bytes("latency_sketch")?, row.bytes("ttft_sketch")?]);
-    rows.iter().map(|row| question.group_by.read(row, sketches(row)?)).collect()
+    let Statement { sql, values } = statement;
+    let read = |row: Row| {
+        let sketches = [row.bytes("latency_sketch")?, row.bytes("ttft_sketch")?];
+        on_row(question.group_by.read(&row, sketches)?);
+        Ok(())
+    };
+    reading.fetch_each(AssertSqlSafe(sql), &values, read).await
 }
 
 /// Operations that may or may not pass the filters of a question, and that its answer therefore leaves out: those beyond the

@@ -4,6 +4,7 @@ mod merge;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::sync::mpsc;
 
 use axum::Json;
 use axum::extract::State;
@@ -23,8 +24,8 @@ use crate::query::{
 use crate::routes::openapi::{FilterParameters, GroupParameters, RangeParameters, StepParameters};
 use crate::state::Shared;
 
-/// Most windows whose sketches are merged for one answer; each has at most a few kilobytes, usually a few hundred bytes.
-const MAX_SKETCHES: usize = 20_000;
+/// Most windows whose sketches are merged for one answer: a month of hours of two hundred workspaces.
+const MAX_SKETCHES: usize = 200_000;
 
 /// Percentiles of a range: of all operations in `latency` and `ttft`, with `resolution` in `points`, with `by` in `groups`.
 #[derive(Debug, Serialize, ToSchema)]
@@ -134,17 +135,22 @@ pub(crate) async fn percentiles(
     Ok(Json(PercentilesAnswer { all, groups, resolution, relative_error: RELATIVE_ERROR, unattributed, complete_to }))
 }
 
+/// Merges while the database still reads, on a thread of its own, so that neither all sketches are held nor other requests held
+/// up: the most windows take about a second.
 async fn fetch_merged(reading: &mut Transaction, question: Question<'_>) -> Result<Merged, ApiError> {
-    let rows = fetch_sketches(reading, question, MAX_SKETCHES + 1).await?;
-    if rows.len() > MAX_SKETCHES {
+    let (sender, receiver) = mpsc::channel();
+    let merging = tokio::task::spawn_blocking(move || merge(receiver));
+    // Nobody receives any more once a window was found to be damaged, which is told below.
+    let pass_on = move |row| drop(sender.send(row));
+    let windows = fetch_sketches(reading, question, MAX_SKETCHES + 1, pass_on).await?;
+    if windows > MAX_SKETCHES {
         let message = format!(
             "the answer needs more than {MAX_SKETCHES} windows; ask for a shorter range, a wider resolution or fewer combinations"
         );
         return Err(ApiError::invalid("too_many_windows", message));
     }
-    // Tens of milliseconds for the most windows.
-    let merged = tokio::task::spawn_blocking(move || merge(rows)).await;
-    merged.map_err(|error| ApiError::Internal(error.into()))?.map_err(|error| ApiError::Internal(error.into()))
+    let merged = merging.await.map_err(|error| ApiError::Internal(error.into()))?;
+    merged.map_err(|error| ApiError::Internal(error.into()))
 }
 
 fn collect_groups(merged: Merged, dimensions: &[Dimension], resolution: Option<Level>) -> Vec<Group> {

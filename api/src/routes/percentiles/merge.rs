@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use opstream_schemas::UtcMillis;
 use opstream_schemas::sketch::{Sketch, SketchBytesError, TooManyValues};
 
-use crate::query::WindowRow;
+use crate::query::SketchRow;
 
 /// Sketches of latency and time to first token, by the values of a group's dimensions and the start of a step.
 pub(super) type Merged = BTreeMap<Vec<Option<String>>, BTreeMap<Option<UtcMillis>, [Sketch; 2]>>;
@@ -25,7 +25,7 @@ pub(super) enum MergeError {
 ///
 /// # Errors
 /// When a window is damaged.
-pub(super) fn merge(rows: Vec<WindowRow<[Vec<u8>; 2]>>) -> Result<Merged, MergeError> {
+pub(super) fn merge(rows: impl IntoIterator<Item = SketchRow>) -> Result<Merged, MergeError> {
     let mut merged = Merged::new();
     for row in rows {
         let sketches = merged.entry(row.dimensions).or_default().entry(row.step).or_default();
