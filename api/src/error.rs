@@ -222,4 +222,58 @@ mod tests {
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(response.headers()[RETRY_AFTER], "1");
     }
+
+    /// What Postgres would answer.
+    #[derive(Debug, thiserror::Error)]
+    #[error("code {0}")]
+    struct Answered(&'static str);
+
+    impl DatabaseError for Answered {
+        fn message(&self) -> &str {
+            self.0
+        }
+
+        fn code(&self) -> Option<std::borrow::Cow<'_, str>> {
+            Some(self.0.into())
+        }
+
+        fn as_error(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn as_error_mut(&mut self) -> &mut (dyn std::error::Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn into_error(self: Box<Self>) -> Box<dyn std::error::Error + Send + Sync + 'static> {
+            self
+        }
+
+        fn kind(&self) -> sqlx::error::ErrorKind {
+            sqlx::error::ErrorKind::Other
+        }
+    }
+
+    #[test]
+    fn a_database_that_stops_is_full_or_was_broken_off_asks_for_another_try() {
+        for (code, expected) in [
+            ("57P01", "database_unavailable"),
+            ("57P03", "database_unavailable"),
+            ("53300", "database_unavailable"),
+            ("08006", "database_unavailable"),
+            ("57014", "timed_out"),
+            ("42P01", "internal"),
+        ] {
+            let error = ApiError::from(sqlx::Error::Database(Box::new(Answered(code))));
+            assert_eq!(error.status_and_code().1, expected, "{code}");
+        }
+        for (code, is_expected) in [
+            ("5", matches!(reaction_to_sqlite("5"), Reaction::TryAgain)),
+            ("517", matches!(reaction_to_sqlite("517"), Reaction::TryAgain)),
+            ("9", matches!(reaction_to_sqlite("9"), Reaction::AskForLess)),
+            ("11", matches!(reaction_to_sqlite("11"), Reaction::TellTheOperator)),
+        ] {
+            assert!(is_expected, "{code}");
+        }
+    }
 }

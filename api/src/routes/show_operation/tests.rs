@@ -92,6 +92,27 @@ async fn content_that_is_only_in_the_lake_is_found_there() {
 }
 
 #[tokio::test]
+async fn content_is_found_behind_any_number_of_files_that_may_hold_it() {
+    let api = Fixture::with(Setup { has_lake: true, ..Setup::default() }).await;
+    let mut ids = Vec::new();
+    for number in 0..3 {
+        ids.push(api.store(number, &[("has_content", true.into())]).await);
+    }
+    write_contents(&api, 1, &[ids[0], ids[2]]).await;
+    // Of the same range, and gone since.
+    let copies = "with recursive n(i) as (select 2 union all select i + 1 from n where i < 700) \
+                  insert into lake_files (file_number, path, kind, named_at_ms, committed_at_ms, rows, bytes, id_hash, \
+                  min_operation_id, max_operation_id, failures, unpriced, input_tokens, output_tokens, cache_read_tokens, \
+                  cache_write_tokens, cost_nano_usd, reported_cost_nano_usd) select n.i, 'contents/gone/' || n.i, kind, \
+                  named_at_ms, committed_at_ms, rows, bytes, id_hash, min_operation_id, max_operation_id, failures, unpriced, \
+                  input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cost_nano_usd, reported_cost_nano_usd \
+                  from n, lake_files";
+    api.execute(copies, &[]).await;
+    write_contents(&api, 1000, &[ids[1]]).await;
+    assert_eq!(content_of(&api, ids[1]).await["system_prompt"], format!("prompt of {}", ids[1]));
+}
+
+#[tokio::test]
 async fn a_manifest_that_names_a_file_outside_the_lake_opens_nothing() {
     let api = Fixture::with(Setup { has_lake: true, ..Setup::default() }).await;
     let id = api.store(1, &[("has_content", true.into())]).await;
