@@ -81,9 +81,13 @@ pub(crate) async fn fetch_largest(
     let groups = "cast(count(*) over () as bigint) as group_count";
     let mut statement = Statement::for_sums(question.set(), question, Some(groups));
     // Equal groups stay in one order from answer to answer.
-    statement.sql += &format!(" order by {measure} desc nulls last, sum(w.operations) desc");
+    statement.sql += " order by ";
+    statement.sql += measure;
+    statement.sql += " desc nulls last, sum(w.operations) desc";
     for dimension in &question.group_by.dimensions {
-        statement.sql += &format!(", d.{} nulls first", dimension.column());
+        statement.sql += ", d.";
+        statement.sql += dimension.column();
+        statement.sql += " nulls first";
     }
     statement.limit(limit);
     let rows = statement.fetch(reading, question.spans).await?;

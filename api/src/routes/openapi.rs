@@ -103,7 +103,7 @@ static TEXT: LazyLock<String> = LazyLock::new(|| {
     Description::openapi().to_pretty_json().expect("the description consists of strings, numbers and lists")
 });
 
-/// This description, as an OpenAPI 3.1 document.
+/// This description, as an `OpenAPI` 3.1 document.
 #[utoipa::path(get, path = "/v1/openapi.json", tag = "health",
     responses((status = 200, content_type = "application/json")))]
 pub(crate) async fn document() -> impl IntoResponse {
