@@ -369,3 +369,22 @@ async fn a_compacted_topic_takes_only_records_with_keys() {
     assert_eq!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::InvalidRecord));
     broker.stop().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_with_a_broken_partition_has_failed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut broker = start(folder.path()).await;
+    let partition = broker.broker.topics.partition("operations", 0).unwrap();
+    for _ in 0..2 {
+        let partition = Arc::clone(&partition);
+        let panicked = std::thread::spawn(move || {
+            let _log = partition.log();
+            panic!("the first time as if a defect had half changed the log");
+        });
+        assert!(panicked.join().is_err());
+    }
+    let error = tokio::time::timeout(PATIENCE, broker.failed()).await.unwrap().to_string();
+    assert!(error.contains("start again"), "{error}");
+    drop(partition);
+    broker.stop().await.unwrap();
+}
