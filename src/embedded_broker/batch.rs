@@ -101,7 +101,8 @@ impl BatchHeader {
 
     /// Offset that follows the batch.
     pub(super) fn next_offset(&self) -> i64 {
-        self.base_offset + i64::from(self.last_offset_delta) + 1
+        // Damaged bytes may say anything.
+        self.base_offset.saturating_add(i64::from(self.last_offset_delta) + 1)
     }
 
     /// How the records are compressed; `None` when it is in no way that is known.

@@ -156,8 +156,8 @@ pub(super) async fn answer(
     response.map(|bytes| Some(Response { bytes, _memory: None }))
 }
 
-/// Reads kind, version and correlation id, and checks the request's shape. A client that asks for the versions in a version that is too new gets the
-/// answer in version 0, as Kafka does, and asks again.
+/// Reads kind, version and correlation id, and checks the request's shape. A client that asks for the versions in a
+/// version that is too new gets the answer in version 0, as Kafka does, and asks again.
 fn open_envelope(request: &Bytes) -> Result<Result<Envelope, Bytes>, RequestError> {
     let [k0, k1, v0, v1, c0, c1, c2, c3, ..] = request[..] else {
         return Err(RequestError::Malformed(anyhow::anyhow!("it has {} bytes", request.len())));

@@ -85,7 +85,7 @@ impl Topics {
             None if leftovers.topics.is_empty() => Catalogue::create(folder)?,
             None => return Err(without_catalogue(folder)),
         };
-        leftovers.tidy_up(&catalogue)?;
+        leftovers.tidy_up(&catalogue);
         let topics = Self {
             folder: topics_folder,
             cluster_id: Arc::from(catalogue.cluster_id()),
@@ -295,21 +295,18 @@ impl Leftovers {
 
     /// Finishes what a crash interrupted. A folder is removed only when its topic was deleted, or when nothing was ever
     /// written to it; what else the catalogue does not know stays, because the catalogue may come from an old backup.
-    fn tidy_up(self, catalogue: &Catalogue) -> io::Result<()> {
-        for folder in self.deleted {
-            fs::remove_dir_all(folder)?;
+    fn tidy_up(self, catalogue: &Catalogue) {
+        let is_unknown = |id| !catalogue.topics().values().any(|entry| entry.id == id);
+        let unknown = self.topics.into_iter().filter(|(id, _)| is_unknown(*id)).map(|(_, folder)| folder);
+        let (strange, empty): (Vec<_>, Vec<_>) = unknown.partition(|folder| holds_records(folder).unwrap_or(true));
+        for folder in strange {
+            tracing::warn!(folder = %folder.display(), "a folder with records belongs to no topic; it is left alone");
         }
-        for (id, folder) in self.topics {
-            if catalogue.topics().values().any(|entry| entry.id == id) {
-                continue;
-            }
-            if holds_records(&folder)? {
-                tracing::warn!(folder = %folder.display(), "a folder with records belongs to no topic; it is left alone");
-            } else {
-                fs::remove_dir_all(folder)?;
+        for folder in empty.into_iter().chain(self.deleted) {
+            if let Err(error) = fs::remove_dir_all(&folder) {
+                tracing::warn!(%error, folder = %folder.display(), "cannot remove what is left of a topic");
             }
         }
-        Ok(())
     }
 }
 

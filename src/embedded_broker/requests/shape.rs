@@ -8,8 +8,8 @@ use kafka_protocol::messages::ApiKey;
 
 use Field::{Blob, Fixed, From, List, Structs, Text, UpTo};
 
-/// Elements and tagged fields that one request may have. Decoded, each takes up to 200 bytes.
-const MOST_ELEMENTS: usize = 50_000;
+/// Elements and tagged fields that one request may have. Decoded, each takes up to 200 bytes; answered, some kilobytes.
+const MOST_ELEMENTS: usize = 20_000;
 
 /// A kind of request.
 #[derive(Debug)]
