@@ -15,6 +15,8 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::*;
 
+mod bad_clients;
+
 const PATIENCE: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(100);
 
@@ -208,6 +210,40 @@ async fn two_members_of_a_group_share_the_partitions_and_one_takes_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_two_clients_with_one_instance_id_the_younger_one_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = start(folder.path()).await;
+    let join = || -> BaseConsumer {
+        let consumer: BaseConsumer = client(&broker)
+            .set("group.id", "shared")
+            .set("group.instance.id", "pod-1")
+            .set("heartbeat.interval.ms", "100")
+            .create()
+            .unwrap();
+        consumer.subscribe(&["operations"]).unwrap();
+        consumer
+    };
+    let deadline = Instant::now() + PATIENCE;
+    let is_assigned = |consumer: &BaseConsumer| {
+        drop(consumer.poll(Duration::from_millis(20)));
+        consumer.assignment().unwrap().count() == 2
+    };
+    let older = join();
+    while !is_assigned(&older) {
+        assert!(Instant::now() < deadline, "the first one got no partitions");
+    }
+    let younger = join();
+    let mut is_fenced = false;
+    while !(is_fenced && is_assigned(&younger)) {
+        assert!(Instant::now() < deadline, "fenced: {is_fenced}");
+        drop(older.poll(Duration::from_millis(20)));
+        is_fenced |= older.client().fatal_error().is_some_and(|(code, _)| code == RDKafkaErrorCode::FencedInstanceId);
+    }
+    drop((older, younger));
+    broker.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_topic_that_is_created_again_is_another_topic() {
     let folder = tempfile::tempdir().unwrap();
     let broker = start(folder.path()).await;
@@ -245,94 +281,6 @@ async fn a_folder_or_address_in_use_is_refused_with_the_way_out() {
     assert!(error.contains(&broker.address().to_string()) && error.contains("--broker-listen"), "{error}");
     broker.stop().await.unwrap();
     start(folder.path()).await.stop().await.unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_kafka_is_turned_away() {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let folder = tempfile::tempdir().unwrap();
-    let broker = start(folder.path()).await;
-    for nonsense in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0, 0, 0, 2, 9, 9], &[0, 0, 0, 8, 0, 18, 0, 9, 0, 0, 0, 7]] {
-        let mut stream = tokio::net::TcpStream::connect(broker.address()).await.unwrap();
-        stream.write_all(nonsense).await.unwrap();
-        stream.shutdown().await.unwrap();
-        let mut answer = Vec::new();
-        // Closing with unread bytes in the way resets the connection, which is as good as an end.
-        stream.read_to_end(&mut answer).await.ok();
-        // Only the last one asks for something: the supported versions, in a version from the future.
-        let is_question = nonsense[5] == 18;
-        assert_eq!(answer.len() > 10, is_question, "{nonsense:?}");
-        if is_question {
-            assert_eq!(answer[4..10], [0, 0, 0, 7, 0, 35], "correlation id and `unsupported version`");
-        }
-    }
-    assert_eq!(produce(&producer(&broker), 0, b"still there").await, 0);
-    broker.stop().await.unwrap();
-}
-
-/// A client of Kafka's protocol that says whatever it is told to.
-async fn say(broker: &EmbeddedBroker, request: &[u8]) -> Vec<u8> {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let mut stream = tokio::net::TcpStream::connect(broker.address()).await.unwrap();
-    stream.write_all(&u32::try_from(request.len()).unwrap().to_be_bytes()).await.unwrap();
-    stream.write_all(request).await.unwrap();
-    stream.shutdown().await.unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.ok();
-    answer
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_request_that_claims_two_billion_topics_costs_its_connection_and_nothing_else() {
-    let folder = tempfile::tempdir().unwrap();
-    let broker = start(folder.path()).await;
-    let metadata = |count: u32| [&[0, 3, 0, 1, 0, 0, 0, 7, 0xff, 0xff][..], &count.to_be_bytes()].concat();
-    assert!(say(&broker, &metadata(0x7fff_ffff)).await.is_empty());
-    assert_eq!(say(&broker, &metadata(0)).await[4..8], [0, 0, 0, 7]);
-    broker.stop().await.unwrap();
-}
-
-async fn connect(broker: &EmbeddedBroker) -> tokio::net::TcpStream {
-    tokio::net::TcpStream::connect(broker.address()).await.unwrap()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn clients_that_stop_in_the_middle_of_large_requests_hold_up_neither_others_nor_the_end() {
-    use tokio::io::AsyncWriteExt;
-    let folder = tempfile::tempdir().unwrap();
-    let broker = start(folder.path()).await;
-    let mut stopped = Vec::new();
-    for _ in 0..5 {
-        let mut stream = connect(&broker).await;
-        stream.write_all(&(32u32 << 20).to_be_bytes()).await.unwrap();
-        stream.write_all(&vec![0; 100_000]).await.unwrap();
-        stopped.push(stream);
-    }
-    let sender = producer(&broker);
-    assert_eq!(produce(&sender, 0, b"goes through").await, 0);
-    let reader = consumer(&broker);
-    assign(&reader, 0, 0);
-    assert_eq!(consume(&reader, 1).len(), 1);
-    drop((sender, reader));
-    let begun = Instant::now();
-    broker.stop().await.unwrap();
-    assert!(begun.elapsed() < STOP_PATIENCE, "{:?}", begun.elapsed());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn beyond_the_most_connections_new_ones_are_closed_and_later_welcome_again() {
-    use tokio::io::AsyncReadExt;
-    let folder = tempfile::tempdir().unwrap();
-    let broker = start(folder.path()).await;
-    let mut open = Vec::new();
-    for _ in 0..MOST_CONNECTIONS {
-        open.push(connect(&broker).await);
-    }
-    let mut refused = connect(&broker).await;
-    assert!(matches!(refused.read(&mut [0; 8]).await, Ok(0) | Err(_)), "closed without a word");
-    drop(open);
-    assert_eq!(produce(&producer(&broker), 0, b"welcome").await, 0);
-    broker.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
