@@ -38,10 +38,17 @@ use self::feed::{Feed, Input};
 #[derive(Debug, clap::Args)]
 pub(crate) struct ImportArgs {
     /// Address of a running opstream
-    #[arg(long, env = "OPSTREAM_URL", default_value = "http://127.0.0.1:8080", global = true)]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "OPSTREAM_URL",
+        default_value = "http://127.0.0.1:8080",
+        global = true,
+        display_order = 800
+    )]
     url: String,
     /// File whose first line is the access token, where the address asks for one
-    #[arg(long, env = "OPSTREAM_TOKEN_FILE", global = true)]
+    #[arg(long, value_name = "FILE", env = "OPSTREAM_TOKEN_FILE", global = true, display_order = 801)]
     token_file: Option<PathBuf>,
     #[command(subcommand)]
     source: Source,

@@ -18,6 +18,7 @@ pub(crate) struct LogArgs {
         default_value = "info,librdkafka=error,sqlx=warn",
         value_parser = parse_levels,
         global = true,
+        display_order = 900,
     )]
     levels: String,
 }

@@ -18,6 +18,9 @@ const RECORDS: i64 = 300;
 async fn reading_waits_health_says_why_and_then_the_letters_are_written() {
     each_combination(async |backends: &Backends| {
         let mut pipeline = Pipeline::start_with(backends, &[("OPSTREAM_POISON_HOLD_S", "5")]).await;
+        let demo = pipeline.run(&["demo", "--operations", "20", "--rate", "1000"]).await;
+        assert!(demo.status.success(), "{}", String::from_utf8_lossy(&demo.stderr));
+        pipeline.settle().await;
         send_poison(&pipeline).await;
         let reason = eventually(DEADLINE, async || {
             let (status, answer) = ready(&pipeline).await?;
