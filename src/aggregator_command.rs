@@ -70,9 +70,9 @@ pub(crate) async fn run(args: AggregatorArgs, shutdown: CancellationToken) -> an
         lease_start: LeaseStart::AfterExpiry,
         reporter,
     };
-    let running = async {
+    let running = Box::pin(async {
         if args.rebuild { rebuild(config, shutdown).await } else { opstream_aggregator::run(config, shutdown).await }
-    };
+    });
     let outcome = run_with_health(health, (database.clone(), broker, role), running).await;
     database.close().await;
     outcome

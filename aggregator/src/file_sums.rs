@@ -208,7 +208,7 @@ fn for_each_row(group: &GroupsIndicator<'_>, mut act: impl FnMut(usize)) {
     match group {
         GroupsIndicator::Idx((_, rows)) => rows.iter().for_each(|row| act(place_of(*row))),
         GroupsIndicator::Slice([first, length]) => {
-            (place_of(*first)..place_of(*first) + place_of(*length)).for_each(act)
+            (place_of(*first)..place_of(*first) + place_of(*length)).for_each(act);
         }
     }
 }

@@ -99,7 +99,7 @@ impl Windower {
     /// One turn at the time `now`.
     pub(crate) async fn turn(&mut self, now: UtcMillis) -> Result<Turn, TurnError> {
         let Some(mut tenure) = self.take_tenure().await? else { return Ok(Turn::default()) };
-        let outcome = self.work(&mut tenure, now).await;
+        let outcome = Box::pin(self.work(&mut tenure, now)).await;
         match &outcome {
             Ok(_) => self.tenure = Some(tenure),
             Err(TurnError::Replaced { .. }) => {
@@ -246,7 +246,8 @@ impl Windower {
         self.single_files = self.single_files.saturating_sub(1);
         let (database, lake) = (&self.database, self.lake.as_path());
         let adder = Adder { database, lake, target, ahead, most_files, failures: &mut self.failures };
-        match add_files(adder, tenure, files).await {
+        // Boxed: it is large, and a turn may do it twice.
+        match Box::pin(add_files(adder, tenure, files)).await {
             Ok(Added { files, more }) => Ok((Turn { fence: None, files: files.len(), more }, files)),
             Err(AddFilesError::Overflow { files, source }) => {
                 match files.as_slice() {

@@ -13,7 +13,7 @@ const HOLD: Duration = Duration::from_millis(100);
 const MOST_WINDOWS: usize = if cfg!(test) { 2_000 } else { 20_000 };
 /// Fewer windows would mostly write the windows of the same day again and again.
 const FEWEST_WINDOWS: usize = 500;
-/// Assumed until something was measured: about a slow disk's.
+/// Assumed until something was measured: ten times what a laptop takes.
 const FIRST_GUESS: Duration = Duration::from_micros(80);
 /// Smaller transactions measure the disk and not the windows.
 const TELLING_WINDOWS: usize = 200;

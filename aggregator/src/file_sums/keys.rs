@@ -134,7 +134,9 @@ mod tests {
             |step: u64| Codes { codes: (0..rows).map(|row| row / step * 1_000_003).collect(), values: 1 << 40 };
         let columns = [column(1), column(7), column(10), column(500)];
         let mut keys = RowKeys::new(1000);
-        columns.iter().for_each(|column| keys.append(column));
+        for column in &columns {
+            keys.append(column);
+        }
         let mut seen = HashMap::new();
         for (row, key) in keys.keys.iter().enumerate() {
             let values: Vec<u64> = columns.iter().map(|column| column.codes[row]).collect();

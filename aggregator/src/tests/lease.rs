@@ -19,7 +19,7 @@ fn standby(station: &Station) -> Windower {
 #[tokio::test]
 async fn a_standby_waits_until_the_lease_is_given_back_or_expires() {
     Station::each(async |station| {
-        let (mut active, mut standby) = (station.windower(), standby(&station));
+        let (mut active, mut standby) = (station.windower(), standby(station));
         station.commit(&[TestOperation::at(NOON)]).await;
         assert_eq!(active.turn(at(NOON)).await.unwrap().fence, Some(Fence(1)));
         assert_eq!(standby.turn(at(NOON)).await.unwrap(), Turn::default());
@@ -46,7 +46,7 @@ async fn a_turn_of_many_files_keeps_the_lease() {
 #[tokio::test]
 async fn a_replaced_aggregator_writes_nothing_and_stands_by() {
     Station::each(async |station| {
-        let (mut old, mut new) = (station.windower(), standby(&station));
+        let (mut old, mut new) = (station.windower(), standby(station));
         station.commit(&[TestOperation::at(NOON)]).await;
         station.settle(&mut old).await;
         station.execute("update aggregator_lease set expires_at_ms = 0", &[]).await;
@@ -69,7 +69,7 @@ async fn a_replaced_aggregator_writes_nothing_and_stands_by() {
 #[tokio::test]
 async fn a_file_that_failed_and_was_windowed_by_another_holder_stops_nothing() {
     Station::each(async |station| {
-        let (mut first, mut second) = (station.windower(), standby(&station));
+        let (mut first, mut second) = (station.windower(), standby(station));
         let number = station.commit(&[TestOperation::at(NOON)]).await;
         let file = station.file(number).await;
         let away = file.with_extension("away");

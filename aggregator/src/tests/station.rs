@@ -23,10 +23,10 @@ pub(super) struct Station {
 impl Station {
     /// Runs a test on an empty station of every database there is.
     pub(super) async fn each(test: impl AsyncFn(&mut Self)) {
-        test(&mut Self::on_sqlite().await).await;
+        Box::pin(test(&mut Self::on_sqlite().await)).await;
         if let Some((database, place)) = postgres().await {
             let mut station = Self::with(database, tempfile::tempdir().unwrap()).await;
-            test(&mut station).await;
+            Box::pin(test(&mut station)).await;
             station.database.close().await;
             place.drop().await;
         }
