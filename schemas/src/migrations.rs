@@ -26,7 +26,12 @@ macro_rules! step {
     };
 }
 
-const STEPS: [Step; 3] = [step!("0001_create_tables"), step!("0002_create_windows"), step!("0003_extend_windows")];
+const STEPS: [Step; 4] = [
+    step!("0001_create_tables"),
+    step!("0002_create_windows"),
+    step!("0003_extend_windows"),
+    step!("0004_add_stream_partitions_count"),
+];
 
 static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| migrator(|step| step.postgres));
 static SQLITE: LazyLock<Migrator> = LazyLock::new(|| migrator(|step| step.sqlite));

@@ -1,5 +1,5 @@
 -- Of the streams of the topic, the one with the youngest mark is being ingested. A partition has reached its youngest mark whose offsets are
--- all in windows; a partition without such a mark leaves the answer unknown.
+-- all in windows; a partition without such a mark leaves the answer unknown, and so does one that was never claimed.
 with newest as (
     select stream.stream_id
     from streams stream
@@ -27,5 +27,10 @@ reached as (
     from stream_partitions place
     join newest on newest.stream_id = place.stream_id
 )
-select case when count(*) = count(observed_at_ms) then min(observed_at_ms) end as complete_to_ms
+select
+    case
+        when count(*) = count(observed_at_ms)
+            and count(*) >= (select partitions from streams join newest on newest.stream_id = streams.stream_id)
+        then min(observed_at_ms)
+    end as complete_to_ms
 from reached

@@ -23,7 +23,7 @@ pub struct PartitionProgress {
 
 /// The moment T such that every operation which the broker acknowledged before T is in the windows: the minimum over all
 /// partitions of the incarnation of `topic` that is being ingested, idle ones included. `None` while a partition has not reached
-/// its first mark.
+/// its first mark or has never been claimed by an ingestor.
 ///
 /// # Errors
 /// What the database answers.
@@ -94,6 +94,18 @@ mod tests {
         let marks = "insert into watermarks (stream_id, partition, observed_at_ms, high_watermark) values (1, 0, 1000, 50), (1, 1, 2500, 0)";
         let (_folder, database) = database_with(&[STREAM, TWO_PARTITIONS, marks]).await;
         assert_eq!(complete_to(&database, "t").await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_partition_that_nobody_has_claimed_yet_leaves_it_unknown() {
+        let marks = "insert into watermarks (stream_id, partition, observed_at_ms, high_watermark) values (1, 0, 1000, 5), (1, 1, 1000, 0)";
+        let (_folder, database) = database_with(&[STREAM, TWO_PARTITIONS, marks]).await;
+        for (partitions, expected) in [(2, Some(UtcMillis::from_millis(1000))), (3, None)] {
+            let mut tx = database.begin().await.unwrap();
+            tx.execute("update streams set partitions = $1", &[i64::from(partitions).into()]).await.unwrap();
+            tx.commit().await.unwrap();
+            assert_eq!(complete_to(&database, "t").await.unwrap(), expected, "{partitions} partitions");
+        }
     }
 
     #[tokio::test]
