@@ -41,7 +41,6 @@ pub(crate) struct IngestorArgs {
 
 /// When a batch is stored.
 #[derive(Args, Clone, Debug)]
-#[expect(clippy::struct_field_names, reason = "the names are the flags")]
 pub(crate) struct BatchArgs {
     /// Oldest that a record may get before its batch is stored, in milliseconds, 1 to 60000
     #[arg(long, value_name = "MS", env = "OPSTREAM_BATCH_AGE_MS", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=60_000))]
@@ -120,7 +119,7 @@ pub(crate) async fn run(args: IngestorArgs, shutdown: CancellationToken) -> anyh
         poison_hold: args.batches.poison_hold(),
         reporter,
     };
-    let running = opstream_ingestor::run(config, shutdown);
+    let running = Box::pin(opstream_ingestor::run(config, shutdown));
     let outcome = run_with_health(health, (database.clone(), broker, role), running).await;
     database.close().await;
     outcome

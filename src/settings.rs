@@ -49,7 +49,7 @@ impl DatabaseArgs {
     pub(crate) async fn open(&self) -> anyhow::Result<Database> {
         let url = self.url()?;
         if self.database_url.is_none() {
-            refuse_foreign(&url).await?;
+            Box::pin(refuse_foreign(&url)).await?;
         }
         open_database(&url).await
     }
@@ -60,8 +60,8 @@ impl DatabaseArgs {
 /// # Errors
 /// When it cannot be reached or was migrated by a newer version.
 pub(crate) async fn open_database(url: &DatabaseUrl) -> anyhow::Result<Database> {
-    let database = Database::connect(url).await?;
-    opstream_schemas::migrations::migrate(&database)
+    let database = Box::pin(Database::connect(url)).await?;
+    Box::pin(opstream_schemas::migrations::migrate(&database))
         .await
         .with_context(|| format!("cannot create the tables in {url}"))?;
     Ok(database)
@@ -84,7 +84,7 @@ pub(crate) struct KafkaArgs {
     /// First part of every topic's name
     #[arg(long, value_name = "NAME", env = "OPSTREAM_TOPIC_PREFIX", default_value = "llm")]
     pub(crate) topic_prefix: String,
-    /// A setting of librdkafka, such as security.protocol=SASL_SSL; may be repeated
+    /// A setting of librdkafka, such as `security.protocol=SASL_SSL`; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) kafka_property: Vec<String>,
     /// Settings of librdkafka separated by ;, for the environment; a value that contains ; needs --kafka-property, which wins

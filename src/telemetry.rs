@@ -10,7 +10,7 @@ use tracing_subscriber::filter::LevelFilter;
 /// What is logged.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct LogArgs {
-    /// What is logged to standard error: error, warn, info, debug or trace, also for a part, such as opstream_ingestor=debug
+    /// What is logged to standard error: error, warn, info, debug or trace, also for a part, such as `opstream_ingestor=debug`
     #[arg(
         long = "log",
         value_name = "LEVELS",
