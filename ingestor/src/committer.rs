@@ -1,20 +1,21 @@
 //! The second stage: writes the files of a prepared batch and runs its transaction until the outcome is certain.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use opstream_schemas::condition::Reporter;
 use opstream_schemas::database::Database;
 use opstream_schemas::offsets::{Fence, Offset, Partition, StreamId};
 use tokio_util::sync::CancellationToken;
 
+use crate::backoff::Undertaking;
 use crate::batch_files::{BatchFiles, WrittenFiles};
 use crate::config::{ContentPolicy, IngestorConfig};
 use crate::duplicates::StoredIds;
 use crate::metrics;
-use crate::ownership::Ownership;
-use crate::patience::Patience;
+use crate::ownership::{Ownership, Position};
+use crate::lake_file::LakeFileError;
 use crate::prepare::PreparedBatch;
 use crate::store::{AppliedRange, BatchCommit, DayTables, StoreError, find_existing, read_checkpoint};
 
@@ -26,28 +27,48 @@ pub struct Committer {
     stream: StreamId,
     days: DayTables,
     stored: Arc<Mutex<StoredIds>>,
-    reporter: Reporter,
+    storing: Undertaking,
     shutdown: CancellationToken,
 }
 
 /// What became of a batch.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum Stored {
-    /// It is durable; the offsets are a hint for the broker.
-    Committed(Vec<(Partition, Offset)>),
-    /// It was dropped: read these partitions again from their checkpoints.
-    Dropped(Vec<Partition>),
-    /// It was dropped because the retention floor has moved.
+    /// What was still ours of it is durable.
+    Committed(Committed),
+    /// It was dropped because the retention floor has moved: check it again.
     FloorMoved(Vec<Partition>),
     /// It was dropped: somebody else owns a partition of it.
     Fenced,
     /// The process stops; what is not committed will be read again.
     Stopped,
+    /// Nothing that trying again could change; the process must end.
+    Failed(&'static str),
+}
+
+/// Where partitions stand after a commit.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// How far each stored partition is now; also a hint for the broker.
+    pub positions: Vec<(Partition, Position)>,
+    /// Partitions whose part was dropped because their checkpoint is elsewhere: read them again from there.
+    pub reread: Vec<Partition>,
+}
+
+/// A batch while it is being stored.
+struct Work {
+    /// Shared with the thread that writes the files, and only meanwhile.
+    batch: Arc<PreparedBatch>,
+    fences: BTreeMap<Partition, Fence>,
+    files: WrittenFiles,
+    reread: Vec<Partition>,
 }
 
 /// One attempt's result.
 enum Attempt {
     Done(Stored),
+    /// Try what is left, at once: there is less of it now.
+    Rest,
     Again(&'static str),
 }
 
@@ -66,7 +87,7 @@ impl Committer {
             stream,
             days: DayTables::default(),
             stored,
-            reporter: config.reporter.clone(),
+            storing: Undertaking::new("storing a batch", &config.reporter),
             shutdown,
         }
     }
@@ -76,39 +97,56 @@ impl Committer {
         &self.database
     }
 
-    /// Stores the batch, waiting outages out.
-    pub async fn store(&mut self, batch: PreparedBatch, ownership: &Ownership) -> Stored {
-        let fences: Vec<Option<Fence>> =
-            batch.ranges().iter().map(|range| ownership.fence_for(range.partition, range.epoch)).collect();
-        if fences.contains(&None) {
-            // Part of the batch was read before a revocation or a restart: that part is being read again, or is somebody
-            // else's. The rest has to be read again too.
-            metrics::record_dropped_batch();
-            let current = batch.ranges().iter().zip(&fences).filter(|(_, fence)| fence.is_some());
-            return Stored::Dropped(current.map(|(range, _)| range.partition).collect());
+    /// Forgets which ids were stored. Needed before a partition is read from its checkpoint: the database may have gone back,
+    /// to a standby or a backup that lacks the last commits, and then the operations of those are not stored any more.
+    pub fn forget_stored_ids(&self) {
+        *self.stored.lock().unwrap_or_else(PoisonError::into_inner) = StoredIds::default();
+    }
+
+    /// Stores what is ours of the batch, waiting outages out. The rest was read before a revocation or a restart, so it is
+    /// somebody else's or being read again.
+    pub async fn store(&mut self, mut batch: PreparedBatch, ownership: &Ownership) -> Stored {
+        let mut fences = BTreeMap::new();
+        let mut stale = BTreeSet::new();
+        for range in batch.ranges() {
+            match ownership.fence_for(range.partition, range.epoch) {
+                Some(fence) => drop(fences.insert(range.partition, fence)),
+                None => drop(stale.insert(range.partition)),
+            }
         }
-        let fences: Vec<Fence> = fences.into_iter().flatten().collect();
+        if !stale.is_empty() {
+            metrics::record_dropped_parts(stale.len());
+            batch.drop_partitions(&stale);
+        }
+        let work = Work { batch: Arc::new(batch), fences, files: WrittenFiles::new(self.lake.clone()), reread: Vec::new() };
+        // Boxed, because the future of a transaction is large and would be copied along with every caller's.
+        Box::pin(self.store_work(work)).await
+    }
+
+    async fn store_work(&mut self, mut work: Work) -> Stored {
         let started = Instant::now();
-        let mut batch = Arc::new(batch);
-        let mut patience = Patience::new("storing a batch", &self.reporter);
-        let mut files = WrittenFiles::new(self.lake.clone());
+        let mut backoff = self.storing.begin();
         loop {
-            let ranges = applied_ranges(&batch, &fences);
-            match self.attempt(&mut batch, &ranges, &mut files).await {
+            if work.batch.is_empty() {
+                return Stored::Committed(Committed { positions: Vec::new(), reread: work.reread });
+            }
+            let ranges = work.applied_ranges();
+            match self.attempt(&mut work, &ranges).await {
                 Attempt::Done(stored) => {
+                    record_outcome(&stored, &work.batch, &ranges);
                     if matches!(stored, Stored::Committed(_)) {
-                        batch.remember_in(&mut self.stored.lock().expect("no holder of this lock can panic"));
+                        metrics::record_commit_time(started.elapsed());
+                        self.remember_ids(&work).await;
                     } else {
-                        files.discard().await;
+                        work.files.discard().await;
                     }
-                    note(&stored, &batch, (&ranges, started));
                     return stored;
                 }
+                Attempt::Rest => {}
                 Attempt::Again(reason) => {
                     metrics::record_retry(reason);
-                    // Duplicates need no pause: each round takes at least one of them out of the batch.
-                    if reason != DUPLICATE && !patience.wait(&self.shutdown).await {
-                        files.discard().await;
+                    if !backoff.wait(&self.shutdown).await {
+                        work.files.discard().await;
                         return Stored::Stopped;
                     }
                 }
@@ -116,30 +154,22 @@ impl Committer {
         }
     }
 
-    async fn attempt(
-        &mut self,
-        batch: &mut Arc<PreparedBatch>,
-        ranges: &[AppliedRange],
-        files: &mut WrittenFiles,
-    ) -> Attempt {
-        if let Err(error) = self.days.ensure(&self.database, &batch.days()).await {
-            return self.judge(error, batch, ranges, files).await;
+    async fn attempt(&mut self, work: &mut Work, ranges: &[AppliedRange]) -> Attempt {
+        if let Err(error) = self.days.ensure(&self.database, &work.batch.days()).await {
+            return self.decide(error, work, ranges).await;
         }
-        let written = match files.of(batch).await {
-            Ok(written) => written,
+        let files = match work.files.of(&work.batch).await {
+            Ok(files) => files,
+            Err(LakeFileError::Panicked) => return Attempt::Done(Stored::Failed("writing a batch's files panicked")),
             Err(error) => {
-                tracing::error!(
-                    error = format!("{:#}", anyhow::Error::new(error)),
-                    "cannot write the lake; trying again"
-                );
+                let error = format!("{:#}", anyhow::Error::new(error));
+                tracing::error!(error, "cannot write the lake; trying again");
                 return Attempt::Again("lake");
             }
         };
-        match self.transaction(batch, &written, ranges).await {
-            Ok(()) => Attempt::Done(Stored::Committed(
-                ranges.iter().map(|range| (range.partition, range.offsets.to)).collect(),
-            )),
-            Err(error) => self.judge(error, batch, ranges, files).await,
+        match self.transaction(&work.batch, &files, ranges).await {
+            Ok(()) => Attempt::Done(work.committed(ranges)),
+            Err(error) => self.decide(error, work, ranges).await,
         }
     }
 
@@ -161,63 +191,61 @@ impl Committer {
     }
 
     /// What a failure asks for. An unknown outcome is settled by the checkpoint, which moves with the commit or not at all.
-    async fn judge(
-        &mut self,
-        error: StoreError,
-        batch: &mut Arc<PreparedBatch>,
-        ranges: &[AppliedRange],
-        files: &mut WrittenFiles,
-    ) -> Attempt {
-        let partitions = || ranges.iter().map(|range| range.partition).collect();
+    async fn decide(&mut self, error: StoreError, work: &mut Work, ranges: &[AppliedRange]) -> Attempt {
         match error {
             StoreError::Fenced { .. } => Attempt::Done(Stored::Fenced),
-            StoreError::CheckpointMoved { .. } => Attempt::Done(Stored::Dropped(partitions())),
-            StoreError::FloorMoved => Attempt::Done(Stored::FloorMoved(partitions())),
+            StoreError::FloorMoved => Attempt::Done(Stored::FloorMoved(work.fences.keys().copied().collect())),
+            StoreError::CheckpointMoved { partition, .. } => {
+                // By ourselves, when the outcome of the attempt before was unknown.
+                if self.is_applied(ranges).await == Some(true) {
+                    return Attempt::Done(work.committed(ranges));
+                }
+                tracing::warn!(partition = partition.0, %error, "dropped a partition's part of a batch; it is read again");
+                metrics::record_dropped_parts(1);
+                work.drop_part(partition).await;
+                Attempt::Rest
+            }
             StoreError::StaleFile => {
                 tracing::error!(
                     "the database takes the batch's files for more than an hour old: this machine's clock is behind the \
                      database's, or the lake is very slow; writing them again"
                 );
-                files.discard().await;
+                work.files.discard().await;
                 Attempt::Again("stale_file")
             }
-            StoreError::DuplicateIds(error) => {
-                files.discard().await;
-                self.take_out_existing(&error, batch).await
-            }
+            StoreError::DuplicateIds(source) => self.filter_existing(&source, work).await,
             StoreError::Refused(error) => {
                 tracing::error!(%error, "the database refuses the batch; trying again until somebody mends what it names");
                 self.days.forget();
-                files.discard().await;
+                work.files.discard().await;
                 Attempt::Again("refused")
             }
             StoreError::Unavailable(error) => {
                 tracing::warn!(%error, "the database did not store the batch; asking the checkpoint");
-                files.doubt();
+                work.files.doubt();
                 match self.is_applied(ranges).await {
-                    Some(true) => Attempt::Done(Stored::Committed(
-                        ranges.iter().map(|range| (range.partition, range.offsets.to)).collect(),
-                    )),
+                    Some(true) => Attempt::Done(work.committed(ranges)),
                     _ => Attempt::Again("database"),
                 }
             }
         }
     }
 
-    /// Filters the batch after the primary key of `operations` refused it.
-    async fn take_out_existing(&self, refusal: &sqlx::Error, batch: &mut Arc<PreparedBatch>) -> Attempt {
-        match find_existing(&self.database, &batch.ids()).await {
-            Ok(existing) if existing.is_empty() => {
-                tracing::warn!(%refusal, "an id of the batch was taken and is not any more; trying again");
-                Attempt::Again("database")
+    async fn filter_existing(&self, collision: &sqlx::Error, work: &mut Work) -> Attempt {
+        match find_existing(&self.database, &work.batch.ids()).await {
+            Ok(existing) if work.change_batch(|batch| batch.remove_existing(&existing)).await > 0 => {
+                metrics::record_retry("duplicate");
+                Attempt::Rest
             }
-            Ok(existing) => {
-                let inner = Arc::get_mut(batch).expect("the writing thread has returned its share of the batch");
-                inner.remove_existing(&existing);
-                Attempt::Again(DUPLICATE)
+            Ok(_) => {
+                tracing::error!(
+                    error = %collision,
+                    "the database holds something of this batch already, though none of its operations; trying again"
+                );
+                Attempt::Again("collision")
             }
             Err(error) => {
-                tracing::warn!(%error, "cannot look up which operations are stored already; trying again");
+                tracing::warn!(%error, "cannot ask which operations of the batch exist; trying again");
                 Attempt::Again("database")
             }
         }
@@ -229,49 +257,96 @@ impl Committer {
         let (fence, next) = read_checkpoint(&self.database, self.stream, range.partition).await.ok()?;
         Some(fence == range.fence && next == range.offsets.to)
     }
+
+    /// On a blocking thread: tens of thousands of ids take milliseconds.
+    async fn remember_ids(&self, work: &Work) {
+        let (batch, stored) = (work.batch.clone(), self.stored.clone());
+        let remember = move || batch.remember_in(&mut stored.lock().unwrap_or_else(PoisonError::into_inner));
+        if tokio::task::spawn_blocking(remember).await.is_err() {
+            self.forget_stored_ids();
+        }
+    }
 }
 
-const DUPLICATE: &str = "duplicate";
+impl Work {
+    async fn change_batch<T>(&mut self, change: impl FnOnce(&mut PreparedBatch) -> T) -> T {
+        self.files.discard().await;
+        change(Arc::get_mut(&mut self.batch).expect("the writing thread has returned its share of the batch"))
+    }
 
-fn applied_ranges(batch: &PreparedBatch, fences: &[Fence]) -> Vec<AppliedRange> {
-    let mut ranges: Vec<AppliedRange> = batch
-        .ranges()
-        .iter()
-        .zip(fences)
-        .map(|(range, fence)| {
-            let outcomes = batch.outcomes(range.partition);
+    async fn drop_part(&mut self, partition: Partition) {
+        self.change_batch(|batch| batch.drop_partitions(&BTreeSet::from([partition]))).await;
+        self.fences.remove(&partition);
+        self.reread.push(partition);
+    }
+
+    fn committed(&mut self, ranges: &[AppliedRange]) -> Stored {
+        let position = |range: &AppliedRange| {
+            let last_record_at = self.batch.last_timestamp(range.partition);
+            (range.partition, Position { next: range.offsets.to, last_record_at })
+        };
+        let positions = ranges.iter().map(position).collect();
+        Stored::Committed(Committed { positions, reread: std::mem::take(&mut self.reread) })
+    }
+
+    /// What becomes of the offsets, in one order for everybody who locks several partitions.
+    fn applied_ranges(&self) -> Vec<AppliedRange> {
+        let applied = |range: &crate::record::PartitionRange| {
+            let outcomes = self.batch.outcomes(range.partition);
             AppliedRange {
                 partition: range.partition,
-                fence: *fence,
+                fence: self.fences[&range.partition],
                 offsets: range.offsets,
                 rows: outcomes.rows,
                 duplicates: outcomes.duplicates,
                 dead: outcomes.dead,
                 skipped: PreparedBatch::skipped(outcomes, range.offsets),
             }
-        })
-        .collect();
-    // One order for everybody who locks several partitions.
-    ranges.sort_by_key(|range| range.partition);
-    ranges
+        };
+        let mut ranges: Vec<AppliedRange> = self.batch.ranges().iter().map(applied).collect();
+        ranges.sort_by_key(|range| range.partition);
+        ranges
+    }
 }
 
-fn note(stored: &Stored, batch: &PreparedBatch, what: (&[AppliedRange], Instant)) {
-    let (ranges, started) = what;
+fn record_outcome(stored: &Stored, batch: &PreparedBatch, ranges: &[AppliedRange]) {
     match stored {
         Stored::Committed(_) => {
             let rows = ranges.iter().map(|range| range.rows).sum();
             let duplicates = ranges.iter().map(|range| range.duplicates).sum();
-            metrics::record_commit(rows, duplicates, started.elapsed().as_secs_f64());
+            metrics::record_commit(rows, duplicates);
             for letter in &batch.dead {
                 metrics::record_dead_letter(letter.poison.code());
             }
+            report_skipped(ranges);
             tracing::debug!(batch_operations = rows, duplicates, dead = batch.dead.len(), "stored a batch");
         }
-        Stored::Dropped(_) | Stored::FloorMoved(_) | Stored::Fenced => {
-            metrics::record_dropped_batch();
+        Stored::FloorMoved(_) | Stored::Fenced => {
+            metrics::record_dropped_parts(ranges.len());
             tracing::info!(batch_operations = batch.len(), "dropped a batch; it is read again from the checkpoint");
         }
-        Stored::Stopped => {}
+        Stored::Stopped | Stored::Failed(_) => {}
     }
 }
+
+/// The topic is not compacted, so only transaction markers take offsets and are no records. Anything else was lost.
+fn report_skipped(ranges: &[AppliedRange]) {
+    let gaps: Vec<&AppliedRange> = ranges.iter().filter(|range| range.skipped > 0).collect();
+    if gaps.is_empty() {
+        return;
+    }
+    metrics::record_skipped(gaps.iter().map(|range| range.skipped).sum());
+    let places: Vec<String> = gaps.iter().map(|range| skipped_text(range)).collect();
+    tracing::warn!(
+        ranges = places.join("; "),
+        "some offsets held no record; unless producers use transactions, records are missing on the topic"
+    );
+}
+
+fn skipped_text(range: &AppliedRange) -> String {
+    let (Offset(from), Offset(to)) = (range.offsets.from, range.offsets.to);
+    format!("{} of partition {} in [{from}, {to})", range.skipped, range.partition)
+}
+
+#[cfg(test)]
+mod tests;

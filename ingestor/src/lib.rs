@@ -1,33 +1,41 @@
 //! The ingestor: reads the topic and writes every operation to SQL and Parquet exactly once.
 //!
 //! In reading order: [`pipeline`] states the law and shows the loop. A record's way is [`source`] → [`record`] →
-//! [`decode`] → [`checks`], [`duplicates`], [`price`] → [`columns`] (together: [`prepare`]) → [`lake_file`] → [`store`]
-//! (together: [`committer`]) → a hint to the broker. [`ownership`] claims partitions, [`dead_letter`] is what becomes of
-//! a record that cannot be an operation, [`breaker`] holds a flood of those, and [`outbox`] copies them to their topic.
+//! [`decode`] → [`checks`], [`duplicates`], [`price`] → [`columns`] (together: [`prepare`], run by [`prepare_stage`]) →
+//! [`lake_file`] → [`store`] (together: [`committer`]) → a hint to the broker. [`ownership`] knows which partitions are ours,
+//! [`claiming`] claims them and [`marks`] watches how far they are, both through [`topic_log`]. [`dead_letter`] is what becomes
+//! of a record that cannot be an operation, [`breaker`] and [`hold`] keep a flood of those waiting, and [`outbox`] copies them to their topic.
 //! [`batch_files`] keeps a batch's files from attempt to attempt, and [`sweeper`] deletes what was left of them.
 
+pub mod backoff;
 pub mod batch_files;
 pub mod breaker;
 pub mod checks;
+pub mod claiming;
 pub mod columns;
 pub mod committer;
 pub mod config;
 pub mod dead_letter;
 pub mod decode;
 pub mod duplicates;
+pub mod hold;
 pub mod lake_file;
+pub mod marks;
 pub mod metrics;
 pub mod outbox;
 pub mod ownership;
-pub mod patience;
 pub mod pipeline;
 pub mod prepare;
-pub mod preparing;
+pub mod prepare_stage;
 pub mod price;
 pub mod record;
 pub mod source;
 pub mod store;
 pub mod sweeper;
+pub mod topic_log;
+
+#[cfg(test)]
+mod test_topic;
 
 pub use config::{BatchLimits, ContentPolicy, IngestorConfig};
 pub use pipeline::run;

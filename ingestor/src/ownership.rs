@@ -1,188 +1,220 @@
-//! Which partitions are ours: claims them in the database and says where reading starts.
+//! Which partitions are ours, and how far each of them is. Pure: the pipeline says what happened.
+//!
+//! A partition that the group has assigned is first *claimed*: a task asks the database and the broker where reading starts.
+//! Then it is *read* under the fence of the claim, in an epoch of its own. When something read of it cannot be stored, it is
+//! claimed again, as ours this time, and what was read in the old epoch is stale. One that only an operator can help is
+//! *halted* until the group takes it away.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use opstream_schemas::database::Database;
-use opstream_schemas::offsets::{Fence, Offset, OffsetRange, Partition, StreamId};
+use opstream_schemas::offsets::{Fence, Offset, Partition};
 use opstream_schemas::time::UtcMillis;
-use rdkafka::consumer::Consumer;
-use rdkafka::error::KafkaError;
-use uuid::Uuid;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
-use crate::source::{SharedConsumer, StartAt};
-use crate::store::{
-    Claim, Mark, StoreError, StreamKey, claim_partition, find_stream, read_checkpoint, record_retention_gap,
-};
+use crate::source::StartAt;
 
-/// How long the broker may take to answer a look-up.
-const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Our claims.
+/// Our partitions.
 pub struct Ownership {
-    database: Database,
-    consumer: SharedConsumer,
-    topic: String,
-    /// Names this process in `stream_partitions.owner`.
-    owner: Uuid,
-    stream: Option<StreamId>,
-    owned: BTreeMap<Partition, Owned>,
+    assigned: BTreeMap<Partition, Assigned>,
     epochs: u64,
+    progress: watch::Sender<Positions>,
+    stop: CancellationToken,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Owned {
-    fence: Fence,
+/// How far each partition that is being read is applied.
+pub type Positions = BTreeMap<Partition, Position>;
+
+/// How far a partition is applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// First offset that is not applied.
+    pub next: Offset,
+    /// Timestamp of the last record that was applied since we read the partition, if it has one.
+    pub last_record_at: Option<UtcMillis>,
+}
+
+struct Assigned {
+    rebalance: u64,
+    state: State,
+}
+
+enum State {
+    Claiming { epoch: u64, stop: CancellationToken },
+    Reading { fence: Fence, epoch: u64 },
+    Halted,
+}
+
+/// Lets a task claim one partition.
+#[derive(Clone, Debug)]
+pub struct Ticket {
+    /// The partition.
+    pub partition: Partition,
+    /// Our fence when the partition is ours already and only has to be read again.
+    pub fence: Option<Fence>,
+    /// Cancelled when the claim is not wanted any more.
+    pub stop: CancellationToken,
+    rebalance: u64,
     epoch: u64,
 }
 
-/// Why a partition cannot be read now.
-#[derive(Debug, thiserror::Error)]
-pub enum ClaimError {
-    /// Try again with back-off.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// Try again with back-off.
-    #[error("the broker does not say where partition {partition} begins and ends")]
-    Broker {
-        /// The partition.
-        partition: Partition,
-        /// What the client said.
-        source: KafkaError,
-    },
-    /// Try again with back-off.
-    #[error("the broker does not say which cluster it belongs to; is it reachable?")]
-    UnknownCluster,
-    /// Only an operator can decide.
-    #[error(
-        "partition {partition} is stored up to offset {next} but the topic's log ends at {end}: the topic was recreated or restored; \
-         reading it again could count operations twice. Give the new topic another name, or restore the log"
-    )]
-    BeyondEnd {
-        /// The partition.
-        partition: Partition,
-        /// Checkpoint.
-        next: Offset,
-        /// End of the log.
-        end: Offset,
-    },
-}
-
 impl Ownership {
-    /// Owns nothing yet.
-    pub fn new(database: Database, consumer: SharedConsumer, topic: String) -> Self {
-        Self { database, consumer, topic, owner: Uuid::new_v4(), stream: None, owned: BTreeMap::new(), epochs: 0 }
+    /// Owns nothing yet. Claims end with the token.
+    pub fn new(stop: CancellationToken) -> Self {
+        Self { assigned: BTreeMap::new(), epochs: 0, progress: watch::Sender::default(), stop }
     }
 
-    /// Claims a newly assigned partition: raises its fence and says where to start.
-    ///
-    /// # Errors
-    /// [`ClaimError::BeyondEnd`] needs an operator; the others pass.
-    pub async fn claim(&mut self, partition: Partition) -> Result<StartAt, ClaimError> {
-        let log = self.watermarks(partition).await?;
-        let stream = self.stream().await?;
-        let claim = claim_partition(&self.database, (stream, partition), self.owner, log.from).await?;
-        self.admit(partition, claim, log).await
+    /// The group has assigned this partition, in this rebalance.
+    pub fn assign(&mut self, partition: Partition, rebalance: u64) -> Ticket {
+        self.begin_claim(partition, rebalance, None)
     }
 
-    /// Where to read an owned partition again after a batch of it was dropped. None when it is not ours any more.
-    ///
-    /// # Errors
-    /// As [`Ownership::claim`].
-    pub async fn restart(&mut self, partition: Partition) -> Result<Option<StartAt>, ClaimError> {
-        let Some(owned) = self.owned.get(&partition).copied() else { return Ok(None) };
-        let log = self.watermarks(partition).await?;
-        let stream = self.stream().await?;
-        let (fence, next) = read_checkpoint(&self.database, stream, partition).await?;
-        if fence != owned.fence {
-            return Err(StoreError::Fenced { partition, found: fence.0, ours: owned.fence.0 }.into());
-        }
-        self.admit(partition, Claim { fence, next_offset: next }, log).await.map(Some)
+    /// What was read of this partition is dropped and has to be read again. None when that is being looked after already, or
+    /// when the partition is not ours.
+    pub fn reread(&mut self, partition: Partition) -> Option<Ticket> {
+        let Assigned { rebalance, state: State::Reading { fence, .. } } = self.assigned.get(&partition)? else {
+            return None;
+        };
+        let (rebalance, fence) = (*rebalance, *fence);
+        Some(self.begin_claim(partition, rebalance, Some(fence)))
     }
 
-    async fn admit(&mut self, partition: Partition, claim: Claim, log: OffsetRange) -> Result<StartAt, ClaimError> {
-        let Claim { fence, next_offset: next } = claim;
-        if next > log.to {
-            self.owned.remove(&partition);
-            return Err(ClaimError::BeyondEnd { partition, next, end: log.to });
-        }
-        let mut offset = next;
-        if next < log.from {
-            let gap = OffsetRange { from: next, to: log.from };
-            let stream = self.stream().await?;
-            record_retention_gap(&self.database, (stream, partition), fence, gap).await?;
-            tracing::error!(
-                partition = partition.0,
-                from = next.0,
-                to = log.from.0,
-                "the topic's retention removed records before they were stored; they are lost and recorded as a gap"
-            );
-            crate::metrics::record_retention_gap(gap.len());
-            offset = log.from;
-        }
+    fn begin_claim(&mut self, partition: Partition, rebalance: u64, fence: Option<Fence>) -> Ticket {
+        self.release(&[partition]);
         self.epochs += 1;
-        self.owned.insert(partition, Owned { fence, epoch: self.epochs });
-        Ok(StartAt { partition, offset, epoch: self.epochs })
+        let (epoch, stop) = (self.epochs, self.stop.child_token());
+        let state = State::Claiming { epoch, stop: stop.clone() };
+        self.assigned.insert(partition, Assigned { rebalance, state });
+        Ticket { partition, fence, stop, rebalance, epoch }
+    }
+
+    /// The claim of this ticket has worked: the partition is read from now on, beginning at `next`. None when the partition was
+    /// taken away meanwhile. Otherwise also the rebalance that assigned the partition.
+    pub fn admit(&mut self, ticket: &Ticket, fence: Fence, next: Offset) -> Option<(u64, StartAt)> {
+        let assigned = self.claiming(ticket)?;
+        assigned.state = State::Reading { fence, epoch: ticket.epoch };
+        let position = Position { next, last_record_at: None };
+        self.progress.send_modify(|positions| {
+            positions.insert(ticket.partition, position);
+        });
+        Some((ticket.rebalance, StartAt { partition: ticket.partition, offset: next, epoch: ticket.epoch }))
+    }
+
+    /// Only an operator can help this partition. False when it was taken away meanwhile.
+    pub fn halt(&mut self, ticket: &Ticket) -> bool {
+        self.claiming(ticket).map(|assigned| assigned.state = State::Halted).is_some()
+    }
+
+    fn claiming(&mut self, ticket: &Ticket) -> Option<&mut Assigned> {
+        self.assigned
+            .get_mut(&ticket.partition)
+            .filter(|assigned| matches!(assigned.state, State::Claiming { epoch, .. } if epoch == ticket.epoch))
+    }
+
+    /// This batch's part is applied up to `next`.
+    pub fn advance(&mut self, partition: Partition, position: Position) {
+        self.progress.send_modify(|positions| {
+            if let Some(known) = positions.get_mut(&partition) {
+                let last_record_at = position.last_record_at.max(known.last_record_at);
+                *known = Position { next: position.next, last_record_at };
+            }
+        });
     }
 
     /// Gives these partitions up.
     pub fn release(&mut self, partitions: &[Partition]) {
         for partition in partitions {
-            self.owned.remove(partition);
+            if let Some(Assigned { state: State::Claiming { stop, .. }, .. }) = self.assigned.remove(partition) {
+                stop.cancel();
+            }
         }
+        self.progress.send_modify(|positions| positions.retain(|partition, _| !partitions.contains(partition)));
     }
 
-    /// Gives everything up and returns what was ours.
-    pub fn release_all(&mut self) -> Vec<Partition> {
-        std::mem::take(&mut self.owned).into_keys().collect()
+    /// Gives everything up.
+    pub fn release_all(&mut self) {
+        let all: Vec<Partition> = self.assigned.keys().copied().collect();
+        self.release(&all);
     }
 
-    /// The fence of a range, if its partition is ours and the range was read in the current epoch.
+    /// The fence of a range, if its partition is being read and the range was read in the current epoch.
     pub fn fence_for(&self, partition: Partition, epoch: u64) -> Option<Fence> {
-        self.owned.get(&partition).filter(|owned| owned.epoch == epoch).map(|owned| owned.fence)
-    }
-
-    /// The stream's row number.
-    ///
-    /// # Errors
-    /// What the database answers, and that the broker does not answer.
-    pub async fn stream(&mut self) -> Result<StreamId, ClaimError> {
-        if let Some(stream) = self.stream {
-            return Ok(stream);
+        match self.assigned.get(&partition)?.state {
+            State::Reading { fence, epoch: current } if current == epoch => Some(fence),
+            _ => None,
         }
-        let consumer = self.consumer.clone();
-        let asked = blocking(move || Ok(consumer.client().fetch_cluster_id(LOOKUP_TIMEOUT))).await;
-        // A checkpoint under another identity would begin anew and count every dead letter twice.
-        let cluster_id = asked.ok().flatten().ok_or(ClaimError::UnknownCluster)?;
-        let key = StreamKey { cluster_id, topic: self.topic.clone(), topic_id: String::new() };
-        let stream = find_stream(&self.database, &key, UtcMillis::now()).await?;
-        self.stream = Some(stream);
-        Ok(stream)
     }
 
-    /// Asks the broker where the logs of all owned partitions end now.
-    pub async fn marks(&self) -> Vec<Mark> {
-        let mut marks = Vec::new();
-        for partition in self.owned.keys().copied() {
-            let observed_at = UtcMillis::now();
-            // A broker that is away would be waited for once for each partition.
-            let Ok(log) = self.watermarks(partition).await else { break };
-            marks.push(Mark { partition, observed_at, high_watermark: log.to });
-        }
-        marks
+    /// Partitions that wait for an operator.
+    pub fn halted(&self) -> Vec<Partition> {
+        let halted = self.assigned.iter().filter(|(_, assigned)| matches!(assigned.state, State::Halted));
+        halted.map(|(partition, _)| *partition).collect()
     }
 
-    async fn watermarks(&self, partition: Partition) -> Result<OffsetRange, ClaimError> {
-        let (consumer, topic) = (self.consumer.clone(), self.topic.clone());
-        let asked = blocking(move || consumer.fetch_watermarks(&topic, partition.0, LOOKUP_TIMEOUT)).await;
-        let (low, high) = asked.map_err(|source| ClaimError::Broker { partition, source })?;
-        Ok(OffsetRange { from: Offset(low), to: Offset(high) })
+    /// Follows how far the partitions are that are being read.
+    pub fn positions(&self) -> watch::Receiver<Positions> {
+        self.progress.subscribe()
     }
 }
 
-/// Runs a blocking call of the client away from the async threads.
-async fn blocking<T: Send + 'static>(
-    call: impl FnOnce() -> Result<T, KafkaError> + Send + 'static,
-) -> Result<T, KafkaError> {
-    tokio::task::spawn_blocking(call).await.unwrap_or(Err(KafkaError::Canceled))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const P: Partition = Partition(3);
+
+    #[test]
+    fn only_what_was_read_in_the_current_epoch_has_a_fence() {
+        let mut ownership = Ownership::new(CancellationToken::new());
+        let first = ownership.assign(P, 1);
+        assert_eq!(ownership.fence_for(P, 1), None, "it is being claimed");
+        let (rebalance, start) = ownership.admit(&first, Fence(7), Offset(5)).unwrap();
+        assert_eq!((rebalance, start.offset), (1, Offset(5)));
+        assert_eq!(ownership.fence_for(P, start.epoch), Some(Fence(7)));
+        let again = ownership.reread(P).unwrap();
+        assert_eq!(again.fence, Some(Fence(7)));
+        assert!(ownership.reread(P).is_none(), "it is looked after already");
+        assert_eq!(ownership.fence_for(P, start.epoch), None, "what was read before is stale");
+        let (_, restart) = ownership.admit(&again, Fence(7), Offset(2)).unwrap();
+        assert_ne!(restart.epoch, start.epoch);
+        assert_eq!(ownership.fence_for(P, restart.epoch), Some(Fence(7)));
+    }
+
+    #[test]
+    fn a_claim_of_a_partition_that_was_taken_away_comes_to_nothing() {
+        let mut ownership = Ownership::new(CancellationToken::new());
+        let old = ownership.assign(P, 1);
+        ownership.release(&[P]);
+        assert!(old.stop.is_cancelled());
+        assert!(ownership.admit(&old, Fence(1), Offset(0)).is_none());
+        let new = ownership.assign(P, 3);
+        assert!(ownership.admit(&old, Fence(1), Offset(0)).is_none(), "assigned again, by another rebalance");
+        assert_eq!(ownership.admit(&new, Fence(2), Offset(0)).unwrap().0, 3);
+    }
+
+    #[test]
+    fn a_halted_partition_stays_so_until_it_is_taken_away() {
+        let mut ownership = Ownership::new(CancellationToken::new());
+        let ticket = ownership.assign(P, 1);
+        assert!(ownership.halt(&ticket));
+        assert_eq!(ownership.halted(), [P]);
+        assert!(ownership.reread(P).is_none());
+        ownership.release(&[P]);
+        assert!(ownership.halted().is_empty());
+    }
+
+    #[test]
+    fn positions_are_those_of_partitions_that_are_read() {
+        let mut ownership = Ownership::new(CancellationToken::new());
+        let positions = ownership.positions();
+        let ticket = ownership.assign(P, 1);
+        assert!(positions.borrow().is_empty());
+        ownership.admit(&ticket, Fence(1), Offset(4));
+        let applied = Position { next: Offset(9), last_record_at: Some(UtcMillis::from_millis(1)) };
+        ownership.advance(P, applied);
+        ownership.advance(Partition(8), applied);
+        assert_eq!(*positions.borrow(), Positions::from([(P, applied)]));
+        ownership.release_all();
+        assert!(positions.borrow().is_empty());
+    }
 }

@@ -1,17 +1,17 @@
 //! Raw batch to prepared batch: decode, check, drop re-sends, price, assemble. Pure.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, RecordBatch, UInt32Array};
+use arrow_array::{RecordBatch, UInt32Array};
 use arrow_select::take::take_record_batch;
 use opstream_schemas::OperationId;
 use opstream_schemas::offsets::{OffsetRange, Partition, StreamId};
 use opstream_schemas::time::UtcMillis;
 use opstream_schemas::validate::AcceptedTimes;
 
-use crate::checks::check_columns;
+use crate::checks::{Faults, check_columns};
 use crate::columns::{Origin, content_columns, operation_columns, operation_ids, read_id, select_rows};
 use crate::config::ContentPolicy;
 use crate::dead_letter::{DeadLetter, Poison};
@@ -33,6 +33,31 @@ pub struct PreparedBatch {
     /// Dead letters.
     pub dead: Vec<DeadLetter>,
     duplicates: Vec<usize>,
+}
+
+/// What becomes of the records of a raw batch; together with it a [`PreparedBatch`].
+#[derive(Debug, Default)]
+pub struct Parts {
+    records: Vec<usize>,
+    operations: Option<RecordBatch>,
+    contents: Option<RecordBatch>,
+    dead: Vec<DeadLetter>,
+    duplicates: Vec<usize>,
+}
+
+/// Decoded rows and where they came from.
+struct DecodedRows<'a> {
+    raw: &'a RawBatch,
+    columns: &'a RecordBatch,
+    /// For each row the index of its record.
+    records: &'a [usize],
+    faults: Faults,
+}
+
+/// Origin of a batch.
+struct Place<'a> {
+    raw: &'a RawBatch,
+    stream: StreamId,
 }
 
 /// What preparing needs to know besides the batch.
@@ -59,33 +84,39 @@ pub struct Outcomes {
 impl Preparer {
     /// Prepares a batch. `stream` marks the rows' origin.
     pub fn prepare(&mut self, raw: RawBatch, stream: StreamId, accepted: AcceptedTimes) -> PreparedBatch {
-        let DecodedBatch { columns, records, poison } = decode_batch(&raw);
-        let dead = poison.into_iter().map(|(index, poison)| DeadLetter::of(&raw, index, poison, None)).collect();
-        let mut prepared =
-            PreparedBatch { raw, records: Vec::new(), operations: None, contents: None, dead, duplicates: Vec::new() };
+        let parts = self.convert(&raw, stream, accepted);
+        PreparedBatch::new(raw, parts)
+    }
+
+    /// What becomes of the records of a batch.
+    pub fn convert(&mut self, raw: &RawBatch, stream: StreamId, accepted: AcceptedTimes) -> Parts {
+        let DecodedBatch { columns, records, poison } = decode_batch(raw);
+        let mut parts = Parts::default();
+        parts.dead.extend(poison.into_iter().map(|(index, poison)| DeadLetter::of(raw, index, poison, None)));
         if let Some(columns) = columns {
-            let kept = self.keep(&columns, &records, (&mut prepared, accepted));
+            let faults = check_columns(&columns, &operation_ids(&columns), accepted);
+            let kept =
+                self.select_new_rows(&DecodedRows { raw, columns: &columns, records: &records, faults }, &mut parts);
             if !kept.is_empty() {
-                prepared.records = kept.iter().map(|row| records[index(*row)]).collect();
-                self.assemble(&select_rows(&columns, &kept), &mut prepared, stream);
+                parts.records = kept.iter().map(|row| records[index(*row)]).collect();
+                self.assemble(&select_rows(&columns, &kept), &mut parts, &Place { raw, stream });
             }
         }
-        prepared
+        parts
     }
 
     /// Rows to store, in order of id. The others become dead letters and duplicates.
-    fn keep(&self, columns: &RecordBatch, records: &[usize], target: (&mut PreparedBatch, AcceptedTimes)) -> Vec<u32> {
-        let (prepared, accepted) = target;
-        let ids = operation_ids(columns);
-        let faults = check_columns(columns, &ids, accepted);
+    fn select_new_rows(&self, rows: &DecodedRows<'_>, parts: &mut Parts) -> Vec<u32> {
+        let ids = operation_ids(rows.columns);
         let workspaces =
-            columns.column_by_name("workspace").expect("decoded columns have a workspace").as_string::<i32>();
-        let stored = self.stored.lock().expect("no holder of this lock can panic");
+            rows.columns.column_by_name("workspace").expect("decoded columns have a workspace").as_string::<i32>();
+        // Read only: a panic elsewhere in this function leaves it as it was.
+        let stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
         let mut seen = BatchIds::new(&stored, ids.len());
         let mut kept = Vec::with_capacity(ids.len());
         for (row, id) in (0_u32..).zip(&ids) {
-            let record = records[index(row)];
-            let poison = match faults.get(&index(row)) {
+            let record = rows.records[index(row)];
+            let poison = match rows.faults.get(&index(row)) {
                 Some(violation) => violation.clone().into(),
                 None => match seen.see(*id, workspaces.value(index(row))) {
                     Sighting::New => {
@@ -93,24 +124,24 @@ impl Preparer {
                         continue;
                     }
                     Sighting::Duplicate => {
-                        prepared.duplicates.push(record);
+                        parts.duplicates.push(record);
                         continue;
                     }
                     Sighting::OtherWorkspace => Poison::OtherWorkspace { id: *id },
                 },
             };
-            prepared.dead.push(DeadLetter::of(&prepared.raw, record, poison, Some(*id)));
+            parts.dead.push(DeadLetter::of(rows.raw, record, poison, Some(*id)));
         }
         kept.sort_by_key(|row| ids[index(*row)]);
         kept
     }
 
-    fn assemble(&mut self, selected: &RecordBatch, prepared: &mut PreparedBatch, stream: StreamId) {
+    fn assemble(&mut self, selected: &RecordBatch, parts: &mut Parts, place: &Place<'_>) {
         let prices = self.pricer.price(selected);
         let keeps_content = self.content != ContentPolicy::Drop;
-        let origin = Origin { batch: &prepared.raw, records: &prepared.records, stream_id: stream.0 };
-        prepared.operations = Some(operation_columns(selected, &prices, &origin, keeps_content));
-        prepared.contents = keeps_content.then(|| content_columns(selected)).flatten();
+        let origin = Origin { batch: place.raw, records: &parts.records, stream_id: place.stream.0 };
+        parts.operations = Some(operation_columns(selected, &prices, &origin, keeps_content));
+        parts.contents = keeps_content.then(|| content_columns(selected)).flatten();
     }
 }
 
@@ -120,6 +151,19 @@ fn index(row: u32) -> usize {
 }
 
 impl PreparedBatch {
+    /// A batch and what becomes of its records.
+    pub fn new(raw: RawBatch, parts: Parts) -> Self {
+        let Parts { records, operations, contents, dead, duplicates } = parts;
+        Self { raw, records, operations, contents, dead, duplicates }
+    }
+
+    /// A batch all of whose records have this fault.
+    pub fn of_poison(raw: RawBatch, poison: &Poison) -> Self {
+        let letters = (0..raw.len()).map(|index| DeadLetter::of(&raw, index, poison.clone(), None));
+        let parts = Parts { dead: letters.collect(), ..Parts::default() };
+        Self::new(raw, parts)
+    }
+
     /// The ranges of offsets that the batch stands for.
     pub fn ranges(&self) -> &[PartitionRange] {
         self.raw.ranges()
@@ -150,34 +194,57 @@ impl PreparedBatch {
         offsets.len() - outcomes.rows - outcomes.duplicates - outcomes.dead
     }
 
-    /// Takes out the rows whose ids are stored already: re-sends, or uses of another workspace's id.
-    pub fn remove_existing(&mut self, existing: &HashMap<OperationId, String>) {
-        let Some(operations) = &self.operations else { return };
+    /// Takes out the rows whose ids are stored already: re-sends, or uses of another workspace's id. Returns how many.
+    pub fn remove_existing(&mut self, existing: &HashMap<OperationId, String>) -> usize {
+        let Some(operations) = &self.operations else { return 0 };
         let ids = operation_ids(operations);
         let workspaces =
             operations.column_by_name("workspace").expect("operations have a workspace").as_string::<i32>();
-        let mut kept = Vec::new();
-        let mut records = Vec::new();
-        for ((row, id), record) in (0_u32..).zip(&ids).zip(&self.records) {
-            match existing.get(id) {
-                None => {
-                    kept.push(row);
-                    records.push(*record);
-                }
-                Some(workspace) if workspace == workspaces.value(index(row)) => self.duplicates.push(*record),
-                Some(_) => {
-                    self.dead.push(DeadLetter::of(&self.raw, *record, Poison::OtherWorkspace { id: *id }, Some(*id)));
-                }
+        let mut removed = HashSet::new();
+        for (row, (id, record)) in ids.iter().zip(&self.records).enumerate() {
+            let Some(workspace) = existing.get(id) else { continue };
+            removed.insert(*id);
+            if workspace == workspaces.value(row) {
+                self.duplicates.push(*record);
+            } else {
+                self.dead.push(DeadLetter::of(&self.raw, *record, Poison::OtherWorkspace { id: *id }, Some(*id)));
             }
         }
-        self.records = records;
-        self.operations = take_rows(operations, kept);
+        self.remove_rows(&removed);
+        removed.len()
+    }
+
+    /// Leaves these partitions to whoever reads them next. A re-send in what remains, of an operation in what is dropped, stays
+    /// a duplicate: the operation's own offset is not applied, so it is read again.
+    pub fn drop_partitions(&mut self, partitions: &BTreeSet<Partition>) {
+        let raw = &self.raw;
+        let is_dropped = |index: &usize| partitions.contains(&raw.records()[*index].partition);
+        let ids = self.operations.as_ref().map(operation_ids).unwrap_or_default();
+        let removed = ids.into_iter().zip(&self.records).filter(|(_, record)| is_dropped(record)).map(|(id, _)| id);
+        let removed: HashSet<OperationId> = removed.collect();
+        self.duplicates.retain(|index| !is_dropped(index));
+        self.dead.retain(|letter| !partitions.contains(&letter.partition));
+        self.remove_rows(&removed);
+        self.raw.drop_ranges(partitions);
+    }
+
+    fn remove_rows(&mut self, removed: &HashSet<OperationId>) {
+        let (Some(operations), false) = (&self.operations, removed.is_empty()) else { return };
+        let ids = operation_ids(operations);
+        let mut kept = ids.iter().map(|id| !removed.contains(id));
+        self.records.retain(|_| kept.next().expect("every row has its record"));
+        self.operations = keep_rows(operations, &ids, removed);
         self.contents = self.contents.as_ref().and_then(|contents| {
             let ids = contents.column_by_name("operation_id").expect("content has an id").as_fixed_size_binary();
-            let is_new = |row: &u32| !existing.contains_key(&read_id(ids.value(index(*row))));
-            let rows = u32::try_from(ids.len()).expect("a batch has fewer than 2^32 rows");
-            take_rows(contents, (0..rows).filter(is_new).collect())
+            let ids: Vec<OperationId> =
+                ids.iter().map(|id| read_id(id.expect("operation_id is not nullable"))).collect();
+            keep_rows(contents, &ids, removed)
         });
+    }
+
+    /// Number of records in a schema of a newer opstream.
+    pub fn newer(&self) -> usize {
+        self.dead.iter().filter(|letter| matches!(letter.poison, Poison::NewerSchema { .. })).count()
     }
 
     /// The records as they were read.
@@ -204,18 +271,24 @@ impl PreparedBatch {
         reasons
     }
 
-    /// Number of records.
-    pub fn len(&self) -> usize {
-        self.raw.len()
+    /// Timestamp of the last record of the partition, dropped ones included.
+    pub fn last_timestamp(&self, partition: Partition) -> Option<UtcMillis> {
+        self.raw.records().iter().rev().find(|record| record.partition == partition)?.timestamp
     }
 
-    /// Whether there is no record.
+    /// Number of records that the batch still stands for.
+    pub const fn len(&self) -> usize {
+        self.records.len() + self.duplicates.len() + self.dead.len()
+    }
+
+    /// Whether the batch stands for no offset any more.
     pub fn is_empty(&self) -> bool {
-        self.raw.len() == 0
+        self.raw.is_empty()
     }
 }
 
-fn take_rows(columns: &RecordBatch, rows: Vec<u32>) -> Option<RecordBatch> {
+fn keep_rows(columns: &RecordBatch, ids: &[OperationId], removed: &HashSet<OperationId>) -> Option<RecordBatch> {
+    let rows: Vec<u32> = (0_u32..).zip(ids).filter(|(_, id)| !removed.contains(id)).map(|(row, _)| row).collect();
     if rows.is_empty() {
         return None;
     }

@@ -1,11 +1,17 @@
 //! The first stage: prepares batches on a blocking thread while the stage behind it stores the batch before.
+//!
+//! A panic while preparing must not stop the topic: the batch is cut in halves until the record at fault stands alone, and that
+//! one becomes a dead letter.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use opstream_schemas::offsets::StreamId;
 use opstream_schemas::time::UtcMillis;
 use opstream_schemas::validate::AcceptedTimes;
 use tokio::sync::{mpsc, watch};
 
-use crate::prepare::{PreparedBatch, Preparer};
+use crate::dead_letter::Poison;
+use crate::prepare::{Parts, PreparedBatch, Preparer};
 use crate::record::RawBatch;
 
 /// UTC days that the operations of one transaction may lie in. Postgres keeps a table for each day, and a transaction takes
@@ -14,10 +20,11 @@ use crate::record::RawBatch;
 const MAX_DAYS: usize = 64;
 
 /// What the stage works with.
-pub struct Preparing {
+pub struct PrepareStage {
     /// Due batches; the stage ends with them.
     pub batches: mpsc::Receiver<RawBatch>,
-    /// Prepared batches. Capacity 1: memory holds at most four batches (collected, waiting, prepared, stored).
+    /// Prepared batches. Capacity 1: memory holds at most six batches (collected, due, handed over, being prepared, prepared,
+    /// being stored).
     pub prepared: mpsc::Sender<PreparedBatch>,
     /// Does the work.
     pub preparer: Preparer,
@@ -27,51 +34,82 @@ pub struct Preparing {
     pub floor: watch::Receiver<UtcMillis>,
 }
 
-/// Runs until there are no more batches.
-pub async fn prepare_batches(stage: Preparing) {
-    let Preparing { batches: mut due, prepared, mut preparer, stream, floor } = stage;
-    while let Some(raw) = due.recv().await {
-        let accepted = AcceptedTimes::at(UtcMillis::now(), *floor.borrow());
-        let work = move || {
-            let batches = prepare_parts(&mut preparer, raw, stream, accepted);
-            (preparer, batches)
-        };
-        let Ok((returned, batches)) = tokio::task::spawn_blocking(work).await else {
-            tracing::error!(
-                "preparing a batch panicked; the ingestor stops and reads from the checkpoint when it starts again"
-            );
-            return;
-        };
-        preparer = returned;
-        for batch in batches {
-            if prepared.send(batch).await.is_err() {
+impl PrepareStage {
+    /// Runs until there are no more batches, or nobody takes them.
+    pub async fn run(self) {
+        let Self { mut batches, prepared, mut preparer, stream, floor } = self;
+        while let Some(raw) = batches.recv().await {
+            let accepted = AcceptedTimes::at(UtcMillis::now(), *floor.borrow());
+            let work = move || {
+                let mut convert = |raw: &RawBatch| preparer.convert(raw, stream, accepted);
+                let parts = halve_on_panic(raw, &mut convert).into_iter();
+                let done: Vec<PreparedBatch> = parts
+                    .map(|(raw, parts)| prepared_batch(raw, parts))
+                    .flat_map(|batch| halve_until_few_days(batch, &mut convert))
+                    .collect();
+                (preparer, done)
+            };
+            let Ok((returned, done)) = tokio::task::spawn_blocking(work).await else {
+                tracing::error!("preparing a batch failed outside of any record");
                 return;
+            };
+            preparer = returned;
+            for batch in done {
+                if prepared.send(batch).await.is_err() {
+                    return;
+                }
             }
         }
     }
 }
 
-/// Prepares the batch, in parts if it lies in too many days. An operation that is sent again in a later part is found by
-/// the primary key.
-fn prepare_parts(
-    preparer: &mut Preparer,
-    raw: RawBatch,
-    stream: StreamId,
-    accepted: AcceptedTimes,
-) -> Vec<PreparedBatch> {
-    let mut waiting = vec![raw];
-    let mut prepared = Vec::new();
-    while let Some(raw) = waiting.pop() {
-        let batch = preparer.prepare(raw, stream, accepted);
+/// The batch, in parts if it lies in too many days. An operation that is sent again in a later part is found by the primary
+/// key.
+fn halve_until_few_days(batch: PreparedBatch, convert: &mut impl FnMut(&RawBatch) -> Parts) -> Vec<PreparedBatch> {
+    let mut waiting = vec![batch];
+    let mut done = Vec::new();
+    while let Some(batch) = waiting.pop() {
         if batch.days().len() <= MAX_DAYS {
-            prepared.push(batch);
+            done.push(batch);
             continue;
         }
         let raw = batch.into_raw();
-        let [first, second] = raw.split_at(raw.len() / 2);
+        let middle = raw.len() / 2;
+        let [first, second] = raw.split_at(middle).map(|raw| {
+            let parts = convert(&raw);
+            PreparedBatch::new(raw, parts)
+        });
         waiting.extend([second, first]);
     }
-    prepared
+    done
+}
+
+fn prepared_batch(raw: RawBatch, parts: Option<Parts>) -> PreparedBatch {
+    let Some(parts) = parts else {
+        tracing::error!(records = raw.len(), "preparing a record panicked; it becomes a dead letter");
+        let reason = "the ingestor panicked while preparing the record".to_owned();
+        return PreparedBatch::of_poison(raw, &Poison::Undecodable { reason });
+    };
+    PreparedBatch::new(raw, parts)
+}
+
+/// Converts the batch, or else its halves, in the order in which it was read. A part of one record with which even that panics
+/// has no result. Several small parts instead of one are slow to store; a panic is rare.
+fn halve_on_panic<T>(raw: RawBatch, convert: &mut impl FnMut(&RawBatch) -> T) -> Vec<(RawBatch, Option<T>)> {
+    let mut done = Vec::new();
+    let mut rest = vec![raw];
+    while let Some(raw) = rest.pop() {
+        match catch_unwind(AssertUnwindSafe(|| convert(&raw))) {
+            Ok(converted) => done.push((raw, Some(converted))),
+            Err(_) if raw.len() < 2 => done.push((raw, None)),
+            Err(_) => {
+                let middle = raw.len() / 2;
+                let [first, second] = raw.split_at(middle);
+                rest.extend([second, first]);
+            }
+        }
+    }
+    done
 }
 
 #[cfg(test)]
@@ -90,6 +128,48 @@ mod tests {
     use crate::duplicates::StoredIds;
     use crate::price::Pricer;
     use crate::record::IncomingRecord;
+
+    fn batch(values: &[&[u8]]) -> RawBatch {
+        let mut raw = RawBatch::default();
+        for (offset, value) in (0..).zip(values) {
+            let record = IncomingRecord {
+                partition: Partition(0),
+                offset: Offset(offset),
+                timestamp: None,
+                key: None,
+                value: Some(value),
+                headers: Vec::new(),
+            };
+            raw.push(record, 1, Offset(offset));
+        }
+        raw
+    }
+
+    #[test]
+    fn only_the_record_that_makes_it_panic_is_dead() {
+        let raw = batch(&[b"a", b"b", b"bad", b"c", b"d", b"e", b"bad", b"f"]);
+        let mut convert = |raw: &RawBatch| {
+            let values: Vec<&[u8]> = raw.records().iter().map(|record| raw.value(record).unwrap()).collect();
+            assert!(!values.contains(&&b"bad"[..]), "a panic that the test wants");
+            values.concat()
+        };
+        let parts = halve_on_panic(raw, &mut convert);
+        let mut next = Offset(0);
+        let mut kept = Vec::new();
+        let mut dead = Vec::new();
+        for (raw, converted) in parts {
+            assert_eq!(raw.ranges()[0].offsets.from, next, "the parts follow each other");
+            next = raw.ranges()[0].offsets.to;
+            if let Some(values) = converted {
+                kept.extend(values);
+            } else {
+                let letters = prepared_batch(raw, None).dead;
+                dead.extend(letters.into_iter().map(|letter| (letter.offset.0, letter.poison.code())));
+            }
+        }
+        assert_eq!((kept, next), (b"abcdef".to_vec(), Offset(8)));
+        assert_eq!(dead, [(2, "undecodable"), (6, "undecodable")]);
+    }
 
     #[test]
     fn a_batch_of_very_many_days_is_stored_in_parts_that_follow_each_other() {
@@ -116,7 +196,9 @@ mod tests {
         let mut preparer =
             Preparer { content: ContentPolicy::Drop, pricer: Pricer::new(Catalogue::embedded()), stored };
         let accepted = AcceptedTimes::at(UtcMillis::now(), DEFAULT_RETENTION_FLOOR);
-        let parts = prepare_parts(&mut preparer, raw, StreamId(1), accepted);
+        let mut convert = |raw: &RawBatch| preparer.convert(raw, StreamId(1), accepted);
+        let whole = convert(&raw);
+        let parts = halve_until_few_days(PreparedBatch::new(raw, whole), &mut convert);
         assert!(parts.iter().all(|part| (1..=MAX_DAYS).contains(&part.days().len())));
         let mut next = Offset(0);
         for part in &parts {

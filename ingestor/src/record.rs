@@ -3,6 +3,7 @@
 //! Nothing is interpreted here. A batch remembers, for each partition, the half-open range of offsets that it stands
 //! for, including offsets that hold no record (transaction markers, compacted records).
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use opstream_schemas::offsets::{Offset, OffsetRange, Partition};
@@ -41,6 +42,7 @@ pub struct RawBatch {
     arena: Vec<u8>,
     records: Vec<RawRecord>,
     headers: Vec<(usize, Headers)>,
+    header_bytes: usize,
     ranges: Vec<PartitionRange>,
 }
 
@@ -74,6 +76,7 @@ impl RawBatch {
             }),
         }
         if !record.headers.is_empty() {
+            self.header_bytes += record.headers.iter().map(header_size).sum::<usize>();
             self.headers.push((self.records.len(), record.headers));
         }
         let key = record.key.map(|key| append(&mut self.arena, key));
@@ -106,27 +109,6 @@ impl RawBatch {
             .into_iter()
             .filter_map(|(index, headers)| new_index[index].map(|index| (index, headers)))
             .collect();
-    }
-
-    /// Cuts the batch into what was read before the record at `index` and the rest. Each part stands for its own offsets,
-    /// and together they stand for all of them.
-    pub fn split_at(&self, index: usize) -> [Self; 2] {
-        let mut parts = [Self::default(), Self::default()];
-        for (place, record) in self.records.iter().enumerate() {
-            let own = |range: &&PartitionRange| range.partition == record.partition;
-            let Some(range) = self.ranges.iter().find(own) else { continue };
-            let continues_at = parts[0].ranges.iter().find(own).map(|range| range.offsets.to);
-            let incoming = IncomingRecord {
-                partition: record.partition,
-                offset: record.offset,
-                timestamp: record.timestamp,
-                key: self.key(record),
-                value: self.value(record),
-                headers: self.headers(place).to_vec(),
-            };
-            parts[usize::from(place >= index)].push(incoming, range.epoch, continues_at.unwrap_or(range.offsets.from));
-        }
-        parts
     }
 
     /// The records, in the order in which they were read.
@@ -165,10 +147,42 @@ impl RawBatch {
         self.ranges.is_empty()
     }
 
-    /// Bytes of keys and values.
+    /// Bytes of keys, values and headers, what a header costs besides its bytes included.
     pub fn size_bytes(&self) -> usize {
-        self.arena.len()
+        self.arena.len() + self.header_bytes
     }
+
+    /// Does not stand for these partitions any more; their records stay where they are, so that indexes remain valid.
+    pub fn drop_ranges(&mut self, partitions: &BTreeSet<Partition>) {
+        self.ranges.retain(|range| !partitions.contains(&range.partition));
+    }
+
+    /// Two batches: the first `records` records and the rest. Each stands for the offsets up to its last record.
+    pub fn split_at(mut self, records: usize) -> [Self; 2] {
+        let mut halves = [Self::default(), Self::default()];
+        let mut headers = std::mem::take(&mut self.headers).into_iter().peekable();
+        for (index, record) in self.records.iter().enumerate() {
+            let range = self.ranges.iter_mut().find(|range| range.partition == record.partition);
+            let range = range.expect("every record lies in a range");
+            let expected = std::mem::replace(&mut range.offsets.from, record.offset.next());
+            let incoming = IncomingRecord {
+                partition: record.partition,
+                offset: record.offset,
+                timestamp: record.timestamp,
+                key: record.key.clone().map(|range| &self.arena[range]),
+                value: record.value.clone().map(|range| &self.arena[range]),
+                headers: headers.next_if(|(of, _)| *of == index).map(|(_, headers)| headers).unwrap_or_default(),
+            };
+            halves[usize::from(index >= records)].push(incoming, range.epoch, expected);
+        }
+        halves
+    }
+}
+
+/// What a header takes: its bytes and about what the two allocations and their places cost.
+fn header_size((name, value): &(String, Option<Vec<u8>>)) -> usize {
+    const OVERHEAD: usize = 80;
+    OVERHEAD + name.len() + value.as_ref().map_or(0, Vec::len)
 }
 
 fn append(arena: &mut Vec<u8>, bytes: &[u8]) -> Range<usize> {
@@ -203,24 +217,6 @@ mod tests {
     }
 
     #[test]
-    fn parts_stand_for_all_offsets_together() {
-        let mut batch = RawBatch::default();
-        push(&mut batch, 0, 5, 3);
-        push(&mut batch, 1, 7, 7);
-        push(&mut batch, 0, 9, 6);
-        push(&mut batch, 2, 1, 0);
-        let [first, second] = batch.split_at(2);
-        let ranges = |part: &RawBatch| -> Vec<(i32, i64, i64)> {
-            let range = |range: &PartitionRange| (range.partition.0, range.offsets.from.0, range.offsets.to.0);
-            part.ranges().iter().map(range).collect()
-        };
-        assert_eq!(ranges(&first), [(0, 3, 6), (1, 7, 8)]);
-        assert_eq!(ranges(&second), [(0, 6, 10), (2, 0, 2)]);
-        assert_eq!((first.headers(1).len(), second.headers(0).len()), (1, 0), "headers stay with their record");
-        assert_eq!(second.value(&second.records()[1]), Some(&b"value"[..]));
-    }
-
-    #[test]
     fn a_revoked_partition_leaves_nothing_behind() {
         let mut batch = RawBatch::default();
         push(&mut batch, 0, 5, 5);
@@ -233,5 +229,40 @@ mod tests {
         assert_eq!(batch.value(&batch.records()[1]), Some(&b"value"[..]));
         batch.drop_partitions(&[Partition(1)]);
         assert!(batch.is_empty());
+    }
+
+    #[test]
+    fn headers_count_towards_the_size() {
+        let mut batch = RawBatch::default();
+        push(&mut batch, 0, 6, 6);
+        let without = batch.size_bytes();
+        let headers = vec![("name".to_owned(), Some(vec![0; 1 << 20]))];
+        let record = IncomingRecord {
+            partition: Partition(0),
+            offset: Offset(7),
+            timestamp: None,
+            key: None,
+            value: None,
+            headers,
+        };
+        batch.push(record, 1, Offset(7));
+        assert!(batch.size_bytes() - without > 1 << 20);
+    }
+
+    #[test]
+    fn halves_follow_each_other_in_every_partition() {
+        let mut batch = RawBatch::default();
+        push(&mut batch, 0, 5, 3);
+        push(&mut batch, 1, 7, 7);
+        push(&mut batch, 0, 8, 6);
+        push(&mut batch, 2, 1, 0);
+        let [first, second] = batch.split_at(2);
+        let ranges = |batch: &RawBatch| -> Vec<(i32, i64, i64)> {
+            batch.ranges().iter().map(|range| (range.partition.0, range.offsets.from.0, range.offsets.to.0)).collect()
+        };
+        assert_eq!(ranges(&first), vec![(0, 3, 6), (1, 7, 8)]);
+        assert_eq!(ranges(&second), vec![(0, 6, 9), (2, 0, 2)]);
+        assert_eq!((first.len(), first.headers(1).len()), (2, 1));
+        assert_eq!((second.len(), second.value(&second.records()[0])), (2, Some(&b"value"[..])));
     }
 }

@@ -1,9 +1,10 @@
 //! Reads the topic on a thread of its own, because librdkafka's calls and its rebalance callback block.
 //!
-//! The thread speaks to the async side through two bounded channels: [`SourceEvent`]s and batches go out,
-//! [`SourceCommand`]s come in. A partition is read only after it was *started* at the offset that the database names;
-//! what the broker remembers is never asked. When nobody takes the batches (the database is away), partitions are
-//! paused and polling goes on, so that the group does not lose its member and memory stays bounded: Kafka is the buffer.
+//! The thread speaks to the async side: [`SourceEvent`]s and batches go out, [`SourceCommand`]s come in. A partition is read
+//! only after it was *started* at the offset that the database names; what the broker remembers is never asked. So the
+//! client's assignment is exactly what is being read: the group may have given us more, which is being claimed or halted. When
+//! nobody takes the batches (the database is away), partitions are paused and polling goes on, so that the group does not lose
+//! its member and memory stays bounded: Kafka is the buffer.
 
 mod collector;
 mod context;
@@ -16,7 +17,7 @@ use opstream_schemas::offsets::{Offset, Partition};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::config::IngestorConfig;
 use crate::record::RawBatch;
@@ -29,9 +30,9 @@ pub type SharedConsumer = Arc<BaseConsumer<SourceContext>>;
 /// What the group tells us.
 #[derive(Debug, PartialEq, Eq)]
 pub enum SourceEvent {
-    /// These partitions are ours; reading starts when they are claimed.
+    /// The group gives us these partitions; reading starts when they are claimed.
     Assigned {
-        /// Counts rebalances; a start for an older one is ignored.
+        /// Counts rebalances; a start of a partition that another one has assigned since is ignored.
         rebalance: u64,
         /// The additional partitions.
         partitions: Vec<Partition>,
@@ -56,15 +57,13 @@ pub enum SourceEvent {
 /// What the pipeline asks of the thread.
 #[derive(Debug)]
 pub enum SourceCommand {
-    /// Read this newly assigned partition from here.
+    /// Read this partition from here, for the first time or again.
     Start {
         /// The rebalance that assigned it.
         rebalance: u64,
-        /// Where each partition continues, and the epoch that its records are marked with.
-        partitions: Vec<StartAt>,
+        /// Where it continues, and the epoch that its records are marked with.
+        at: StartAt,
     },
-    /// Read an already started partition again from here: its batches were dropped.
-    Restart(StartAt),
     /// Stop reading this partition until an operator has decided.
     Halt(Partition),
     /// Leave the group and join it again: another owner has fenced us out.
@@ -94,8 +93,12 @@ pub struct Source {
     pub batches: mpsc::Receiver<RawBatch>,
     /// Commands to the thread.
     pub commands: mpsc::UnboundedSender<SourceCommand>,
-    thread: std::thread::JoinHandle<()>,
+    /// To be joined at the end.
+    pub thread: SourceThread,
 }
+
+/// The thread that polls. Its half of the channel closes when the thread has ended, in whatever way.
+pub struct SourceThread(oneshot::Receiver<()>);
 
 impl Source {
     /// Subscribes and starts the thread. The broker need not be there yet.
@@ -118,24 +121,25 @@ impl Source {
             config.limits,
             thread::Channels { batches: batch_tx, commands: command_rx, stop },
         );
-        let thread = std::thread::Builder::new()
+        let (running, ended) = oneshot::channel();
+        std::thread::Builder::new()
             .name("opstream-source".to_owned())
-            .spawn(move || reader.run())
+            .spawn(move || {
+                let _running = running;
+                reader.run();
+            })
             .expect("the operating system can start one more thread");
-        Ok(Self { consumer, events, batches, commands, thread })
+        Ok(Self { consumer, events, batches, commands, thread: SourceThread(ended) })
     }
+}
 
-    /// Waits until the thread has left the group. The token given to [`Source::start`] must be cancelled.
+impl SourceThread {
+    /// Waits until the thread has left the group and ended. The token given to [`Source::start`] must be cancelled, and whoever
+    /// could take batches must take them or be gone. Not for ever: a client that gave up may never close, and the process must
+    /// end all the same.
     pub async fn join(self) {
-        let Self { thread, consumer, .. } = self;
-        let joined = tokio::task::spawn_blocking(move || {
-            let joined = thread.join();
-            drop(consumer);
-            joined
-        })
-        .await;
-        if !matches!(joined, Ok(Ok(()))) {
-            tracing::error!("the source thread panicked");
+        if tokio::time::timeout(CLOSE_TIMEOUT, self.0).await.is_err() {
+            tracing::error!("the Kafka client does not close; ending without it");
         }
     }
 }
@@ -146,10 +150,6 @@ fn client_config(config: &IngestorConfig) -> ClientConfig {
         .set("bootstrap.servers", &config.bootstrap)
         .set("group.id", &config.group)
         .set("client.id", "opstream-ingestor")
-        .set("partition.assignment.strategy", "cooperative-sticky")
-        .set("enable.auto.commit", "false")
-        .set("enable.auto.offset.store", "false")
-        .set("auto.offset.reset", "error")
         .set("check.crcs", "true")
         // Records come up to the broker's limit; a 5 MB prompt is legal.
         .set("fetch.message.max.bytes", "4194304")
@@ -169,6 +169,12 @@ fn client_config(config: &IngestorConfig) -> ClientConfig {
     for (name, value) in &config.properties {
         client.set(name, value);
     }
+    // The law rests on these: where reading starts is the database's to say, and partitions come and go one by one.
+    client
+        .set("partition.assignment.strategy", "cooperative-sticky")
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "error");
     client
 }
 
@@ -176,3 +182,11 @@ fn client_config(config: &IngestorConfig) -> ClientConfig {
 const POLL_TIMEOUT: Duration = Duration::from_millis(20);
 /// How long a finished batch may wait for its taker before partitions are paused and polling goes on without them.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long the broker may take to answer a question that is asked through the consumer.
+pub const QUESTION_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the consumer may take to close once it was told to.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(15);
+
+#[cfg(test)]
+mod tests;

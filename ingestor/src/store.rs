@@ -50,17 +50,28 @@ pub struct Mark {
     pub high_watermark: Offset,
 }
 
+/// Marks that were taken together.
+#[derive(Clone, Debug)]
+pub struct Marks {
+    /// Number of the topic's partitions, asked for after the marks' time.
+    pub partitions: i64,
+    /// Marks of some of them.
+    pub marks: Vec<Mark>,
+}
+
 /// Remembers marks and forgets those that a younger, already passed one replaces.
 ///
 /// # Errors
 /// What the database answers.
-pub async fn remember_marks(database: &Database, stream: StreamId, marks: &[Mark]) -> Result<(), StoreError> {
-    within(ANSWER_LIMIT, insert_marks(database, stream, marks)).await
+pub async fn remember_marks(database: &Database, stream: StreamId, taken: &Marks) -> Result<(), StoreError> {
+    within(ANSWER_LIMIT, insert_marks(database, stream, taken)).await
 }
 
-async fn insert_marks(database: &Database, stream: StreamId, marks: &[Mark]) -> Result<(), StoreError> {
+async fn insert_marks(database: &Database, stream: StreamId, taken: &Marks) -> Result<(), StoreError> {
     let mut tx = database.begin().await?;
-    for mark in marks {
+    // In the same transaction: a mark must not be seen without the partitions that existed when it was taken.
+    tx.execute(include_str!("store/raise_partitions.sql"), &[stream.0.into(), taken.partitions.into()]).await?;
+    for mark in &taken.marks {
         let key = [stream.0.into(), mark.partition.0.into()];
         tx.execute(include_str!("store/forget_marks.sql"), &key).await?;
         let values = [stream.0.into(), mark.partition.0.into(), mark.observed_at.into(), mark.high_watermark.0.into()];

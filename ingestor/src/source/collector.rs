@@ -44,11 +44,6 @@ impl Collector {
         }
     }
 
-    /// Where reading of this partition stands, if it was started.
-    pub(super) fn position(&self, partition: Partition) -> Option<Offset> {
-        self.started.get(&partition).map(|progress| progress.next)
-    }
-
     /// Takes a record, unless its partition is not started or the record was taken before.
     pub(super) fn take(&mut self, record: IncomingRecord<'_>, now: Instant) {
         let Some(progress) = self.started.get_mut(&record.partition) else { return };
@@ -117,8 +112,8 @@ mod tests {
         for offset in [9, 10, 10, 11] {
             collector.take(record(offset), Instant::now());
         }
-        assert_eq!(collector.take_batch().len(), 2);
-        assert_eq!(collector.position(Partition(0)), Some(Offset(12)));
+        let batch = collector.take_batch();
+        assert_eq!((batch.len(), batch.ranges()[0].offsets.to), (2, Offset(12)));
     }
 
     #[test]

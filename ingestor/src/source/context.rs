@@ -1,10 +1,10 @@
-//! The rebalance callback: says what happened and leaves assigning to the thread, once the partitions are claimed.
+//! The rebalance callback: says what happened and leaves reading to the thread, once the partitions are claimed.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use opstream_schemas::offsets::Partition;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, TopicPartitionList};
@@ -15,24 +15,37 @@ use super::SourceEvent;
 /// librdkafka's view of the source.
 pub struct SourceContext {
     events: UnboundedSender<SourceEvent>,
-    rebalances: AtomicU64,
-    /// Revocations that the thread has not acted on yet. A plain mutex: only the polling thread ever locks it.
-    revoked: Mutex<Vec<Vec<Partition>>>,
+    /// A plain mutex: only the polling thread ever locks it.
+    group: Mutex<Group>,
+}
+
+/// What the group has told us.
+#[derive(Debug, Default)]
+struct Group {
+    rebalances: u64,
+    /// Partitions that are ours, each with the rebalance that assigned it.
+    granted: BTreeMap<Partition, u64>,
+    /// Revocations that the thread has not acted on yet.
+    revoked: Vec<Partition>,
 }
 
 impl SourceContext {
     pub(super) fn new(events: UnboundedSender<SourceEvent>) -> Self {
-        Self { events, rebalances: AtomicU64::new(0), revoked: Mutex::default() }
+        Self { events, group: Mutex::default() }
     }
 
-    /// Number of the latest rebalance.
-    pub(super) fn current_rebalance(&self) -> u64 {
-        self.rebalances.load(Ordering::Acquire)
+    /// Whether the partition is ours, by this rebalance.
+    pub(super) fn is_granted(&self, partition: Partition, rebalance: u64) -> bool {
+        self.group().granted.get(&partition) == Some(&rebalance)
     }
 
     /// Partitions revoked since the last call.
-    pub(super) fn take_revoked(&self) -> Vec<Vec<Partition>> {
-        std::mem::take(&mut *self.revoked.lock().expect("no holder of this lock can panic"))
+    pub(super) fn take_revoked(&self) -> Vec<Partition> {
+        std::mem::take(&mut self.group().revoked)
+    }
+
+    fn group(&self) -> MutexGuard<'_, Group> {
+        self.group.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn send(&self, event: SourceEvent) {
@@ -50,24 +63,29 @@ impl ClientContext for SourceContext {
 }
 
 impl ConsumerContext for SourceContext {
-    /// Assignment is deferred: the client waits until the thread calls `incremental_assign` with the offsets that the
-    /// database named, so that not one record is fetched from a place that the broker remembers.
+    /// Nothing is read of what is assigned here: the thread adds each partition with the offset that the database named, so
+    /// that not one record is fetched from a place that the broker remembers. The empty assignment ends the rebalance at once;
+    /// until then the client would read nothing of the other partitions either.
     fn rebalance(&self, consumer: &BaseConsumer<Self>, reason: RDKafkaRespErr, list: &mut TopicPartitionList) {
         let partitions: Vec<Partition> = list.elements().iter().map(|element| Partition(element.partition())).collect();
-        let rebalance = self.rebalances.fetch_add(1, Ordering::AcqRel) + 1;
-        if reason == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+        let mut group = self.group();
+        group.rebalances += 1;
+        let rebalance = group.rebalances;
+        let settled = if reason == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            group.granted.extend(partitions.iter().map(|partition| (*partition, rebalance)));
             self.send(SourceEvent::Assigned { rebalance, partitions });
-            return;
-        }
-        let unassigned = match consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => consumer.incremental_unassign(list),
-            _ => consumer.unassign(),
+            consumer.incremental_assign(&TopicPartitionList::new())
+        } else {
+            group.granted.retain(|partition, _| !partitions.contains(partition));
+            group.revoked.extend(&partitions);
+            let read = partitions_being_read(consumer, &partitions);
+            self.send(SourceEvent::Revoked { partitions });
+            // One partition that is not read would make the client refuse the whole list, and the rebalance never end.
+            read.and_then(|read| consumer.incremental_unassign(&read))
         };
-        if let Err(error) = unassigned {
-            tracing::debug!(%error, "partitions were revoked before they had been assigned");
+        if let Err(error) = settled {
+            tracing::error!(%error, "the client did not take the group's new assignment");
         }
-        self.revoked.lock().expect("no holder of this lock can panic").push(partitions.clone());
-        self.send(SourceEvent::Revoked { partitions });
     }
 
     fn commit_callback(&self, result: Result<(), KafkaError>, _offsets: &TopicPartitionList) {
@@ -77,4 +95,18 @@ impl ConsumerContext for SourceContext {
             tracing::debug!(%error, "the broker did not take the offset hint; the database's checkpoint is what counts");
         }
     }
+}
+
+/// Those of the partitions that the client reads.
+pub(super) fn partitions_being_read(
+    consumer: &BaseConsumer<SourceContext>,
+    partitions: &[Partition],
+) -> Result<TopicPartitionList, KafkaError> {
+    let mut read = TopicPartitionList::new();
+    for element in consumer.assignment()?.elements() {
+        if partitions.contains(&Partition(element.partition())) {
+            read.add_partition(element.topic(), element.partition());
+        }
+    }
+    Ok(read)
 }

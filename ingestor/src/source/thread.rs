@@ -1,23 +1,26 @@
 //! The polling loop: commands in, records collected, due batches out.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use opstream_schemas::offsets::{Offset, Partition};
 use opstream_schemas::time::UtcMillis;
-use rdkafka::consumer::{CommitMode, Consumer, RebalanceProtocol};
+use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Headers as _, Message};
+use rdkafka::message::{BorrowedHeaders, BorrowedMessage, Headers as _, Message};
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio_util::sync::CancellationToken;
 
 use super::collector::Collector;
-use super::{PATIENCE, POLL_TIMEOUT, SharedConsumer, SourceCommand, SourceEvent, StartAt};
+use super::context::partitions_being_read;
+use super::{PATIENCE, POLL_TIMEOUT, QUESTION_TIMEOUT, SharedConsumer, SourceCommand, SourceEvent, StartAt};
 use crate::config::BatchLimits;
 use crate::record::{Headers, IncomingRecord, RawBatch};
 
-/// How long a seek may take; it only reaches the client's own threads.
-const SEEK_TIMEOUT: Duration = Duration::from_secs(5);
+/// Stands for a header whose name is not UTF-8.
+const UNREADABLE_NAME: &str = "opstream.unreadable-header";
 
 pub(super) struct Channels {
     pub(super) batches: mpsc::Sender<RawBatch>,
@@ -56,7 +59,17 @@ impl Reader {
             }
         }
         self.hand_over_the_rest();
+        self.close();
+    }
+
+    /// Leaves the group. Closing the consumer blocks, so it should happen here and not on a thread of the async side: waits for
+    /// those who still ask the broker something.
+    fn close(self) {
         self.consumer.unsubscribe();
+        let asked_until = Instant::now() + QUESTION_TIMEOUT;
+        while Arc::strong_count(&self.consumer) > 1 && Instant::now() < asked_until {
+            drop(self.consumer.poll(POLL_TIMEOUT));
+        }
     }
 
     /// Lets what was read already be stored; anything else is read again at the next start.
@@ -72,8 +85,7 @@ impl Reader {
     fn obey_commands(&mut self) {
         while let Ok(command) = self.channels.commands.try_recv() {
             match command {
-                SourceCommand::Start { rebalance, partitions } => self.start(rebalance, &partitions),
-                SourceCommand::Restart(at) => self.restart(at),
+                SourceCommand::Start { rebalance, at } => self.start(rebalance, at),
                 SourceCommand::Halt(partition) => self.halt(partition),
                 SourceCommand::Rejoin => self.rejoin(),
                 SourceCommand::CommitHint(offsets) => self.commit_hint(&offsets),
@@ -81,46 +93,41 @@ impl Reader {
         }
     }
 
-    fn start(&mut self, rebalance: u64, partitions: &[StartAt]) {
-        if rebalance != self.consumer.context().current_rebalance() {
-            tracing::debug!(rebalance, "partitions were taken away before they could be started");
+    /// Reads the partition from here, whether it was being read or not. Taking it out of the assignment and adding it again is the
+    /// one way that also works when the client has stopped fetching it, because its offset was out of range.
+    fn start(&mut self, rebalance: u64, at: StartAt) {
+        if !self.consumer.context().is_granted(at.partition, rebalance) {
+            tracing::debug!(partition = at.partition.0, "the partition was taken away before it could be started");
             return;
         }
-        let mut list = TopicPartitionList::new();
-        for at in partitions {
-            self.add_offset(&mut list, at.partition, at.offset);
-            self.collector.start(*at);
-        }
-        let assigned = match self.consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => self.consumer.incremental_assign(&list),
-            _ => self.consumer.assign(&list),
-        };
-        if let Err(error) = assigned {
-            self.fail(&format!("cannot assign partitions: {error}"));
-        }
-    }
-
-    fn restart(&mut self, at: StartAt) {
-        if self.collector.position(at.partition).is_none() {
-            return;
-        }
-        self.collector.start(at);
         self.drop_waiting(&[at.partition]);
-        if let Err(error) =
-            self.consumer.seek(&self.topic, at.partition.0, KafkaOffset::Offset(at.offset.0), SEEK_TIMEOUT)
-        {
-            self.fail(&format!("cannot seek partition {} to offset {}: {error}", at.partition, at.offset));
+        self.collector.start(at);
+        let mut list = TopicPartitionList::new();
+        self.add_offset(&mut list, at.partition, at.offset);
+        let is_paused = self.waiting.as_ref().is_some_and(|waiting| waiting.paused);
+        let started = self.stop_reading(at.partition).and_then(|()| self.consumer.incremental_assign(&list));
+        // The client remembers a pause beyond the assignment.
+        let started =
+            started.and_then(|()| if is_paused { self.consumer.pause(&list) } else { self.consumer.resume(&list) });
+        if let Err(error) = started {
+            self.fail(&format!("cannot read partition {} from offset {}: {error}", at.partition, at.offset));
         }
     }
 
     fn halt(&mut self, partition: Partition) {
         self.collector.stop(&[partition]);
         self.drop_waiting(&[partition]);
-        let mut list = TopicPartitionList::new();
-        list.add_partition(&self.topic, partition.0);
-        if let Err(error) = self.consumer.pause(&list) {
-            tracing::debug!(partition = partition.0, %error, "a halted partition was not assigned");
+        if let Err(error) = self.stop_reading(partition) {
+            self.fail(&format!("cannot stop reading partition {partition}: {error}"));
         }
+    }
+
+    fn stop_reading(&self, partition: Partition) -> Result<(), KafkaError> {
+        let read = partitions_being_read(&self.consumer, &[partition])?;
+        if read.count() == 0 {
+            return Ok(());
+        }
+        self.consumer.incremental_unassign(&read)
     }
 
     fn rejoin(&mut self) {
@@ -169,9 +176,10 @@ impl Reader {
 
     /// Revocations are noticed by the callback inside `poll`; what was collected of them must not go out.
     fn forget_revoked(&mut self) {
-        for partitions in self.consumer.context().take_revoked() {
-            self.collector.stop(&partitions);
-            self.drop_waiting(&partitions);
+        let revoked = self.consumer.context().take_revoked();
+        if !revoked.is_empty() {
+            self.collector.stop(&revoked);
+            self.drop_waiting(&revoked);
         }
     }
 
@@ -201,8 +209,8 @@ impl Reader {
         }
     }
 
-    /// Keeps the membership alive while everything is paused. Records that were on their way are read again later,
-    /// because a pause discards what was fetched.
+    /// Keeps the membership alive while everything is paused. Nothing should come: a pause discards what was fetched, and it is
+    /// read again later.
     fn poll_while_paused(&mut self) {
         match self.consumer.clone().poll(POLL_TIMEOUT) {
             Some(Ok(message)) => self.collector.take(incoming(&message), Instant::now()),
@@ -263,8 +271,19 @@ fn incoming<'a>(message: &'a BorrowedMessage<'_>) -> IncomingRecord<'a> {
         timestamp: message.timestamp().to_millis().map(UtcMillis::from_millis),
         key: message.key(),
         value: message.payload(),
-        headers: message.headers().map_or_else(Headers::new, |headers| {
-            headers.iter().map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec))).collect()
-        }),
+        headers: message.headers().map_or_else(Headers::new, headers_of),
     }
+}
+
+/// The client's binding panics at a name that is not UTF-8. Such a header keeps its place, and the record is taken all the same:
+/// one hostile record must not stop the topic.
+fn headers_of(headers: &BorrowedHeaders) -> Headers {
+    let read = |index| {
+        let header = headers.try_get(index)?;
+        Some((header.key.to_owned(), header.value.map(<[u8]>::to_vec)))
+    };
+    let unreadable = || Some((UNREADABLE_NAME.to_owned(), None));
+    (0..headers.count())
+        .filter_map(|index| catch_unwind(AssertUnwindSafe(|| read(index))).unwrap_or_else(|_| unreadable()))
+        .collect()
 }

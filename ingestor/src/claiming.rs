@@ -1,0 +1,178 @@
+//! Claims partitions beside the loop that stores batches: each claim is a task that tries until it works, an operator is
+//! needed or the claim is not wanted any more. A partition whose leader is away holds nobody up but itself.
+
+use std::sync::Arc;
+
+use opstream_schemas::condition::Reporter;
+use opstream_schemas::database::Database;
+use opstream_schemas::offsets::{Fence, Offset, OffsetRange, Partition, StreamId};
+use rdkafka::error::KafkaError;
+use tokio::sync::Semaphore;
+use tokio::task::{JoinError, JoinSet};
+use uuid::Uuid;
+
+use crate::backoff::Undertaking;
+use crate::metrics;
+use crate::ownership::Ticket;
+use crate::store::{Claim, StoreError, claim_partition, read_checkpoint, record_retention_gap};
+use crate::topic_log::TopicLog;
+
+/// Claims that ask the database at a time: each holds a connection, and one that waits for a frozen owner needs a second.
+const AT_ONCE: usize = 4;
+
+/// Claims under way.
+pub struct Claims {
+    claimer: Arc<Claimer>,
+    running: JoinSet<Claimed>,
+}
+
+/// What the tasks share.
+struct Claimer {
+    database: Database,
+    stream: StreamId,
+    log: TopicLog,
+    /// Names this process in `stream_partitions.owner`.
+    owner: Uuid,
+    permits: Semaphore,
+    undertaking: Undertaking,
+}
+
+/// A claim that has ended.
+#[derive(Debug)]
+pub struct Claimed {
+    /// What was claimed.
+    pub ticket: Ticket,
+    /// None when it was not wanted any more.
+    pub outcome: Option<Result<Claim, ClaimError>>,
+}
+
+/// Why a partition cannot be read now.
+#[derive(Debug, thiserror::Error)]
+pub enum ClaimError {
+    /// Try again with back-off, or join the group again.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Try again with back-off.
+    #[error("the broker does not say where partition {partition} begins and ends")]
+    Broker {
+        /// The partition.
+        partition: Partition,
+        /// What the client said.
+        source: KafkaError,
+    },
+    /// Only an operator can decide.
+    #[error(
+        "partition {partition} is stored up to offset {next} but the topic's log ends at {end}: the topic was recreated or restored; \
+         reading it again could count operations twice. Give the new topic another name, or restore the log"
+    )]
+    BeyondEnd {
+        /// The partition.
+        partition: Partition,
+        /// Checkpoint.
+        next: Offset,
+        /// End of the log.
+        end: Offset,
+    },
+}
+
+impl Claims {
+    /// Claims in the name of this process.
+    pub fn new(database: Database, stream: StreamId, log: TopicLog, reporter: &Reporter) -> Self {
+        let claimer = Claimer {
+            database,
+            stream,
+            log,
+            owner: Uuid::new_v4(),
+            permits: Semaphore::new(AT_ONCE),
+            undertaking: Undertaking::new("claiming partitions", reporter),
+        };
+        Self { claimer: Arc::new(claimer), running: JoinSet::new() }
+    }
+
+    /// Begins a claim.
+    pub fn begin(&mut self, ticket: Ticket) {
+        let claimer = self.claimer.clone();
+        self.running.spawn(async move {
+            let outcome = claimer.claim_patiently(&ticket).await;
+            Claimed { ticket, outcome }
+        });
+    }
+
+    /// The next claim that has ended; none when no claim is under way.
+    pub async fn next(&mut self) -> Option<Result<Claimed, JoinError>> {
+        self.running.join_next().await
+    }
+}
+
+impl Claimer {
+    async fn claim_patiently(&self, ticket: &Ticket) -> Option<Result<Claim, ClaimError>> {
+        let mut backoff = self.undertaking.begin();
+        loop {
+            match self.attempt(ticket).await? {
+                Err(error) if !is_final(&error) => {
+                    let error = format!("{:#}", anyhow::Error::new(error));
+                    tracing::warn!(partition = ticket.partition.0, error, "cannot claim the partition; trying again");
+                }
+                outcome => return Some(outcome),
+            }
+            if !backoff.wait(&ticket.stop).await {
+                return None;
+            }
+        }
+    }
+
+    async fn attempt(&self, ticket: &Ticket) -> Option<Result<Claim, ClaimError>> {
+        let partition = ticket.partition;
+        let log = match self.log.bounds(partition).await {
+            Ok(log) => log,
+            Err(source) => return Some(Err(ClaimError::Broker { partition, source })),
+        };
+        let _permit = self.permits.acquire().await.ok()?;
+        // Somebody else may own it by now, whom a claim would fence out.
+        if ticket.stop.is_cancelled() {
+            return None;
+        }
+        Some(self.claim(ticket, log).await)
+    }
+
+    async fn claim(&self, ticket: &Ticket, log: OffsetRange) -> Result<Claim, ClaimError> {
+        let partition = ticket.partition;
+        let place = (self.stream, partition);
+        let claim = match ticket.fence {
+            None => claim_partition(&self.database, place, self.owner, log.from).await?,
+            Some(ours) => {
+                let (fence, next_offset) = read_checkpoint(&self.database, self.stream, partition).await?;
+                if fence != ours {
+                    return Err(StoreError::Fenced { partition, found: fence.0, ours: ours.0 }.into());
+                }
+                Claim { fence, next_offset }
+            }
+        };
+        let next = claim.next_offset;
+        if next > log.to {
+            return Err(ClaimError::BeyondEnd { partition, next, end: log.to });
+        }
+        if next < log.from {
+            self.pass_gap(partition, claim.fence, OffsetRange { from: next, to: log.from }).await?;
+            return Ok(Claim { next_offset: log.from, ..claim });
+        }
+        Ok(claim)
+    }
+
+    async fn pass_gap(&self, partition: Partition, fence: Fence, gap: OffsetRange) -> Result<(), StoreError> {
+        record_retention_gap(&self.database, (self.stream, partition), fence, gap).await?;
+        tracing::error!(
+            partition = partition.0,
+            from = gap.from.0,
+            to = gap.to.0,
+            "the topic's retention removed records before they were stored; they are lost and recorded as a gap"
+        );
+        metrics::record_retention_gap(gap.len());
+        Ok(())
+    }
+}
+
+/// Whether trying again is of no use.
+const fn is_final(error: &ClaimError) -> bool {
+    matches!(error, ClaimError::BeyondEnd { .. } | ClaimError::Store(StoreError::Fenced { .. }))
+}
