@@ -25,7 +25,7 @@ const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 const POSTGRES_SESSION: [(&str, &str); 6] = [
     ("timezone", "UTC"),
     // Whoever waits longer tries again: what is in the way may be a session whose client is gone.
-    ("lock_timeout", "10s"),
+    ("lock_timeout", "30s"),
     // A transaction whose client has stopped gives its locks up; snapshots, which read files meanwhile, are exempt.
     ("idle_in_transaction_session_timeout", "60s"),
     // A client behind a broken network is noticed within a minute; unset, it would take two hours.
