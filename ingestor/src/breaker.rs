@@ -105,7 +105,11 @@ mod tests {
         let (mut breaker, now) = (Breaker::new(HOLD), Instant::now());
         assert_eq!(breaker.hold_until(tally(1000, 1000), now), Some(now + HOLD));
         let rebalanced = now + Duration::from_secs(20);
-        assert_eq!(breaker.hold_until(tally(1000, 1000), rebalanced), Some(now + HOLD), "neither disarmed nor held anew");
+        assert_eq!(
+            breaker.hold_until(tally(1000, 1000), rebalanced),
+            Some(now + HOLD),
+            "neither disarmed nor held anew"
+        );
         assert_eq!(breaker.hold_until(tally(1000, 0), rebalanced), None, "a clean batch is no part of the flood");
         assert_eq!(breaker.hold_until(tally(1000, 1000), now + HOLD), None);
     }

@@ -13,9 +13,9 @@ use crate::backoff::Undertaking;
 use crate::batch_files::{BatchFiles, WrittenFiles};
 use crate::config::{ContentPolicy, IngestorConfig};
 use crate::duplicates::StoredIds;
+use crate::lake_file::LakeFileError;
 use crate::metrics;
 use crate::ownership::{Ownership, Position};
-use crate::lake_file::LakeFileError;
 use crate::prepare::PreparedBatch;
 use crate::store::{AppliedRange, BatchCommit, DayTables, StoreError, find_existing, read_checkpoint};
 
@@ -118,7 +118,8 @@ impl Committer {
             metrics::record_dropped_parts(stale.len());
             batch.drop_partitions(&stale);
         }
-        let work = Work { batch: Arc::new(batch), fences, files: WrittenFiles::new(self.lake.clone()), reread: Vec::new() };
+        let work =
+            Work { batch: Arc::new(batch), fences, files: WrittenFiles::new(self.lake.clone()), reread: Vec::new() };
         // Boxed, because the future of a transaction is large and would be copied along with every caller's.
         Box::pin(self.store_work(work)).await
     }
