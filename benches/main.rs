@@ -155,7 +155,7 @@ async fn measure(part: Part, quick: bool, report: &mut Report) {
         Part::Preparing => alone(async || preparing::measure(operations)).await,
         Part::Storing => on_each(async |backends| storing::measure(backends, operations).await).await,
         Part::Pipeline => on_each(async |backends| whole_pipeline::measure(backends, operations).await).await,
-        Part::Panels => on_each(async |backends| panels::measure(backends, extent).await).await,
+        Part::Panels => on_each(async |backends| Box::pin(panels::measure(backends, extent)).await).await,
         Part::Peers => return peers::measure(report, quick).await,
     };
     report.figures.extend(outcome.figures);

@@ -140,6 +140,6 @@ mod tests {
         let open = "[".repeat(1_000_000);
         assert_eq!(check(open.as_bytes()).unwrap_err().code(), "malformed_json");
         let closed = format!("{open}{}", "]".repeat(1_000_000));
-        assert_eq!(items(&closed).iter().map(|item| item.len()).collect::<Vec<_>>(), [1_999_998]);
+        assert_eq!(items(&closed).iter().map(String::len).collect::<Vec<_>>(), [1_999_998]);
     }
 }

@@ -44,7 +44,7 @@ fn counted(minutes_after_eight: i64, model: &str, cost: i64, latency_us: u64) ->
 
 /// Operations at 8:00, 8:01, 8:20, 9:30 and the next day at 8:00.
 async fn filled() -> Fixture {
-    let api = Fixture::new().await;
+    let api = Box::pin(Fixture::new()).await;
     for operation in [
         counted(0, "a", 1_000_000_000, 100),
         counted(1, "b", 500_000_000, 200),
@@ -52,7 +52,7 @@ async fn filled() -> Fixture {
         counted(90, "b", 70_000_000, 400),
         counted(24 * 60, "a", 3_000_000_000, 500),
     ] {
-        api.count(&operation).await;
+        Box::pin(api.count(&operation)).await;
     }
     api
 }
