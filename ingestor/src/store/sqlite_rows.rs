@@ -1,6 +1,9 @@
 //! Rows into SQLite by multi-row inserts: one statement for many rows saves the round trips to sqlx's worker thread.
 
+use std::future::{Future as _, poll_fn};
+use std::ops::Range;
 use std::sync::Arc;
+use std::task::Poll;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int32Type, Int64Type};
@@ -21,23 +24,42 @@ pub(super) async fn insert(tx: &mut SqliteConnection, table: &str, rows: &Record
     let chunk = (MAX_BINDS / columns).min(MAX_ROWS);
     let full = statement(table, rows, chunk);
     let mut texts: Vec<RepeatedText<'_>> = rows.columns().iter().map(|_| RepeatedText::default()).collect();
-    let mut start = 0;
-    while start < rows.num_rows() {
-        let length = chunk.min(rows.num_rows() - start);
-        let mut arguments = SqliteArguments::default();
-        arguments.reserve(length * columns, 0);
-        for row in start..start + length {
-            for (column, repeated) in rows.columns().iter().zip(&mut texts) {
-                add(&mut arguments, column, row, repeated).map_err(sqlx::Error::Encode)?;
-            }
-        }
+    let chunks: Vec<Range<usize>> = (0..rows.num_rows())
+        .step_by(chunk)
+        .map(|start| start..rows.num_rows().min(start + chunk))
+        .collect();
+    let mut arguments = chunks.first().map(|first| bind_rows(rows, first.clone(), &mut texts)).transpose()?;
+    for (place, range) in chunks.iter().enumerate() {
         // Only the statement for a full chunk is worth keeping prepared.
-        let is_full = length == chunk;
-        let sql = if is_full { full.clone() } else { statement(table, rows, length) };
-        sqlx::query_with(AssertSqlSafe(sql), arguments).persistent(is_full).execute(&mut *tx).await?;
-        start += length;
+        let is_full = range.len() == chunk;
+        let sql = if is_full { full.clone() } else { statement(table, rows, range.len()) };
+        let bound = arguments.take().expect("each chunk is bound while the one before it runs");
+        let query = sqlx::query_with(AssertSqlSafe(sql), bound).persistent(is_full);
+        let mut running = std::pin::pin!(query.execute(&mut *tx));
+        // The first poll hands the statement to SQLite's own thread; the next one is bound while it runs there.
+        let early = poll_fn(|cx| Poll::Ready(running.as_mut().poll(cx))).await;
+        arguments = chunks.get(place + 1).map(|next| bind_rows(rows, next.clone(), &mut texts)).transpose()?;
+        match early {
+            Poll::Ready(done) => done?,
+            Poll::Pending => running.await?,
+        };
     }
     Ok(())
+}
+
+fn bind_rows<'a>(
+    rows: &'a RecordBatch,
+    range: Range<usize>,
+    texts: &mut [RepeatedText<'a>],
+) -> Result<SqliteArguments, sqlx::Error> {
+    let mut arguments = SqliteArguments::default();
+    arguments.reserve(range.len() * rows.num_columns(), 0);
+    for row in range {
+        for (column, repeated) in rows.columns().iter().zip(texts.iter_mut()) {
+            add(&mut arguments, column, row, repeated).map_err(sqlx::Error::Encode)?;
+        }
+    }
+    Ok(arguments)
 }
 
 fn statement(table: &str, rows: &RecordBatch, length: usize) -> String {

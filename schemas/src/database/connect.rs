@@ -12,6 +12,11 @@ use super::{DatabaseUrl, Row, Transaction, Value};
 
 /// Connections to Postgres per process: one for the ingest transaction, one for its look-ups, the rest for readers.
 const POSTGRES_CONNECTIONS: u32 = 8;
+/// Memory for pages of the writer, in KiB as SQLite wants it (negative): the inner pages of a large table stay in it.
+const SQLITE_WRITER_CACHE_KIB: &str = "-32768";
+/// Pages of 4 KiB in the log after which they are copied into the database: after some batches of the ingestor, not after
+/// each, since a page that several of them changed is then copied once.
+const SQLITE_CHECKPOINT_PAGES: &str = "8000";
 /// Read-only SQLite connections; more than the machine's cores would only contend.
 const SQLITE_READERS: u32 = 4;
 /// How long a SQLite writer of another process may hold its lock before we give up.
@@ -203,7 +208,11 @@ async fn connect_sqlite(file: &Path) -> Result<Database, sqlx::Error> {
         .busy_timeout(SQLITE_BUSY_TIMEOUT)
         .statement_cache_capacity(64);
     let single = SqlitePoolOptions::new().max_connections(1).acquire_timeout(Duration::from_mins(1));
-    let writer = single.connect_with(options.clone()).await?;
+    let writer = options
+        .clone()
+        .pragma("cache_size", SQLITE_WRITER_CACHE_KIB)
+        .pragma("wal_autocheckpoint", SQLITE_CHECKPOINT_PAGES);
+    let writer = single.connect_with(writer).await?;
     let readers = SqlitePoolOptions::new()
         .max_connections(SQLITE_READERS)
         .acquire_timeout(ACQUIRE_TIMEOUT)
