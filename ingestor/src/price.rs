@@ -14,12 +14,15 @@ use opstream_schemas::prices::{
 /// Distinct (provider, model, answered model) whose look-up is remembered, and bytes of the three together up to which they
 /// are: hostile names must not fill the memory. No catalogue model has a name that is half as long.
 const REMEMBERED_NAMES: usize = 10_000;
-const REMEMBERED_BYTES: usize = 256;
+const REMEMBERED_BYTES: usize = 255;
 
 /// Looks prices up and remembers what names mean.
 pub struct Pricer {
     catalogue: &'static Catalogue,
-    keys: HashMap<(String, String, String), Option<PriceKey>>,
+    /// By the names in one text, each behind its length.
+    keys: HashMap<Box<str>, Option<PriceKey>>,
+    /// The names that are being looked up; kept, so that a look-up allocates nothing.
+    joined: String,
 }
 
 /// The columns that pricing adds.
@@ -38,7 +41,7 @@ pub struct PriceColumns {
 impl Pricer {
     /// Prices with this catalogue.
     pub fn new(catalogue: &'static Catalogue) -> Self {
-        Self { catalogue, keys: HashMap::new() }
+        Self { catalogue, keys: HashMap::new(), joined: String::new() }
     }
 
     /// Prices every row of columns that have the fields of the Avro schema.
@@ -66,25 +69,33 @@ impl Pricer {
 
     fn key(&mut self, names: Names<'_>) -> Option<PriceKey> {
         let provider = names.provider?;
-        let bytes = [names.provider, names.model, names.response_model].map(|name| name.map_or(0, str::len));
-        if bytes.iter().sum::<usize>() > REMEMBERED_BYTES {
+        if !self.join(names) {
             return self.catalogue.find_billed(provider, names.model, names.response_model);
         }
-        // The map is keyed by owned text, so a hit costs three short copies; still far cheaper than the look-up.
-        let owned = (
-            provider.to_owned(),
-            names.model.unwrap_or_default().to_owned(),
-            names.response_model.unwrap_or_default().to_owned(),
-        );
-        if let Some(known) = self.keys.get(&owned) {
+        if let Some(known) = self.keys.get(self.joined.as_str()) {
             return *known;
         }
         let found = self.catalogue.find_billed(provider, names.model, names.response_model);
         if self.keys.len() >= REMEMBERED_NAMES {
             self.keys.clear();
         }
-        self.keys.insert(owned, found);
+        self.keys.insert(self.joined.as_str().into(), found);
         found
+    }
+
+    /// Puts the names into one text; false when they are too long to be remembered.
+    fn join(&mut self, names: Names<'_>) -> bool {
+        let names = [names.provider, names.model, names.response_model].map(Option::unwrap_or_default);
+        if names.iter().map(|name| name.len()).sum::<usize>() > REMEMBERED_BYTES {
+            return false;
+        }
+        self.joined.clear();
+        for name in names {
+            let length = u8::try_from(name.len()).expect("all of them together are shorter");
+            self.joined.push(char::from(length));
+            self.joined.push_str(name);
+        }
+        true
     }
 }
 
