@@ -45,9 +45,12 @@ struct Combination {
 /// Fills the tables with the windows of so many days, and of so many minutes, before `now`. Returns their number.
 pub(super) async fn fill(database: &Database, now: UtcMillis, (days, minutes): (i64, i64)) -> usize {
     let mut rng = StdRng::seed_from_u64(6);
-    let mut writer = Writer::new(database);
+    let mut sets = Vec::new();
     for set in DimensionSet::ALL {
-        let combinations = store_combinations(database, set).await;
+        sets.push((set, store_combinations(database, set).await));
+    }
+    let mut writer = Writer::new(database);
+    for (set, combinations) in sets {
         for (level, n_variants) in Level::ALL.into_iter().zip(VARIANTS) {
             let minutes_of_level = level.width_millis() / Level::Minute.width_millis();
             let mut draw = |combination: &Combination| -> Vec<Contents> {
@@ -121,7 +124,7 @@ struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     fn new(database: &'a Database) -> Self {
-        Self { database, statement: statement(ROWS), tx: None, values: Vec::new(), n_windows: 0 }
+        Self { database, statement: statement(database.engine(), ROWS), tx: None, values: Vec::new(), n_windows: 0 }
     }
 
     async fn add(&mut self, key: [i64; 4], contents: &Contents) {
@@ -158,7 +161,7 @@ impl<'a> Writer<'a> {
     async fn finish(mut self, minutes_kept_from: UtcMillis) -> usize {
         let left = self.n_windows % ROWS;
         if left > 0 {
-            self.write(statement(left)).await;
+            self.write(statement(self.database.engine(), left)).await;
         }
         self.commit().await;
         let mut tx = self.database.begin().await.expect("the database takes a transaction");
@@ -173,7 +176,7 @@ impl<'a> Writer<'a> {
 }
 
 /// Inserts so many windows of the first generation.
-fn statement(rows: usize) -> Arc<str> {
+fn statement(engine: Engine, rows: usize) -> Arc<str> {
     let sums = SUM_COLUMNS.join(", ");
     let mut text = format!(
         "insert into windows (generation, fence, revision, published_revision, dimension_set, level, window_start_ms, \
@@ -183,7 +186,12 @@ fn statement(rows: usize) -> Arc<str> {
     for row in 0..rows {
         text.push_str(if row == 0 { "(1, 1, 1, 1" } else { ", (1, 1, 1, 1" });
         for column in 1..=columns {
-            write!(text, ", ${}", row * columns + column).expect("writing to a string cannot fail");
+            match engine {
+                Engine::Postgres => write!(text, ", ${}", row * columns + column),
+                // SQLite takes numbers for names, and looking each name up is slow.
+                Engine::Sqlite => write!(text, ", ?"),
+            }
+            .expect("writing to a string cannot fail");
         }
         text.push(')');
     }

@@ -24,10 +24,8 @@ pub(super) async fn insert(tx: &mut SqliteConnection, table: &str, rows: &Record
     let chunk = (MAX_BINDS / columns).min(MAX_ROWS);
     let full = statement(table, rows, chunk);
     let mut texts: Vec<RepeatedText<'_>> = rows.columns().iter().map(|_| RepeatedText::default()).collect();
-    let chunks: Vec<Range<usize>> = (0..rows.num_rows())
-        .step_by(chunk)
-        .map(|start| start..rows.num_rows().min(start + chunk))
-        .collect();
+    let chunks: Vec<Range<usize>> =
+        (0..rows.num_rows()).step_by(chunk).map(|start| start..rows.num_rows().min(start + chunk)).collect();
     let mut arguments = chunks.first().map(|first| bind_rows(rows, first.clone(), &mut texts)).transpose()?;
     for (place, range) in chunks.iter().enumerate() {
         // Only the statement for a full chunk is worth keeping prepared.
