@@ -33,7 +33,7 @@ check: prerequisites dashboard file-lengths ## Formatting, lints, documentation,
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path tests/harness/containers/Cargo.toml --check
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
-	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
+	RUSTDOCFLAGS="--deny warnings --allow rustdoc::private_intra_doc_links" $(CARGO) doc --locked --workspace --no-deps --document-private-items
 	@$(call run_if_installed,cargo-deny,$(CARGO) deny check)
 	@$(call run_if_installed,cargo-machete,$(CARGO) machete)
 

@@ -1,7 +1,7 @@
 //! Aggregator of opstream: committed files to windows.
 //!
 //! In: files of operations that the manifest lists and no row of `windowed_files` names yet. Out: rows of `windows`, and their
-//! values on the topic `llm.windows`. In reading order: the configuration ([`config`]), the loops ([`run`]), who may
+//! values on the topic `llm.windows`. In reading order: the configuration ([`config`]), the loops ([`mod@run`]), who may
 //! write (`lease`), one turn (`windower`): which files (`offsets`, `pending`), the way of a batch (`add_files`), what is in a file
 //! (`file_sums`), which windows that changes (`kept`, `changes`, `stored`), and the transaction (`commit`); then publication
 //! (`outbox`, `publish`, `bury`, `topic`), what is deleted (`expire`), rebuilding (`rebuild`), and files that
