@@ -7,10 +7,11 @@ use sqlx::AssertSqlSafe;
 use super::fixture::Fixture;
 
 const PAGE: &str = include_str!("../../../docs/sql.md");
-const POSTGRES: [&str; 3] = [
+const POSTGRES: [&str; 4] = [
     include_str!("../../../schemas/migrations/postgres/0001_create_tables.sql"),
     include_str!("../../../schemas/migrations/postgres/0002_create_windows.sql"),
     include_str!("../../../schemas/migrations/postgres/0003_extend_windows.sql"),
+    include_str!("../../../schemas/migrations/postgres/0004_add_stream_partitions_count.sql"),
 ];
 
 /// Type in Postgres and whether null is allowed, by table and column.
@@ -36,7 +37,7 @@ fn described() -> Columns {
     columns
 }
 
-/// The columns of the `create table` statements, one per line: `name type …,`.
+/// The columns of the `create table` statements, one per line: `name type …,`; and of `alter table … add column`.
 fn created_in_postgres() -> Columns {
     let mut columns = Columns::new();
     let mut table = None;
@@ -45,17 +46,27 @@ fn created_in_postgres() -> Columns {
             table = rest.split_whitespace().next();
         } else if line.starts_with(')') {
             table = None;
-        } else if let (Some(table), Some((name, rest))) = (table, line.trim().split_once(' ')) {
-            let is_column = !["primary", "unique", "check", "--"].contains(&name);
-            let kind = if rest.starts_with("double precision") { "double precision" } else { rest };
-            let kind = if kind == rest { rest.split([' ', ',']).next().unwrap() } else { kind };
-            let nullable = !rest.contains("not null") && !rest.contains("primary key");
-            if is_column {
-                columns.insert((table.to_owned(), name.to_owned()), (kind.to_owned(), nullable));
-            }
+        } else if let Some((altered, column)) =
+            line.strip_prefix("alter table ").and_then(|rest| rest.split_once(" add column "))
+        {
+            add_column(&mut columns, altered, column);
+        } else if let Some(table) = table {
+            add_column(&mut columns, table, line.trim());
         }
     }
     columns
+}
+
+/// Adds the column that the line declares, if it declares one.
+fn add_column(columns: &mut Columns, table: &str, line: &str) {
+    let Some((name, rest)) = line.split_once(' ') else { return };
+    if ["primary", "unique", "check", "--"].contains(&name) {
+        return;
+    }
+    let kind = if rest.starts_with("double precision") { "double precision" } else { rest };
+    let kind = if kind == rest { rest.split([' ', ',']).next().unwrap() } else { kind };
+    let nullable = !rest.contains("not null") && !rest.contains("primary key");
+    columns.insert((table.to_owned(), name.to_owned()), (kind.to_owned(), nullable));
 }
 
 /// What the same column is in SQLite.
