@@ -1,5 +1,5 @@
-//! The files of the batch at hand: written once, kept from attempt to attempt while they are fresh, and removed at once
-//! when no transaction can have listed them. What cannot be removed safely is left to the [`crate::sweeper`].
+//! The files of a batch: written once, while the batch before is being stored, kept from attempt to attempt while they are fresh,
+//! and removed at once when no transaction can have listed them. What cannot be removed safely is left to the [`crate::sweeper`].
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -53,37 +53,54 @@ impl BatchFiles {
     }
 }
 
+/// Files that are there, and since when.
+#[derive(Clone, Debug)]
+pub struct Written {
+    files: BatchFiles,
+    at: Instant,
+}
+
+impl Written {
+    /// Writes the files of the batch. Blocks.
+    ///
+    /// # Errors
+    /// When the lake cannot be written.
+    pub fn now(batch: &PreparedBatch, lake: &Path) -> Result<Self, LakeFileError> {
+        let at = Instant::now();
+        BatchFiles::write(batch, lake).map(|files| Self { files, at })
+    }
+}
+
 /// What has been written for the batch at hand.
 #[derive(Debug)]
 pub struct WrittenFiles {
     lake: PathBuf,
-    current: Option<(BatchFiles, Instant)>,
+    current: Option<Written>,
     /// Whether the outcome of a transaction that lists them is unknown.
     may_be_listed: bool,
 }
 
 impl WrittenFiles {
-    /// Nothing is written yet.
-    pub const fn new(lake: PathBuf) -> Self {
-        Self { lake, current: None, may_be_listed: false }
+    /// What was written ahead.
+    pub const fn new(lake: PathBuf, ahead: Option<Written>) -> Self {
+        Self { lake, current: ahead, may_be_listed: false }
     }
 
-    /// The files of the batch, written now unless an earlier attempt did it.
+    /// The files of the batch, written now unless that was done ahead or by an earlier attempt.
     ///
     /// # Errors
     /// When the lake cannot be written.
     pub async fn of(&mut self, batch: &Arc<PreparedBatch>) -> Result<BatchFiles, LakeFileError> {
-        if let Some((files, written_at)) = &self.current
-            && written_at.elapsed() < FRESH
+        if let Some(Written { files, at }) = &self.current
+            && at.elapsed() < FRESH
         {
             return Ok(files.clone());
         }
         self.discard().await;
-        let (lake, writing, started) = (self.lake.clone(), batch.clone(), Instant::now());
-        let written = tokio::task::spawn_blocking(move || BatchFiles::write(&writing, &lake)).await;
-        let files = written.unwrap_or(Err(LakeFileError::Panicked))?;
-        self.current = Some((files.clone(), started));
-        Ok(files)
+        let (lake, writing) = (self.lake.clone(), batch.clone());
+        let written = tokio::task::spawn_blocking(move || Written::now(&writing, &lake)).await;
+        let written = written.unwrap_or(Err(LakeFileError::Panicked))?;
+        Ok(self.current.insert(written).files.clone())
     }
 
     /// The outcome of a transaction is unknown: from now on only the sweeper, which asks the manifest, may remove the files.
@@ -94,7 +111,7 @@ impl WrittenFiles {
     /// Forgets the files, which are of no use any more, and removes them unless they may be listed.
     pub async fn discard(&mut self) {
         let may_be_listed = std::mem::take(&mut self.may_be_listed);
-        let Some((files, _)) = self.current.take().filter(|_| !may_be_listed) else { return };
+        let Some(Written { files, .. }) = self.current.take().filter(|_| !may_be_listed) else { return };
         let lake = self.lake.clone();
         if tokio::task::spawn_blocking(move || files.remove(&lake)).await.is_err() {
             tracing::debug!("abandoned files were not removed; the sweeper will");

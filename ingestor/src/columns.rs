@@ -1,15 +1,12 @@
 //! From decoded columns to stored ones: the columns of `OPERATION_COLUMNS`, in id order, and the content beside them.
 //!
-//! Lists and maps become JSON text, text that should be JSON is made valid JSON, providers get their canonical name, and
-//! NUL characters, which Postgres cannot store, become U+FFFD in both databases and in the files alike.
-
-mod json;
+//! Providers get their canonical name, and NUL characters, which Postgres cannot store, become U+FFFD in both databases and in
+//! the files alike.
 
 use std::sync::Arc;
 
 use arrow_array::builder::StringBuilder;
 use arrow_array::cast::AsArray;
-use arrow_array::types::TimestampMicrosecondType;
 use arrow_array::{
     Array, ArrayRef, BooleanArray, FixedSizeBinaryArray, Int32Array, Int64Array, RecordBatch, StringArray, UInt32Array,
 };
@@ -40,11 +37,6 @@ const fn data_type(kind: ColumnKind) -> DataType {
         ColumnKind::Bool => DataType::Boolean,
         ColumnKind::Text | ColumnKind::Json => DataType::Utf8,
     }
-}
-
-/// Reads a timestamp column as plain microseconds.
-pub fn micros(column: &ArrayRef) -> ArrayRef {
-    Arc::new(column.as_primitive::<TimestampMicrosecondType>().reinterpret_cast::<arrow_array::types::Int64Type>())
 }
 
 /// Ids of decoded columns.
@@ -96,7 +88,7 @@ pub fn operation_columns(
             "stream_id" => Arc::new(Int64Array::from(vec![origin.stream_id; origin.records.len()])),
             "source_partition" => partitions(origin),
             "source_offset" => offsets(origin),
-            "started_at_us" => micros(field(decoded, "started_at")),
+            "started_at_us" => field(decoded, "started_at").clone(),
             "cost_nano_usd" => prices.cost_nano_usd.clone(),
             "cost_status" => prices.cost_status.clone(),
             "price_model" => prices.price_model.clone(),
@@ -162,13 +154,8 @@ fn offsets(origin: &Origin<'_>) -> ArrayRef {
 }
 
 fn stored_column(column: &ArrayRef, kind: ColumnKind) -> ArrayRef {
-    match (kind, column.data_type()) {
-        (ColumnKind::Json, DataType::List(_)) => Arc::new(json::lists(column)),
-        (ColumnKind::Json, DataType::Map(..)) => Arc::new(json::maps(column)),
-        (ColumnKind::Json, _) => Arc::new(json::valid(column.as_string())),
-        (ColumnKind::Text, _) => Arc::new(without_nul(column.as_string())),
-        _ => column.clone(),
-    }
+    // JSON has no NUL since it was decoded.
+    if kind == ColumnKind::Text { Arc::new(without_nul(column.as_string())) } else { column.clone() }
 }
 
 /// Providers as they are stored, grouped and filtered: records come straight from the topic under any of their names.

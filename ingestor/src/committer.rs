@@ -1,4 +1,5 @@
-//! The second stage: writes the files of a prepared batch and runs its transaction until the outcome is certain.
+//! The second stage: runs the transaction of a prepared batch until the outcome is certain. Its files are there already, or are
+//! written first if they are not any more.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -114,12 +115,13 @@ impl Committer {
                 None => drop(stale.insert(range.partition)),
             }
         }
+        let mut files = WrittenFiles::new(self.lake.clone(), batch.take_written());
         if !stale.is_empty() {
             metrics::record_dropped_parts(stale.len());
+            files.discard().await;
             batch.drop_partitions(&stale);
         }
-        let work =
-            Work { batch: Arc::new(batch), fences, files: WrittenFiles::new(self.lake.clone()), reread: Vec::new() };
+        let work = Work { batch: Arc::new(batch), fences, files, reread: Vec::new() };
         // Boxed, because the future of a transaction is large and would be copied along with every caller's.
         Box::pin(self.store_work(work)).await
     }

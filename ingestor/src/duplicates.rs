@@ -5,13 +5,15 @@
 //! are durably stored are remembered from batch to batch: a batch that is dropped will be read again, and must not
 //! find its own operations here.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
+use foldhash::fast::RandomState;
 use opstream_schemas::OperationId;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Ids kept in each of the two generations; both together bound the memory at about 32 MB.
-const GENERATION_IDS: usize = 400_000;
+/// Ids kept in each generation, and generations that are kept: together at most 800,000 ids in about 32 MB.
+const GENERATION_IDS: usize = 100_000;
+const GENERATIONS: usize = 8;
 
 /// What an operation is to the batch that holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,49 +26,66 @@ pub enum Sighting {
     OtherWorkspace,
 }
 
-/// Ids of operations that were stored lately, each with a hash of its workspace. Two generations: when the younger is
-/// full, the elder is forgotten.
+/// Ids of operations that were stored lately, each with a hash of its workspace. When the youngest generation is full, the
+/// eldest is forgotten.
 #[derive(Debug, Default)]
 pub struct StoredIds {
-    young: HashMap<OperationId, u64>,
-    old: HashMap<OperationId, u64>,
+    /// The youngest is the last.
+    generations: VecDeque<Generation>,
+}
+
+/// Ids and the range they lie in. Ids follow time, so that a new one lies above most generations and is not looked for there.
+#[derive(Debug)]
+struct Generation {
+    ids: HashMap<OperationId, u64, RandomState>,
+    lowest: OperationId,
+    highest: OperationId,
 }
 
 impl StoredIds {
     /// Remembers an operation that is durably stored.
     pub fn remember(&mut self, id: OperationId, workspace: &str) {
-        if self.young.len() >= GENERATION_IDS {
-            self.old = std::mem::take(&mut self.young);
+        if self.generations.back().is_none_or(|youngest| youngest.ids.len() >= GENERATION_IDS) {
+            if self.generations.len() == GENERATIONS {
+                self.generations.pop_front();
+            }
+            self.generations.push_back(Generation { ids: HashMap::default(), lowest: id, highest: id });
         }
-        self.young.insert(id, xxh3_64(workspace.as_bytes()));
+        let Some(youngest) = self.generations.back_mut() else { return };
+        youngest.ids.insert(id, xxh3_64(workspace.as_bytes()));
+        youngest.lowest = youngest.lowest.min(id);
+        youngest.highest = youngest.highest.max(id);
     }
 
     fn workspace_of(&self, id: OperationId) -> Option<u64> {
-        self.young.get(&id).or_else(|| self.old.get(&id)).copied()
+        let may_have = |generation: &&Generation| generation.lowest <= id && id <= generation.highest;
+        self.generations.iter().rev().filter(may_have).find_map(|generation| generation.ids.get(&id)).copied()
     }
 }
 
-/// Ids of the batch at hand, and a view of those stored lately.
+/// Looks through the ids of a batch, in their order, and at those stored lately.
 #[derive(Debug)]
 pub struct BatchIds<'a> {
     stored: &'a StoredIds,
-    batch: HashMap<OperationId, u64>,
+    /// The last new id and its workspace.
+    last: Option<(OperationId, u64)>,
 }
 
 impl<'a> BatchIds<'a> {
-    /// For a batch of up to `rows` operations.
-    pub fn new(stored: &'a StoredIds, rows: usize) -> Self {
-        Self { stored, batch: HashMap::with_capacity(rows) }
+    /// Has seen nothing of the batch yet.
+    pub const fn new(stored: &'a StoredIds) -> Self {
+        Self { stored, last: None }
     }
 
-    /// Looks the id up and remembers it for the rest of the batch.
+    /// What the operation with this id is; ids come in ascending order.
     pub fn see(&mut self, id: OperationId, workspace: &str) -> Sighting {
         let workspace = xxh3_64(workspace.as_bytes());
-        match self.batch.get(&id).copied().or_else(|| self.stored.workspace_of(id)) {
+        let in_batch = self.last.filter(|(last, _)| *last == id).map(|(_, workspace)| workspace);
+        match in_batch.or_else(|| self.stored.workspace_of(id)) {
             Some(known) if known == workspace => Sighting::Duplicate,
             Some(_) => Sighting::OtherWorkspace,
             None => {
-                self.batch.insert(id, workspace);
+                self.last = Some((id, workspace));
                 Sighting::New
             }
         }
@@ -89,7 +108,7 @@ mod tests {
     fn a_resend_is_a_duplicate_and_a_foreign_use_is_not() {
         let mut stored = StoredIds::default();
         stored.remember(id(1), "core");
-        let mut batch = BatchIds::new(&stored, 8);
+        let mut batch = BatchIds::new(&stored);
         assert_eq!(batch.see(id(1), "core"), Sighting::Duplicate);
         assert_eq!(batch.see(id(1), "lab"), Sighting::OtherWorkspace);
         assert_eq!(batch.see(id(2), "core"), Sighting::New);
@@ -99,16 +118,19 @@ mod tests {
     #[test]
     fn a_batch_that_was_dropped_is_new_when_it_is_read_again() {
         let stored = StoredIds::default();
-        assert_eq!(BatchIds::new(&stored, 8).see(id(1), "core"), Sighting::New);
-        assert_eq!(BatchIds::new(&stored, 8).see(id(1), "core"), Sighting::New);
+        assert_eq!(BatchIds::new(&stored).see(id(1), "core"), Sighting::New);
+        assert_eq!(BatchIds::new(&stored).see(id(1), "core"), Sighting::New);
     }
 
     #[test]
-    fn memory_is_bounded_by_two_generations() {
+    fn memory_is_bounded_by_the_generations() {
         let mut stored = StoredIds::default();
-        for n in 0..u64::try_from(GENERATION_IDS * 3).unwrap() {
+        let last = u64::try_from(GENERATION_IDS * (GENERATIONS + 2)).unwrap();
+        for n in 0..=last {
             stored.remember(id(n), "core");
         }
-        assert!(stored.young.len() + stored.old.len() <= 2 * GENERATION_IDS);
+        let remembered: usize = stored.generations.iter().map(|generation| generation.ids.len()).sum();
+        assert_eq!(remembered, GENERATION_IDS * (GENERATIONS - 1) + 1);
+        assert_eq!((stored.workspace_of(id(0)), stored.workspace_of(id(last)).is_some()), (None, true));
     }
 }

@@ -5,7 +5,8 @@
 //! broker remembers is a hint for lag tools. A crash between two steps repeats work and never loses or doubles an
 //! operation: before the transaction nothing counts, after it the checkpoint has moved.
 //!
-//! Two stages run at once: one prepares a batch (decode, check, price) while the other stores the batch before it. What a batch
+//! Two stages run at once: one prepares a batch (decode, check, price, write its file) while the other runs the transaction of the
+//! batch before it. What a batch
 //! holds of a partition whose checkpoint is elsewhere, or which is not ours any more, is dropped; the rest of it is stored.
 //! Nothing here waits for the broker: claims and marks are tasks of their own.
 
@@ -75,7 +76,8 @@ pub async fn run(config: IngestorConfig, shutdown: CancellationToken) -> anyhow:
             let (floor, floor_rx) = watch::channel(floor);
             let ownership = Ownership::new(stop.clone());
             let (database, positions) = (config.database.clone(), ownership.positions());
-            tasks.spawn(PrepareStage { batches, prepared: finished, preparer, stream, floor: floor_rx }.run());
+            let lake = config.lake.clone();
+            tasks.spawn(PrepareStage { batches, prepared: finished, preparer, lake, stream, floor: floor_rx }.run());
             tasks.spawn(MarkTask { database: database.clone(), stream, log: log.clone(), positions }.run(stop.clone()));
             tasks.spawn(outbox::publish_dead_letters(config.clone(), stop.clone()));
             tasks.spawn(sweep_lake(database.clone(), config.lake.clone(), stop.clone()));

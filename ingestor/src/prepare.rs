@@ -1,6 +1,7 @@
 //! Raw batch to prepared batch: decode, check, drop re-sends, price, assemble. Pure.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::cast::AsArray;
@@ -11,6 +12,7 @@ use opstream_schemas::offsets::{OffsetRange, Partition, StreamId};
 use opstream_schemas::time::UtcMillis;
 use opstream_schemas::validate::AcceptedTimes;
 
+use crate::batch_files::Written;
 use crate::checks::{Faults, check_columns};
 use crate::columns::{Origin, content_columns, operation_columns, operation_ids, read_id, select_rows};
 use crate::config::ContentPolicy;
@@ -33,6 +35,8 @@ pub struct PreparedBatch {
     /// Dead letters.
     pub dead: Vec<DeadLetter>,
     duplicates: Vec<usize>,
+    /// Files of these rows, if they were written ahead.
+    written: Option<Written>,
 }
 
 /// What becomes of the records of a raw batch; together with it a [`PreparedBatch`].
@@ -105,14 +109,14 @@ impl Preparer {
         parts
     }
 
-    /// Rows to store, in order of id. The others become dead letters and duplicates.
+    /// Rows to store. The others become dead letters and duplicates.
     fn select_new_rows(&self, rows: &DecodedRows<'_>, parts: &mut Parts) -> Vec<u32> {
         let ids = operation_ids(rows.columns);
         let workspaces =
             rows.columns.column_by_name("workspace").expect("decoded columns have a workspace").as_string::<i32>();
         // Read only: a panic elsewhere in this function leaves it as it was.
         let stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut seen = BatchIds::new(&stored, ids.len());
+        let mut seen = BatchIds::new(&stored);
         let mut kept = Vec::with_capacity(ids.len());
         for (row, id) in (0_u32..).zip(&ids) {
             let record = rows.records[index(row)];
@@ -132,7 +136,6 @@ impl Preparer {
             };
             parts.dead.push(DeadLetter::of(rows.raw, record, poison, Some(*id)));
         }
-        kept.sort_by_key(|row| ids[index(*row)]);
         kept
     }
 
@@ -154,7 +157,7 @@ impl PreparedBatch {
     /// A batch and what becomes of its records.
     pub fn new(raw: RawBatch, parts: Parts) -> Self {
         let Parts { records, operations, contents, dead, duplicates } = parts;
-        Self { raw, records, operations, contents, dead, duplicates }
+        Self { raw, records, operations, contents, dead, duplicates, written: None }
     }
 
     /// A batch all of whose records have this fault.
@@ -162,6 +165,19 @@ impl PreparedBatch {
         let letters = (0..raw.len()).map(|index| DeadLetter::of(&raw, index, poison.clone(), None));
         let parts = Parts { dead: letters.collect(), ..Parts::default() };
         Self::new(raw, parts)
+    }
+
+    /// Writes its files ahead of its transaction. When the lake refuses, whoever stores the batch tries again. Blocks.
+    pub fn write_ahead(&mut self, lake: &Path) {
+        match Written::now(self, lake) {
+            Ok(written) => self.written = Some(written),
+            Err(error) => tracing::debug!(%error, "a batch's files were not written ahead"),
+        }
+    }
+
+    /// The files that were written ahead.
+    pub const fn take_written(&mut self) -> Option<Written> {
+        self.written.take()
     }
 
     /// The ranges of offsets that the batch stands for.
@@ -217,6 +233,8 @@ impl PreparedBatch {
     /// Leaves these partitions to whoever reads them next. A re-send in what remains, of an operation in what is dropped, stays
     /// a duplicate: the operation's own offset is not applied, so it is read again.
     pub fn drop_partitions(&mut self, partitions: &BTreeSet<Partition>) {
+        // What is written of it holds too much; the sweeper removes it.
+        self.written = None;
         let raw = &self.raw;
         let is_dropped = |index: &usize| partitions.contains(&raw.records()[*index].partition);
         let ids = self.operations.as_ref().map(operation_ids).unwrap_or_default();

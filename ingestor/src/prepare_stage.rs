@@ -1,9 +1,11 @@
-//! The first stage: prepares batches on a blocking thread while the stage behind it stores the batch before.
+//! The first stage: prepares batches and writes their files on a blocking thread while the stage behind it stores the batch before.
 //!
 //! A panic while preparing must not stop the topic: the batch is cut in halves until the record at fault stands alone, and that
 //! one becomes a dead letter.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use opstream_schemas::offsets::StreamId;
 use opstream_schemas::time::UtcMillis;
@@ -28,6 +30,8 @@ pub struct PrepareStage {
     pub prepared: mpsc::Sender<PreparedBatch>,
     /// Does the work.
     pub preparer: Preparer,
+    /// Root of the lake.
+    pub lake: PathBuf,
     /// The stream's row number.
     pub stream: StreamId,
     /// First accepted id time.
@@ -37,16 +41,21 @@ pub struct PrepareStage {
 impl PrepareStage {
     /// Runs until there are no more batches, or nobody takes them.
     pub async fn run(self) {
-        let Self { mut batches, prepared, mut preparer, stream, floor } = self;
+        let Self { mut batches, prepared, mut preparer, lake, stream, floor } = self;
+        let lake: Arc<Path> = lake.into();
         while let Some(raw) = batches.recv().await {
             let accepted = AcceptedTimes::at(UtcMillis::now(), *floor.borrow());
+            let lake = lake.clone();
             let work = move || {
                 let mut convert = |raw: &RawBatch| preparer.convert(raw, stream, accepted);
                 let parts = halve_on_panic(raw, &mut convert).into_iter();
-                let done: Vec<PreparedBatch> = parts
+                let mut done: Vec<PreparedBatch> = parts
                     .map(|(raw, parts)| prepared_batch(raw, parts))
                     .flat_map(|batch| halve_until_few_days(batch, &mut convert))
                     .collect();
+                for batch in &mut done {
+                    batch.write_ahead(&lake);
+                }
                 (preparer, done)
             };
             let Ok((returned, done)) = tokio::task::spawn_blocking(work).await else {

@@ -116,7 +116,7 @@ struct Source<'a> {
     service_tier: &'a StringArray,
     billable_units: &'a StringArray,
     http_status: &'a PrimitiveArray<Int32Type>,
-    started_at: ArrayRef,
+    started_at: &'a Int64Array,
     input: &'a Int64Array,
     output: &'a Int64Array,
     parts: [&'a Int64Array; 9],
@@ -150,7 +150,7 @@ impl<'a> Source<'a> {
             service_tier: text("service_tier"),
             billable_units: text("billable_units"),
             http_status: column("http_status").as_primitive::<Int32Type>(),
-            started_at: crate::columns::micros(column("started_at")),
+            started_at: column("started_at").as_primitive(),
             input: int("input_tokens"),
             output: int("output_tokens"),
             parts: PARTS.map(int),
@@ -169,7 +169,7 @@ impl<'a> Source<'a> {
         let [cache_read, cache_write, cache_write_1h, reasoning, audio_in, audio_out, image_in, image_out, searches] =
             self.parts.map(|column| column.value(row));
         Charge {
-            started_at: UtcMicros::from_micros(self.started_at.as_primitive::<Int64Type>().value(row)),
+            started_at: UtcMicros::from_micros(self.started_at.value(row)),
             usage: Usage {
                 input_tokens: int(self.input, row),
                 cache_read_tokens: cache_read,

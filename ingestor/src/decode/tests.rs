@@ -1,7 +1,14 @@
 //! What hostile and damaged bytes do: each bad record is named, every good one is kept.
 
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use apache_avro::types::Value;
+use apache_avro::{Schema, from_avro_datum};
+use arrow_array::Array;
 use arrow_array::cast::AsArray;
-use opstream_schemas::avro::{WINDOW_V1_ID, encode_operation};
+use arrow_array::types::{Float64Type, Int32Type, Int64Type};
+use opstream_schemas::avro::{OPERATION_V1, WINDOW_V1_ID, encode_operation};
 use opstream_schemas::offsets::{Offset, Partition};
 use opstream_schemas::{Operation, UtcMicros};
 use proptest::prelude::*;
@@ -41,7 +48,10 @@ fn batch(values: &[Option<Vec<u8>>]) -> RawBatch {
 fn sessions(decoded: &DecodedBatch) -> Vec<String> {
     let Some(columns) = &decoded.columns else { return Vec::new() };
     let column = columns.column_by_name("session_id").unwrap().as_string::<i32>();
-    column.iter().map(|session| session.unwrap().to_owned()).collect()
+    let mut sessions: Vec<(usize, String)> =
+        decoded.records.iter().copied().zip(column.iter().map(|session| session.unwrap().to_owned())).collect();
+    sessions.sort();
+    sessions.into_iter().map(|(_, session)| session).collect()
 }
 
 #[test]
@@ -76,7 +86,8 @@ fn bad_records_are_named_and_good_ones_kept() {
     let decoded = decode_batch(&batch(&values));
 
     assert_eq!(sessions(&decoded), ["a", "b", "c"]);
-    assert_eq!(decoded.records, [0, 4, 9]);
+    let records: BTreeSet<usize> = decoded.records.iter().copied().collect();
+    assert_eq!(records, BTreeSet::from([0, 4, 9]));
     let codes: Vec<_> = decoded.poison.iter().map(|(index, poison)| (*index, poison.code())).collect();
     let expected = [
         (1, "undecodable"),
@@ -92,12 +103,28 @@ fn bad_records_are_named_and_good_ones_kept() {
 }
 
 #[test]
+fn rows_come_in_the_order_of_their_ids() {
+    let mut operations: Vec<Operation> = ["a", "b", "c", "d"].map(operation).to_vec();
+    operations[3].operation_id = operations[1].operation_id;
+    operations.sort_by_key(|operation| std::cmp::Reverse(operation.operation_id));
+    let values: Vec<_> = operations.iter().map(|operation| Some(encoded(operation))).collect();
+    let decoded = decode_batch(&batch(&values));
+    let ids = crate::columns::operation_ids(decoded.columns.as_ref().unwrap());
+    let rows: Vec<_> = ids.iter().copied().zip(decoded.records).collect();
+    let mut sorted = rows.clone();
+    sorted.sort_unstable();
+    assert_eq!(rows, sorted, "of one id in the order of the batch");
+    assert!(rows.iter().all(|(id, record)| operations[*record].operation_id == *id));
+}
+
+#[test]
 fn a_reason_never_repeats_the_content() {
     let mut bytes = encoded(&Operation { system_prompt: Some("the secret prompt".to_owned()), ..operation("s") });
     let place = bytes.windows(6).position(|window| window == b"secret").unwrap();
     bytes[place] = 0xff;
     let decoded = decode_batch(&batch(&[Some(bytes)]));
-    assert!(!decoded.poison[0].1.to_string().contains("prompt"), "{}", decoded.poison[0].1);
+    let reason = decoded.poison[0].1.to_string();
+    assert!(reason.contains("system_prompt") && !reason.contains("the secret"), "{reason}");
 }
 
 proptest! {
@@ -114,5 +141,97 @@ proptest! {
         prop_assert!(decoded.records.contains(&0) && decoded.records.contains(&3));
         prop_assert_eq!(decoded.records.len() + decoded.poison.len(), 4);
         prop_assert_eq!(decoded.columns.map_or(0, |columns| columns.num_rows()), decoded.records.len());
+    }
+}
+
+/// The values of one row, in the order of the schema, as apache-avro reads them.
+fn oracle(datum: &[u8]) -> Option<Vec<(String, Value)>> {
+    static SCHEMA: LazyLock<Schema> = LazyLock::new(|| Schema::parse_str(OPERATION_V1).unwrap());
+    let mut rest = datum;
+    match from_avro_datum(&SCHEMA, &mut rest, None).ok()? {
+        Value::Record(fields) if rest.is_empty() => Some(fields),
+        _ => None,
+    }
+}
+
+fn assert_same(value: &Value, column: &dyn Array, row: usize, name: &str) {
+    let text = || column.as_string::<i32>().value(row);
+    match value {
+        Value::Union(_, value) => assert_same(value, column, row, name),
+        Value::Null => assert!(column.is_null(row), "{name}"),
+        Value::Fixed(_, bytes) => assert_eq!(column.as_fixed_size_binary().value(row), bytes, "{name}"),
+        Value::Int(value) => assert_eq!(column.as_primitive::<Int32Type>().value(row), *value, "{name}"),
+        Value::Long(value) | Value::TimestampMicros(value) => {
+            assert_eq!(column.as_primitive::<Int64Type>().value(row), *value, "{name}");
+        }
+        Value::Double(value) => {
+            assert_eq!(column.as_primitive::<Float64Type>().value(row).to_bits(), value.to_bits(), "{name}");
+        }
+        Value::Boolean(value) => assert_eq!(column.as_boolean().value(row), *value, "{name}"),
+        Value::String(value) if json::is_column(name) => assert_eq!(text(), json::castable(value), "{name}"),
+        Value::String(value) => assert_eq!(text(), value, "{name}"),
+        Value::Array(items) if items.is_empty() => assert!(column.is_null(row), "{name}"),
+        Value::Map(entries) if entries.is_empty() => assert!(column.is_null(row), "{name}"),
+        Value::Array(items) => assert_eq!(parsed(text()).as_array().map(Vec::len), Some(items.len()), "{name}"),
+        Value::Map(entries) => assert!(parsed(text()).as_object().unwrap().len() <= entries.len(), "{name}"),
+        other => panic!("{name} is {other:?}"),
+    }
+}
+
+fn parsed(json: &str) -> serde_json::Value {
+    serde_json::from_str(json).unwrap()
+}
+
+fn any_operation() -> impl Strategy<Value = Operation> {
+    let texts = proptest::collection::vec(proptest::option::of(".{0,12}"), 8);
+    let longs = proptest::collection::vec(proptest::option::of(any::<i64>()), 4);
+    let list = proptest::collection::vec(".{0,4}", 0..3);
+    let map = proptest::collection::btree_map(".{0,4}", ".{0,4}", 0..3);
+    (texts, longs, list, map, any::<(Option<bool>, Option<f64>, Option<i32>, bool)>()).prop_map(
+        |(texts, longs, finish_reasons, tags, (stream, temperature, http_status, success))| Operation {
+            session_id: texts[0].clone(),
+            model: texts[1].clone(),
+            error_message: texts[2].clone(),
+            metadata: texts[3].clone(),
+            system_prompt: texts[4].clone(),
+            billable_units: texts[5].clone(),
+            workspace: texts[6].clone().unwrap_or_default(),
+            user_id: texts[7].clone(),
+            latency_us: longs[0],
+            input_tokens: longs[1],
+            producer_seq: longs[2],
+            cache_read_tokens: longs[3].unwrap_or_default(),
+            finish_reasons,
+            tags,
+            stream,
+            temperature,
+            http_status,
+            success,
+            ..operation("any")
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// What we accept apache-avro accepts, with the same values; what is undamaged we accept.
+    #[test]
+    fn a_stock_avro_reader_finds_the_same(
+        operation in any_operation(), damage in proptest::option::of((0_usize..120, any::<u8>()))
+    ) {
+        let mut bytes = encoded(&operation);
+        if let Some((place, byte)) = damage {
+            let place = 5 + place % (bytes.len() - 5);
+            bytes[place] = byte;
+        }
+        let expected = oracle(&bytes[5..]);
+        let decoded = decode_batch(&batch(&[Some(bytes)]));
+        prop_assert!(damage.is_some() || decoded.columns.is_some());
+        if let Some(columns) = decoded.columns {
+            for (name, value) in expected.expect("apache-avro reads it") {
+                assert_same(&value, columns.column_by_name(&name).unwrap(), 0, &name);
+            }
+        }
     }
 }

@@ -33,9 +33,9 @@ async fn it_ends_with_an_error_when_the_client_gives_up_though_every_stage_is_fu
     let stop = pipeline.shutdown.clone();
     let (finished, prepared) = mpsc::channel(1);
     let full = finished.clone();
-    let (preparer, floor) = (preparer(), pipeline.floor.subscribe());
+    let (preparer, floor, lake) = (preparer(), pipeline.floor.subscribe(), topic.config.lake.clone());
     let mut tasks = JoinSet::new();
-    tasks.spawn(PrepareStage { batches, prepared: finished, preparer, stream: StreamId(1), floor }.run());
+    tasks.spawn(PrepareStage { batches, prepared: finished, preparer, lake, stream: StreamId(1), floor }.run());
     let (events_tx, events_rx) = mpsc::unbounded_channel();
     let work = async { pipeline.work(Inputs { events: events_rx, prepared, tasks: &mut tasks }).await };
     let give_up = async {

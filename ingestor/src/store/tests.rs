@@ -1,6 +1,7 @@
 //! The law against SQLite: who may store what, and that a refused batch leaves nothing behind.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use opstream_schemas::avro::encode_operation;
@@ -246,15 +247,35 @@ async fn an_answer_that_never_comes_leaves_the_outcome_unknown() {
     assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
 }
 
+fn files_below(folder: &Path) -> usize {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.map(|path| if path.is_dir() { files_below(&path) } else { 1 }).sum()
+}
+
+#[tokio::test]
+async fn what_was_written_ahead_does_not_outlive_a_change_of_the_rows() {
+    let lake = tempfile::tempdir().unwrap();
+    let mut batch = prepare(&[operation(1)], 0);
+    batch.write_ahead(lake.path());
+    batch.drop_partitions(&BTreeSet::from([Partition(7)]));
+    assert!(batch.take_written().is_none());
+    // A lake that refuses is for the stage that stores the batch to report.
+    batch.write_ahead(&lake.path().join("file\0name"));
+    assert!(batch.take_written().is_none());
+}
+
 #[tokio::test]
 async fn attempts_share_their_files_and_abandoned_ones_are_removed() {
     let lake = tempfile::tempdir().unwrap();
-    let batch = Arc::new(prepare(&[operation(1)], 0));
-    let mut written = WrittenFiles::new(lake.path().to_owned());
+    let mut batch = prepare(&[operation(1)], 0);
+    batch.write_ahead(lake.path());
+    let mut written = WrittenFiles::new(lake.path().to_owned(), batch.take_written());
+    let batch = Arc::new(batch);
     let is_there = |file: &Option<LakeFile>| lake.path().join(&file.as_ref().unwrap().path).is_file();
 
     let first = written.of(&batch).await.unwrap();
     assert!(is_there(&first.operations) && is_there(&first.contents));
+    assert_eq!(files_below(lake.path()), 2, "they were written ahead");
     assert_eq!(written.of(&batch).await.unwrap(), first, "an outage does not write them again");
 
     written.discard().await;

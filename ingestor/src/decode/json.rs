@@ -5,57 +5,27 @@
 //! and very large numbers.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
-use arrow_array::cast::AsArray;
-use arrow_array::{ArrayRef, StringArray};
+use opstream_schemas::lake::{CONTENT_COLUMNS, ColumnKind, OPERATION_COLUMNS};
 
 /// Brackets up to which nesting cannot be too deep: SQLite takes 1000 levels, `serde_json` 128.
 const FEW_BRACKETS: usize = 127;
 /// Digits in a row that every number type of both databases takes; a 64-bit float has 309 before the point.
 const FEW_DIGITS: usize = 300;
 
-/// Lists of text as JSON arrays; an empty list becomes null.
-pub(super) fn lists(column: &ArrayRef) -> StringArray {
-    let lists = column.as_list::<i32>();
-    let items = lists.values().as_string::<i32>();
-    let text = |(start, length): (usize, usize)| -> Option<String> {
-        let list: Vec<Cow<'_, str>> = (start..start + length).map(|place| without_nul(items.value(place))).collect();
-        (!list.is_empty()).then(|| to_json(&list))
-    };
-    spans(lists.offsets()).map(text).collect()
+/// Whether the values of this column are JSON.
+pub(super) fn is_column(name: &str) -> bool {
+    let mut columns = OPERATION_COLUMNS.iter().chain(CONTENT_COLUMNS);
+    columns.any(|column| column.name == name && column.kind == ColumnKind::Json)
 }
 
-/// Maps of text as JSON objects; an empty map becomes null.
-pub(super) fn maps(column: &ArrayRef) -> StringArray {
-    let maps = column.as_map();
-    let (keys, values) = (maps.keys().as_string::<i32>(), maps.values().as_string::<i32>());
-    let text = |(start, length): (usize, usize)| -> Option<String> {
-        let entry = |place| (without_nul(keys.value(place)), without_nul(values.value(place)));
-        let entries: BTreeMap<Cow<'_, str>, Cow<'_, str>> = (start..start + length).map(entry).collect();
-        (!entries.is_empty()).then(|| to_json(&entries))
-    };
-    spans(maps.offsets()).map(text).collect()
-}
-
-/// Text as valid JSON; what is none becomes a JSON string.
-pub(super) fn valid(column: &StringArray) -> StringArray {
-    if column.iter().flatten().all(|text| matches!(castable(text), Cow::Borrowed(_))) {
-        return column.clone();
-    }
-    column.iter().map(|text| text.map(castable)).collect()
-}
-
-fn spans(offsets: &arrow_buffer::OffsetBuffer<i32>) -> impl Iterator<Item = (usize, usize)> + '_ {
-    offsets.windows(2).map(|pair| {
-        let start = usize::try_from(pair[0]).expect("arrow offsets are not negative");
-        let end = usize::try_from(pair[1]).expect("arrow offsets are not negative");
-        (start, end - start)
-    })
+/// Appends text as a JSON string.
+pub(super) fn push_text(json: &mut Vec<u8>, text: &str) {
+    serde_json::to_writer(json, &*without_nul(text)).expect("memory takes every byte");
 }
 
 /// The text if it can be cast as it is, else with NUL characters replaced, else as a JSON string.
-fn castable(text: &str) -> Cow<'_, str> {
+pub(super) fn castable(text: &str) -> Cow<'_, str> {
     let is_json = if is_plain(text) {
         serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
     } else {
@@ -109,7 +79,7 @@ fn without_escaped_nul(text: &str) -> Cow<'_, str> {
     Cow::Owned(replaced)
 }
 
-fn without_nul(text: &str) -> Cow<'_, str> {
+pub(super) fn without_nul(text: &str) -> Cow<'_, str> {
     if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }
 }
 
@@ -119,10 +89,6 @@ fn to_json(value: &impl serde::Serialize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use arrow_array::builder::{ListBuilder, MapBuilder, StringBuilder};
-
     use super::*;
 
     #[test]
@@ -148,21 +114,5 @@ mod tests {
             let back: String = serde_json::from_str(&stored).unwrap();
             assert_eq!(back, text);
         }
-    }
-
-    #[test]
-    fn lists_and_maps_hold_no_nul() {
-        let mut list = ListBuilder::new(StringBuilder::new());
-        list.values().append_value("a\0");
-        list.append(true);
-        list.append(true);
-        let list: ArrayRef = Arc::new(list.finish());
-        assert_eq!(lists(&list), StringArray::from(vec![Some("[\"a\u{fffd}\"]"), None]));
-        let mut map = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());
-        map.keys().append_value("k\0");
-        map.values().append_value("\0v");
-        map.append(true).unwrap();
-        let map: ArrayRef = Arc::new(map.finish());
-        assert_eq!(maps(&map), StringArray::from(vec![Some("{\"k\u{fffd}\":\"\u{fffd}v\"}")]));
     }
 }
