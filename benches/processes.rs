@@ -2,8 +2,9 @@
 //!
 //! They are found as children of this process, by the `opstream` command that they run.
 
-use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 /// Ticks per second in `/proc`; the same on every Linux, whatever the kernel's own clock.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -15,16 +16,20 @@ pub(crate) struct RunningProcess {
 }
 
 impl RunningProcess {
-    /// The child of this process that runs this command, such as `up`.
+    /// The child of this process that runs this command, such as `up`, and was started just now.
     ///
     /// # Panics
     /// When there is none.
     pub(crate) fn find(command: &str) -> Self {
-        let processes = fs::read_dir("/proc").expect("processes are measured on Linux, which has /proc");
-        let names = processes.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let mut children = names.filter(|id| is_child(id) && runs(id, command));
-        let id = children.next().unwrap_or_else(|| panic!("no child of this process runs `opstream {command}`"));
-        Self { id }
+        let deadline = Instant::now() + Duration::from_secs(1);
+        loop {
+            if let Some(id) = child(command) {
+                return Self { id };
+            }
+            // For a moment a new process does not tell its command.
+            assert!(Instant::now() < deadline, "no child of this process runs `opstream {command}`");
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Processor time of all its threads so far, seconds, to the hundredth.
@@ -41,6 +46,12 @@ impl RunningProcess {
         let kibibytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok());
         kibibytes.map_or(f64::NAN, |kibibytes| kibibytes * 1024.0)
     }
+}
+
+fn child(command: &str) -> Option<String> {
+    let processes = fs::read_dir("/proc").expect("processes are measured on Linux, which has /proc");
+    let mut names = processes.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    names.find(|id| is_child(id) && runs(id, command))
 }
 
 fn is_child(id: &str) -> bool {
