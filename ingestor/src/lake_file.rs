@@ -180,6 +180,8 @@ fn create_folder(folder: &Path) -> io::Result<()> {
         return Ok(());
     }
     if let Some(parent) = folder.parent() {
+        // The parent of a relative name is the working folder.
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
         create_folder(parent)?;
         match fs::create_dir(folder) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -241,6 +243,11 @@ mod tests {
         let lake = folder.path().join("new").join("lake");
         open_lake(&lake).unwrap();
         assert_eq!(files_below(&lake), 0, "the probe is gone");
+        // Tests run in the folder of their crate.
+        let relative = tempfile::tempdir_in(".").unwrap();
+        let name = Path::new(relative.path().file_name().unwrap());
+        fs::remove_dir(name).unwrap();
+        open_lake(name).unwrap();
         let occupied = folder.path().join("file");
         fs::write(&occupied, b"").unwrap();
         assert!(open_lake(&occupied).is_err());
