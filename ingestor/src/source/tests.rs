@@ -60,3 +60,15 @@ async fn a_start_of_an_older_rebalance_is_ignored() {
     drop(source.batches);
     source.thread.join().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn there_are_no_more_batches_long_before_those_who_ask_the_broker_are_waited_for() {
+    let topic = TestTopic::new(1).await;
+    let stop = CancellationToken::new();
+    let Source { consumer, mut batches, mut thread, .. } = Source::start(&topic.config, stop.clone()).unwrap();
+    stop.cancel();
+    assert!(batches.recv().await.is_none());
+    assert!(thread.0.try_recv() == Err(oneshot::error::TryRecvError::Empty), "the stages would wait for the thread");
+    drop(consumer);
+    thread.join().await;
+}

@@ -65,10 +65,13 @@ impl Reader {
     /// Leaves the group. Closing the consumer blocks, so it should happen here and not on a thread of the async side: waits for
     /// those who still ask the broker something.
     fn close(self) {
-        self.consumer.unsubscribe();
+        let Self { consumer, channels, .. } = self;
+        // The stages end when there can be no more batches, and with them whoever asks.
+        drop(channels);
+        consumer.unsubscribe();
         let asked_until = Instant::now() + QUESTION_TIMEOUT;
-        while Arc::strong_count(&self.consumer) > 1 && Instant::now() < asked_until {
-            drop(self.consumer.poll(POLL_TIMEOUT));
+        while Arc::strong_count(&consumer) > 1 && Instant::now() < asked_until {
+            drop(consumer.poll(POLL_TIMEOUT));
         }
     }
 
