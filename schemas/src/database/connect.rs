@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection as _, PgConnection, PgPool, SqlSafeStr, SqlitePool};
+use sqlx::{Connection as _, PgConnection, PgPool, SqlSafeStr, SqliteConnection, SqlitePool};
 
 use super::transaction::{postgres_query, sqlite_query};
 use super::{DatabaseUrl, Row, Transaction, Value};
@@ -77,7 +77,7 @@ impl Database {
     /// When the server does not answer, refuses, or the file cannot be opened.
     pub async fn connect(url: &DatabaseUrl) -> Result<Self, ConnectError> {
         let opened = match url {
-            DatabaseUrl::Postgres(url) => connect_postgres(url).await,
+            DatabaseUrl::Postgres(url) => Box::pin(connect_postgres(url)).await,
             DatabaseUrl::Sqlite(file) => connect_sqlite(file).await,
         };
         opened.map_err(|source| ConnectError { place: url.to_string(), source })
@@ -168,13 +168,29 @@ async fn connect_postgres(url: &str) -> Result<Database, sqlx::Error> {
         .max_connections(POSTGRES_CONNECTIONS)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .after_release(|connection, _| Box::pin(is_alive(connection)));
-    pool.connect_with(options).await.map(Database::Postgres)
+    match pool.connect_with(options.clone()).await {
+        Ok(pool) => Ok(Database::Postgres(pool)),
+        // The pool has tried for as long as that and does not say what was wrong.
+        Err(sqlx::Error::PoolTimedOut) => {
+            let reason = within(RELEASE_TIMEOUT, PgConnection::connect_with(&options)).await.err();
+            Err(reason.unwrap_or(sqlx::Error::PoolTimedOut))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Asks a connection that comes back whether it is alive. The pool itself would wait without end for one whose peer is
 /// gone, and such connections would use up the pool. An error makes the pool drop it without a farewell.
 async fn is_alive(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     within(RELEASE_TIMEOUT, connection.ping()).await.map(|()| true)
+}
+
+/// Whether the driver takes the connection that comes back for one outside a transaction. When a disk is full, SQLite ends the
+/// transaction by itself; the driver does not notice, its own attempt fails, and it would refuse to begin another for ever.
+async fn has_no_transaction(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // Answered behind the rollback that is under way.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 /// Waits for an answer of the database for this long. The driver alone would wait for ever when the network breaks while
@@ -208,11 +224,12 @@ async fn connect_sqlite(file: &Path) -> Result<Database, sqlx::Error> {
         .busy_timeout(SQLITE_BUSY_TIMEOUT)
         .statement_cache_capacity(64);
     let single = SqlitePoolOptions::new().max_connections(1).acquire_timeout(Duration::from_mins(1));
-    let writer = options
+    let options_of_writer = options
         .clone()
         .pragma("cache_size", SQLITE_WRITER_CACHE_KIB)
         .pragma("wal_autocheckpoint", SQLITE_CHECKPOINT_PAGES);
-    let writer = single.connect_with(writer).await?;
+    let writer = single.after_release(|connection, _| Box::pin(has_no_transaction(connection)));
+    let writer = writer.connect_with(options_of_writer).await?;
     let readers = SqlitePoolOptions::new()
         .max_connections(SQLITE_READERS)
         .acquire_timeout(ACQUIRE_TIMEOUT)

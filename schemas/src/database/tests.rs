@@ -84,3 +84,33 @@ async fn an_answer_that_never_comes_is_not_waited_for() {
     let answer = within(std::time::Duration::from_millis(1), std::future::pending::<Result<(), sqlx::Error>>()).await;
     assert!(matches!(answer, Err(sqlx::Error::Io(_))), "{answer:?}");
 }
+
+#[tokio::test]
+async fn a_full_disk_does_not_outlast_the_lack_of_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::connect(&DatabaseUrl::Sqlite(folder.path().join("opstream.db"))).await.unwrap();
+    let fill = |mut tx: Transaction| async move {
+        // As if the disk had no more room than this; the setting is one of the connection.
+        tx.fetch_optional("pragma max_page_count = 8", &[]).await.unwrap();
+        tx.execute("create table filled (x blob)", &[]).await.unwrap();
+        tx.execute("insert into filled values (randomblob(1000000))", &[]).await.unwrap_err()
+    };
+    for _ in 0..2 {
+        let error = fill(database.begin().await.unwrap()).await;
+        assert!(error.to_string().contains("full"), "{error}");
+    }
+    let mut tx = database.begin().await.unwrap();
+    tx.execute("create table t (x integer)", &[]).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_said_not_to_be() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let url = DatabaseUrl::parse(&format!("postgres://me@127.0.0.1:{port}/ops")).unwrap();
+    let error = Database::connect(&url).await.unwrap_err();
+    let reason = std::error::Error::source(&error).unwrap().to_string();
+    assert!(reason.contains("refused"), "{reason}");
+}
