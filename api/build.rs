@@ -22,7 +22,13 @@ fn main() -> io::Result<()> {
     let mut list = String::from("&[");
     for file in &files {
         let name = file.strip_prefix(&dist).expect("it was found below").to_string_lossy().replace('\\', "/");
-        write!(list, "({name:?}, include_bytes!({:?})),", file.to_string_lossy()).expect("a string takes everything");
+        // The folder is looked up when the list is compiled: a target folder may serve one checkout after the other.
+        write!(
+            list,
+            "({name:?}, include_bytes!(concat!(env!(\"CARGO_MANIFEST_DIR\"), {:?}))),",
+            format!("/dashboard/dist/{name}")
+        )
+        .expect("a string takes everything");
     }
     list.push(']');
     fs::write(out.join("dashboard_files.rs"), list)
