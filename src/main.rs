@@ -27,6 +27,9 @@ use std::time::Duration;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// How long blocking work that nobody waits for any more may hold up the end of the process.
 const LAST_PATIENCE: Duration = Duration::from_secs(5);
 
