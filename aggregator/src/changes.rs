@@ -75,14 +75,12 @@ pub(crate) struct Bounds {
 }
 
 impl Change {
-    /// Adds `more`.
+    /// Adds `more`. After an error the change is of no use.
     pub(crate) fn add(&mut self, more: &Self) -> Result<(), SumOverflow> {
-        let sums = self.sums.checked_add(&more.sums)?;
         let sketch = |column| move |_| SumOverflow { column };
-        let latency = self.latency.merge(&more.latency).map_err(sketch("latency_count"))?;
-        let ttft = self.ttft.merge(&more.ttft).map_err(sketch("ttft_count"))?;
-        *self = Self { sums, latency, ttft };
-        Ok(())
+        self.sums = self.sums.checked_add(&more.sums)?;
+        self.latency.add(&more.latency).map_err(sketch("latency_count"))?;
+        self.ttft.add(&more.ttft).map_err(sketch("ttft_count"))
     }
 }
 
@@ -190,7 +188,12 @@ impl Changes {
     /// Adds what another file changes. After an error the changes are of no use.
     pub(crate) fn merge(&mut self, other: Self) -> Result<(), SumOverflow> {
         for (place, change) in other.windows {
-            add_to(&mut self.windows, place, &change)?;
+            match self.windows.entry(place) {
+                Entry::Occupied(mut known) => known.get_mut().add(&change)?,
+                Entry::Vacant(new) => {
+                    new.insert(change);
+                }
+            }
         }
         self.combinations.extend(other.combinations);
         Ok(())

@@ -94,6 +94,27 @@ impl Sketch {
         Ok(Self { counts: merged })
     }
 
+    /// Adds the values of another sketch; see [`Sketch::merge`].
+    ///
+    /// # Errors
+    /// When there would be more than 2^64 - 1 values; the sketch is as it was.
+    pub fn add(&mut self, other: &Self) -> Result<(), TooManyValues> {
+        /// A sketch with so many times more buckets is changed where it stands.
+        const MUCH_SMALLER: usize = 8;
+        if other.counts.len() * MUCH_SMALLER > self.counts.len() {
+            *self = self.merge(other)?;
+            return Ok(());
+        }
+        self.count().checked_add(other.count()).ok_or(TooManyValues)?;
+        for (bucket, count) in &other.counts {
+            match self.counts.binary_search_by_key(bucket, |(known, _)| *known) {
+                Ok(place) => self.counts[place].1 += count,
+                Err(place) => self.counts.insert(place, (*bucket, *count)),
+            }
+        }
+        Ok(())
+    }
+
     /// The value of rank `ceil(q · count)` in ascending order, at least the first: `q` = 0 is the smallest, 0.5 the lower
     /// median, 1 the largest. `None` when there is no value or `q` is not from 0 to 1.
     pub fn quantile(&self, q: f64) -> Option<Quantile> {

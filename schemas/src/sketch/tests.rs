@@ -40,12 +40,17 @@ proptest! {
     }
 
     #[test]
-    fn merging_is_the_sketch_of_all_values_in_any_order_and_grouping(a in values(100), b in values(100), c in values(100)) {
+    fn merging_is_the_sketch_of_all_values_in_any_order_and_grouping(
+        a in values(100), b in values(100), c in values(100), values_of_few in values(4)
+    ) {
         let all = sketch(&[a.clone(), b.clone(), c.clone()].concat());
         let (a, b, c) = (sketch(&a), sketch(&b), sketch(&c));
         prop_assert_eq!(&a.merge(&b).unwrap().merge(&c).unwrap(), &all);
         prop_assert_eq!(&c.merge(&b.merge(&a).unwrap()).unwrap(), &all);
         prop_assert_eq!(&a.merge(&Sketch::default()).unwrap(), &a);
+        let (few, mut sum) = (sketch(&values_of_few), all.clone());
+        sum.add(&few).unwrap();
+        prop_assert_eq!(sum, all.merge(&few).unwrap());
     }
 
     #[test]
@@ -86,6 +91,7 @@ fn counts_beyond_64_bits_are_refused() {
     let most = Sketch::from_bytes(&[1, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]).unwrap();
     assert_eq!(most.count(), u64::MAX);
     assert_eq!(most.merge(&sketch(&[7])), Err(TooManyValues));
+    assert_eq!(most.clone().add(&sketch(&[7])), Err(TooManyValues));
 }
 
 #[test]
