@@ -6,7 +6,7 @@
 //! door: from the topic such an operation is stored as it is, and unpriced.
 
 use crate::time::DAY_MILLIS;
-use crate::{Operation, OperationId, UtcMillis};
+use crate::{NanoUsd, Operation, OperationId, UtcMicros, UtcMillis};
 
 /// Earliest id time that is accepted unless retention has moved it: 2015-01-01T00:00:00Z.
 pub const DEFAULT_RETENTION_FLOOR: UtcMillis = UtcMillis::from_millis(1_420_070_400_000);
@@ -103,22 +103,26 @@ pub enum Violation {
         /// The id.
         id: OperationId,
     },
-    /// The id's time lies before what is retained.
-    #[error("operation_id is of {time}, before the retention floor {floor}")]
+    /// The time lies before what is retained.
+    #[error("the time of {field} is {time}, before the retention floor {floor}")]
     BeforeFloor {
-        /// The id's time.
+        /// The field that brings the time.
+        field: &'static str,
+        /// The time.
         time: UtcMillis,
         /// First accepted time.
         floor: UtcMillis,
     },
-    /// The id's time lies in the future.
-    #[error("operation_id is of {time}, more than a day ahead of the clock")]
+    /// The time lies in the future.
+    #[error("the time of {field} is {time}, more than a day ahead of the clock")]
     TooFarAhead {
-        /// The id's time.
+        /// The field that brings the time.
+        field: &'static str,
+        /// The time.
         time: UtcMillis,
     },
-    /// A count below zero.
-    #[error("{field} is {value}; it must be 0 or more")]
+    /// A count, duration or amount below zero.
+    #[error("{field} is {}; it must be 0 or more", shown(field, *value))]
     Negative {
         /// Name of the field.
         field: &'static str,
@@ -150,7 +154,7 @@ pub enum Violation {
         bytes: usize,
     },
     /// A number outside its range.
-    #[error("{field} is {value}; allowed is {allowed}")]
+    #[error("{field} is {}; allowed is {allowed}", shown(field, *value))]
     OutOfRange {
         /// Name of the field.
         field: &'static str,
@@ -179,14 +183,24 @@ impl Violation {
     /// The field that is at fault.
     pub const fn field(&self) -> &'static str {
         match self {
-            Self::NotVersion7 { .. } | Self::BeforeFloor { .. } | Self::TooFarAhead { .. } => "operation_id",
-            Self::Negative { field, .. }
+            Self::NotVersion7 { .. } => "operation_id",
+            Self::BeforeFloor { field, .. }
+            | Self::TooFarAhead { field, .. }
+            | Self::Negative { field, .. }
             | Self::Empty { field }
             | Self::TooLong { field, .. }
             | Self::OutOfRange { field, .. } => field,
             Self::PartExceedsWhole { part, .. } => part,
         }
     }
+}
+
+/// A value as its sender wrote it: costs are held in nano-dollars and sent in dollars.
+fn shown(field: &str, value: i64) -> String {
+    if field.starts_with("reported_cost") {
+        return format!("{} USD", NanoUsd::from_nanos(value));
+    }
+    value.to_string()
 }
 
 /// Checks the id alone: layout and time.
@@ -197,12 +211,23 @@ pub fn check_id(id: OperationId, accepted: AcceptedTimes) -> Result<(), Violatio
     if !id.is_version_7() {
         return Err(Violation::NotVersion7 { id });
     }
-    let time = id.time();
+    check_time("operation_id", id.time(), accepted)
+}
+
+/// Checks the time of which an id is made where the sender named none.
+///
+/// # Errors
+/// When it lies outside the accepted times.
+pub fn check_started_at(started_at: UtcMicros, accepted: AcceptedTimes) -> Result<(), Violation> {
+    check_time("started_at", started_at.to_millis(), accepted)
+}
+
+fn check_time(field: &'static str, time: UtcMillis, accepted: AcceptedTimes) -> Result<(), Violation> {
     if time < accepted.floor {
-        return Err(Violation::BeforeFloor { time, floor: accepted.floor });
+        return Err(Violation::BeforeFloor { field, time, floor: accepted.floor });
     }
     if time >= accepted.ceiling {
-        return Err(Violation::TooFarAhead { time });
+        return Err(Violation::TooFarAhead { field, time });
     }
     Ok(())
 }
@@ -292,7 +317,7 @@ fn check_counts(operation: &Operation) -> Result<(), Violation> {
         ("generation_us", operation.generation_us),
         ("max_tokens", operation.max_tokens),
         ("producer_seq", operation.producer_seq),
-        ("reported_cost_usd", operation.reported_cost_usd.map(crate::NanoUsd::nanos)),
+        ("reported_cost_usd", operation.reported_cost_usd.map(NanoUsd::nanos)),
     ];
     counts.into_iter().try_for_each(|(field, value)| value.map_or(Ok(()), |value| check_amount(field, value)))
 }
@@ -319,7 +344,6 @@ fn check_parts(operation: &Operation) -> Result<(), Violation> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::UtcMicros;
 
     fn accepted() -> AcceptedTimes {
         AcceptedTimes::at(UtcMillis::from_millis(1_790_000_000_000), DEFAULT_RETENTION_FLOOR)
@@ -348,6 +372,17 @@ mod tests {
         );
         let operation = Operation { input_tokens: Some(10), cache_read_tokens: 11, ..operation_at(1_789_000_000_000) };
         assert_eq!(check_operation(&operation, accepted()).unwrap_err().code(), "part_exceeds_whole");
+    }
+
+    #[test]
+    fn a_refused_cost_is_said_in_dollars() {
+        let refused = |cost: &str| {
+            let reported_cost_usd = Some(NanoUsd::parse(cost).unwrap());
+            let operation = Operation { reported_cost_usd, ..operation_at(1_789_000_000_000) };
+            check_operation(&operation, accepted()).unwrap_err().to_string()
+        };
+        assert_eq!(refused("-5"), "reported_cost_usd is -5.00 USD; it must be 0 or more");
+        assert_eq!(refused("10000.5"), "reported_cost_usd is 10000.50 USD; allowed is 0 to 10000 USD");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What every operation passes before it may become a record. Pure: the clock and the floor come in as values.
 
 use opstream_schemas::providers::canonical_provider;
-use opstream_schemas::validate::{AcceptedTimes, check_operation};
+use opstream_schemas::validate::{AcceptedTimes, Violation, check_operation, check_started_at};
 use opstream_schemas::{Operation, UtcMicros};
 use serde::de::IgnoredAny;
 
@@ -36,9 +36,17 @@ impl Admission {
         operation.provider =
             operation.provider.as_deref().map(canonical_provider).filter(|name| !name.is_empty()).map(String::from);
         let source = identify(&mut operation, item, self.idempotency_key.as_ref(), self.now)?;
-        check_operation(&operation, self.accepted_times)
+        self.check(&operation, source)
             .map_err(|violation| Flaw::of_field(violation.field(), violation.code(), violation.to_string()))?;
         Ok((operation, source))
+    }
+
+    /// A time is refused by the field that brought it: of an id that was made here the caller knows nothing.
+    fn check(&self, operation: &Operation, source: IdSource) -> Result<(), Violation> {
+        if source != IdSource::Caller {
+            check_started_at(operation.started_at, self.accepted_times)?;
+        }
+        check_operation(operation, self.accepted_times)
     }
 }
 
@@ -129,12 +137,16 @@ fn texts(operation: &Operation) -> impl Iterator<Item = (&'static str, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use opstream_schemas::UtcMillis;
     use opstream_schemas::validate::DEFAULT_RETENTION_FLOOR;
+    use opstream_schemas::{OperationId, UtcMillis};
 
     use super::*;
 
     fn admit(content: ContentCapture, operation: Operation) -> Result<Operation, Flaw> {
+        admit_text(content, operation, b"{}")
+    }
+
+    fn admit_text(content: ContentCapture, operation: Operation, text: &[u8]) -> Result<Operation, Flaw> {
         let now = UtcMillis::from_millis(1_790_000_000_000);
         let admission = Admission {
             accepted_times: AcceptedTimes::at(now, DEFAULT_RETENTION_FLOOR),
@@ -142,7 +154,7 @@ mod tests {
             idempotency_key: None,
             content,
         };
-        admission.admit(operation, Source { index: 0, text: b"{}" }).map(|(operation, _)| operation)
+        admission.admit(operation, Source { index: 0, text }).map(|(operation, _)| operation)
     }
 
     fn refused_field(operation: Operation) -> Option<String> {
@@ -201,7 +213,19 @@ mod tests {
             refused_field(Operation { output_tokens: Some(-1), ..Operation::default() }).as_deref(),
             Some("output_tokens")
         );
-        let started_at = UtcMicros::from_micros(1_000_000);
-        assert_eq!(refused_field(Operation { started_at, ..Operation::default() }).as_deref(), Some("operation_id"));
+        let operation_id = OperationId::generate(UtcMillis::from_millis(1000));
+        assert_eq!(refused_field(Operation { operation_id, ..Operation::default() }).as_deref(), Some("operation_id"));
+    }
+
+    #[test]
+    fn a_wrong_time_is_refused_by_the_field_that_brought_it() {
+        let too_early = "before_retention_floor";
+        for (year, code) in [("1969", too_early), ("1970", too_early), ("2999", "too_far_ahead")] {
+            let text = format!(r#"{{"started_at":"{year}-01-01T00:00:00Z"}}"#);
+            let operation = serde_json::from_str(&text).unwrap();
+            let flaw = admit_text(ContentCapture::On, operation, text.as_bytes()).unwrap_err();
+            assert_eq!((flaw.field.as_deref(), flaw.code), (Some("started_at"), code), "{year}");
+            assert!(flaw.reason.contains(&format!("{year}-01-01")), "{}", flaw.reason);
+        }
     }
 }

@@ -64,8 +64,9 @@ impl Document {
             DocumentError::NotUtf8 { byte, line }
         })?;
         let malformed = |error: serde_json::Error| DocumentError::Malformed { reason: error.to_string() };
-        serde_json::from_str::<IgnoredAny>(&text).map_err(malformed)?;
-        let found = match text.trim_start().as_bytes().first() {
+        let json = without_mark(&text);
+        serde_json::from_str::<IgnoredAny>(json).map_err(malformed)?;
+        let found = match json.trim_start().as_bytes().first() {
             Some(b'{' | b'[') => return Ok(Self { text }),
             Some(b'"') => "string",
             Some(b't' | b'f') => "boolean",
@@ -77,9 +78,14 @@ impl Document {
 
     /// The elements of the array, or the one object.
     pub(crate) fn items(&self) -> Items<'_> {
-        let text = self.text.trim();
+        let text = without_mark(&self.text).trim();
         Items { rest: text.strip_prefix('[').unwrap_or(text) }
     }
+}
+
+/// The text without the byte order mark that some editors put in front of it.
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 impl<'a> Iterator for Items<'a> {
@@ -123,6 +129,12 @@ mod tests {
             items(r#"[{"a":"]\","} , 7,null,"x", [1,[2]] ]"#),
             [r#"{"a":"]\","}"#, "7", "null", "\"x\"", "[1,[2]]"]
         );
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_passed_over() {
+        assert_eq!(items("\u{feff}[{}, {\"a\":1}]"), ["{}", "{\"a\":1}"]);
+        assert_eq!(items("\u{feff}{}"), ["{}"]);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Gives every item its id: the caller's, one derived from the idempotency key, or a new one. Pure.
 
 use opstream_schemas::{Operation, OperationId, UtcMicros};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::item::Flaw;
 
@@ -64,7 +66,8 @@ pub(crate) fn identify(
     key: Option<&IdempotencyKey>,
     now: UtcMicros,
 ) -> Result<IdSource, Flaw> {
-    let has_started_at = operation.started_at != UtcMicros::default();
+    // Zero stands for no time and is also a time that can be sent: only the text tells one from the other.
+    let has_started_at = operation.started_at != UtcMicros::default() || names_started_at(source.text);
     if operation.operation_id != OperationId::MIN {
         if !has_started_at {
             operation.started_at = operation.time().into();
@@ -88,6 +91,15 @@ pub(crate) fn identify(
     }
     operation.operation_id = OperationId::generate(operation.started_at.to_millis());
     Ok(IdSource::Minted)
+}
+
+/// Whether the item's JSON has a `started_at`. A second reading, so it is for the few items that seem to have none.
+fn names_started_at(text: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Sent {
+        started_at: Option<IgnoredAny>,
+    }
+    serde_json::from_slice::<Sent>(text).is_ok_and(|sent| sent.started_at.is_some())
 }
 
 #[cfg(test)]
@@ -137,6 +149,17 @@ mod tests {
     #[test]
     fn a_key_without_a_time_is_refused_by_field() {
         assert_eq!(identified(Operation::default(), Some("k")).unwrap_err().field.as_deref(), Some("started_at"));
+    }
+
+    #[test]
+    fn a_time_of_zero_that_was_sent_is_not_replaced() {
+        let text = br#"{"model":"started_at","started_at":0}"#;
+        for key in [None, Some(IdempotencyKey::new(b"k").unwrap())] {
+            let mut operation = Operation::default();
+            identify(&mut operation, Source { index: 0, text }, key.as_ref(), NOW).unwrap();
+            assert_eq!(operation.started_at, UtcMicros::default());
+        }
+        assert!(!names_started_at(br#"{"model":"started_at","tags":{"started_at":"1"}}"#));
     }
 
     #[test]

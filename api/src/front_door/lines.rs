@@ -2,6 +2,9 @@
 
 use bytes::{Bytes, BytesMut};
 
+/// What some editors put at the start of UTF-8 text.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Takes pieces of a body and gives back its lines.
 pub(crate) struct LineSplitter {
     partial: BytesMut,
@@ -74,6 +77,8 @@ impl LineSplitter {
         if std::mem::take(&mut self.is_skipping) {
             return Some(Line { number, content: Err(LineTooLong) });
         }
+        let is_marked = number == 1 && content.starts_with(BYTE_ORDER_MARK);
+        let content = if is_marked { content.slice(BYTE_ORDER_MARK.len()..) } else { content };
         let is_blank = content.iter().all(u8::is_ascii_whitespace);
         (!is_blank).then_some(Line { number, content: Ok(content) })
     }
@@ -103,6 +108,13 @@ mod tests {
     fn blank_lines_count_but_are_not_given_back() {
         let lines = split(&[b"a\n\n  \r\nb\r\nc"], 10);
         assert_eq!(lines, [(1, Some(b"a".to_vec())), (4, Some(b"b\r".to_vec())), (5, Some(b"c".to_vec()))]);
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_passed_over_at_the_start_of_the_body_only() {
+        assert_eq!(split(&[b"\xef\xbb\xbfa\n"], 10), [(1, Some(b"a".to_vec()))]);
+        assert_eq!(split(&[b"\xef\xbb", b"\xbf\r\na\n"], 10), [(2, Some(b"a".to_vec()))]);
+        assert_eq!(split(&[b"\n\xef\xbb\xbfa"], 10), [(2, Some(b"\xef\xbb\xbfa".to_vec()))]);
     }
 
     #[test]

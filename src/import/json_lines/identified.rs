@@ -26,8 +26,8 @@ pub(super) enum LineError {
     /// Something else than `{…}`.
     #[error("the line is not a JSON object")]
     NotAnObject,
-    /// Not JSON, or a field of the wrong type.
-    #[error("{0}")]
+    /// Not JSON, or a field of the wrong type. The place names the line of the file; the parser's own is always 1.
+    #[error("{}", .0.to_string().replacen(" at line 1 column ", " at column ", 1))]
     BadJson(#[from] serde_json::Error),
     /// Not text.
     #[error("the line is not UTF-8 text")]

@@ -55,6 +55,12 @@ async fn lines_that_are_no_operations_are_named_by_their_number() {
 }
 
 #[tokio::test]
+async fn a_line_that_breaks_off_is_refused_by_its_own_number_and_its_column() {
+    let all = import_text("{\"started_at\": 1000}\n{\"a\": nope}\n").await;
+    assert_eq!(all.refusals[0].to_string(), "ops.jsonl:2: expected ident at column 8");
+}
+
+#[tokio::test]
 async fn text_that_is_not_utf8_is_refused_and_not_mended() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("ops.jsonl");
