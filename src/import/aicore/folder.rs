@@ -36,6 +36,13 @@ const FALLBACK: &str = "fallback";
 /// When the folder cannot be listed or holds no JSON file.
 pub(super) fn open(root: PathBuf, workspace: String) -> anyhow::Result<Input> {
     let files = list(&root).with_context(|| format!("cannot list {}", root.display()))?;
+    let below = stores_below(&root, &files);
+    anyhow::ensure!(
+        below.is_empty(),
+        "{} is not the folder of AiCore's records but one above it; give {}",
+        root.display(),
+        below.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" or ")
+    );
     anyhow::ensure!(!files.is_empty(), "{} holds no .json file, and neither does a folder in it", root.display());
     let mut n_bytes = 0;
     for file in &files {
@@ -124,6 +131,16 @@ impl Reader<'_> {
 /// A refusal of a file, or of what is left of it.
 fn whole_file(place: Place, error: &impl Display) -> Record {
     Record::Refused { refusal: Refusal::because(place, error), weight: 0 }
+}
+
+/// What somebody meant who gave the folder above: `json` where it holds sessions' folders, whose files would be missed from
+/// here, and `operations.db` where there is nothing else to import.
+fn stores_below(root: &Path, files: &[PathBuf]) -> Vec<PathBuf> {
+    let (folder, database) = (root.join("json"), root.join("operations.db"));
+    let holds_sessions = |inner: &[PathBuf]| inner.iter().any(|file| file.parent() != Some(folder.as_path()));
+    let is_store = folder.is_dir() && list(&folder).is_ok_and(|inner| holds_sessions(&inner));
+    let has_database = (is_store || files.is_empty()) && database.is_file();
+    [is_store.then_some(folder), has_database.then_some(database)].into_iter().flatten().collect()
 }
 
 /// The JSON files of the folder and of the folders in it, in the order in which `AiCore` wrote them: by folder, then by

@@ -133,6 +133,25 @@ async fn damaged_records_are_named_and_do_not_stop_the_rest() {
 }
 
 #[tokio::test]
+async fn the_folder_above_the_records_is_refused_with_the_path_to_give() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = async || {
+        let opened = open(AicoreArgs { path: folder.path().to_owned(), workspace: "default".to_owned() }).await;
+        opened.map(drop).unwrap_err().to_string()
+    };
+    fs::write(folder.path().join("operations.db"), "").unwrap();
+    let only_database = error().await;
+    assert!(only_database.contains("operations.db") && !only_database.contains("json"), "{only_database}");
+    fs::create_dir_all(folder.path().join("json/session")).unwrap();
+    fs::write(folder.path().join("json/session/0.json"), "[]").unwrap();
+    // A file of another kind beside them must not be taken for the records.
+    fs::write(folder.path().join("expected.json"), "{}").unwrap();
+    let both = error().await;
+    assert!(both.contains(&folder.path().join("json").display().to_string()), "{both}");
+    assert!(both.contains("operations.db"), "{both}");
+}
+
+#[tokio::test]
 async fn a_record_that_stands_in_two_files_counts_once() {
     let folder = tempfile::tempdir().unwrap();
     let record = json!([{"operation_id": "01M83N1F1FPSWW9RVY3WF6JSM7", "operation_type": "completion"}]).to_string();
