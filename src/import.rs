@@ -27,6 +27,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use opstream_schemas::UtcMillis;
+use opstream_schemas::validate::{AcceptedTimes, DEFAULT_RETENTION_FLOOR};
 use tokio_util::sync::CancellationToken;
 
 use self::delivery::{Delivered, Delivery};
@@ -77,8 +79,10 @@ pub(crate) async fn run(args: ImportArgs, shutdown: CancellationToken) -> anyhow
     let input = match args.source {
         Source::Aicore(source) => aicore::open(source).await?,
         Source::Csv(source) if source.dry_run => {
-            csv_file::preview(&source, &mut stdout)?;
-            return Ok(ExitCode::SUCCESS);
+            // Only a server knows how far retention has moved its own floor.
+            let accepted = AcceptedTimes::at(UtcMillis::now(), DEFAULT_RETENTION_FLOOR);
+            let n_refused = csv_file::preview(&source, accepted, &mut stdout)?;
+            return Ok(if n_refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Source::Csv(source) => csv_file::open(&source)?,
         Source::Jsonl(source) => json_lines::open(source)?,

@@ -6,23 +6,23 @@
 
 mod cells;
 mod columns;
+mod lines;
 mod moment;
+mod preview;
 mod rows;
 
 use std::fs::File;
-use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 use opstream_schemas::operation::DEFAULT_WORKSPACE;
 
 use self::columns::ColumnMapping;
+use self::lines::LineStarts;
 use self::moment::{TimeFormat, UtcOffset};
+pub(super) use self::preview::preview;
 use self::rows::{Constants, Rows};
-use super::feed::{Extent, Feed, Input, Record};
-
-/// Rows that `--dry-run` shows.
-const PREVIEWED_ROWS: usize = 3;
+use super::feed::{Extent, Feed, Input};
 
 /// Arguments of `opstream import csv`.
 #[derive(Debug, clap::Args)]
@@ -62,7 +62,7 @@ pub(super) struct CsvArgs {
     /// Kind of operation of rows that name none
     #[arg(long, default_value = "chat")]
     operation_type: String,
-    /// Show the first rows as they would be imported, and stop
+    /// Check every row, show the first ones as they would be imported and all that would be refused, and send nothing
     #[arg(long)]
     pub(super) dry_run: bool,
 }
@@ -85,30 +85,6 @@ pub(super) fn open(args: &CsvArgs) -> anyhow::Result<Input> {
     Ok(Input { name, extent: Extent::Bytes(n_bytes), read: Box::new(read) })
 }
 
-/// Writes the first rows as they would be imported.
-///
-/// # Errors
-/// Those of [`open`], and when the output is closed.
-pub(super) fn preview(args: &CsvArgs, out: &mut impl Write) -> anyhow::Result<()> {
-    let mut rows = rows(args)?;
-    for remark in rows.remarks() {
-        writeln!(out, "{remark}")?;
-    }
-    for _ in 0..PREVIEWED_ROWS {
-        match rows.next_record()? {
-            None => break,
-            Some(Record::Item(item)) => {
-                let operation: serde_json::Value = serde_json::from_str(&item.json)?;
-                writeln!(out, "{}: {operation:#}", item.place)?;
-            }
-            Some(Record::Refused { refusal, .. }) => writeln!(out, "refused: {refusal}")?,
-            Some(Record::Repeated { .. }) => writeln!(out, "repeats an earlier row's operation_id")?,
-        }
-    }
-    writeln!(out, "Nothing was sent; without --dry-run every row is.")?;
-    Ok(())
-}
-
 fn parse_delimiter(text: &str) -> Result<u8, &'static str> {
     match text.as_bytes() {
         [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r') => Ok(*byte),
@@ -128,7 +104,7 @@ fn rows(args: &CsvArgs) -> anyhow::Result<Rows<File>> {
         time_format: args.time_format.clone(),
         utc_offset: args.utc_offset,
     };
-    let reader = csv::ReaderBuilder::new().delimiter(args.delimiter).flexible(true).from_reader(file);
+    let reader = csv::ReaderBuilder::new().delimiter(args.delimiter).flexible(true).from_reader(LineStarts::new(file));
     Rows::open(reader, &name, &args.map, constants).with_context(|| args.file.display().to_string())
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use opstream_schemas::NanoUsd;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use super::moment::{MomentError, TimeFormat, UtcOffset};
@@ -29,6 +30,8 @@ pub(super) enum Kind {
     Moment,
     /// JSON text.
     Json,
+    /// Text of a JSON object.
+    JsonObject,
     /// Texts between semicolons.
     List,
 }
@@ -63,6 +66,12 @@ pub(super) enum CellError {
     /// Not JSON.
     #[error("{text:?} is not JSON")]
     Json {
+        /// The cell.
+        text: String,
+    },
+    /// JSON of another kind, or none.
+    #[error("{text:?} is not a JSON object")]
+    JsonObject {
         /// The cell.
         text: String,
     },
@@ -105,7 +114,7 @@ const FIELDS: &[(&str, &str, Kind)] = &[
     ("stream", "stream", Kind::Flag),
     ("temperature", "temperature", Kind::Real),
     ("max_tokens", "max_tokens", Kind::Count),
-    ("request_parameters", "request_parameters", Kind::Json),
+    ("request_parameters", "request_parameters", Kind::JsonObject),
     ("latency_us", "latency_us", Kind::Duration { micros: 1 }),
     ("latency_ms", "latency_us", Kind::Duration { micros: 1000 }),
     ("latency_s", "latency_us", Kind::Duration { micros: 1_000_000 }),
@@ -134,13 +143,13 @@ const FIELDS: &[(&str, &str, Kind)] = &[
     ("input_image_tokens", "input_image_tokens", Kind::Count),
     ("output_image_tokens", "output_image_tokens", Kind::Count),
     ("web_searches", "web_searches", Kind::Count),
-    ("billable_units", "billable_units", Kind::Json),
+    ("billable_units", "billable_units", Kind::JsonObject),
     ("reported_cost_usd", "reported_cost_usd", Kind::Money),
     ("system_prompt", "system_prompt", Kind::Text),
     ("input_messages", "input_messages", Kind::Json),
     ("output_messages", "output_messages", Kind::Json),
     ("tool_definitions", "tool_definitions", Kind::Json),
-    ("metadata", "metadata", Kind::Json),
+    ("metadata", "metadata", Kind::JsonObject),
 ];
 
 impl Kind {
@@ -178,7 +187,14 @@ impl Kind {
             Self::Money => json!(NanoUsd::parse(cell.strip_prefix('$').unwrap_or(cell))?),
             Self::Moment => json!(time_format.read(cell, offset)?.micros()),
             Self::Json => {
-                serde_json::from_str::<serde::de::IgnoredAny>(cell).map_err(|_| CellError::Json { text: text() })?;
+                serde_json::from_str::<IgnoredAny>(cell).map_err(|_| CellError::Json { text: text() })?;
+                json!(cell)
+            }
+            Self::JsonObject => {
+                let is_object = cell.starts_with('{') && serde_json::from_str::<IgnoredAny>(cell).is_ok();
+                if !is_object {
+                    return Err(CellError::JsonObject { text: text() });
+                }
                 json!(cell)
             }
             Self::List => json!(cell.split(';').map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>()),
@@ -217,7 +233,7 @@ mod tests {
     fn every_field_of_the_table_is_a_field_of_the_operation() {
         for (name, field, kind) in FIELDS {
             let cell = match kind {
-                Kind::Json => "{}",
+                Kind::Json | Kind::JsonObject => "{}",
                 Kind::Moment => "2026-01-01T00:00:00Z",
                 _ if *field == "operation_id" => "01936f7e-2b1a-7c3d-9e4f-5a6b7c8d9e0f",
                 _ => "1",
@@ -244,5 +260,7 @@ mod tests {
         assert_eq!(read("reported_cost_usd", "$0.0675").unwrap(), json!("0.0675"));
         assert_eq!(read("finish_reasons", "stop; length").unwrap(), json!(["stop", "length"]));
         assert!(read("metadata", "{").is_err());
+        assert!(read("metadata", "[1]").unwrap_err().contains("not a JSON object"));
+        assert_eq!(read("input_messages", "[1]").unwrap(), json!("[1]"));
     }
 }

@@ -46,6 +46,9 @@ pub(super) enum MappingError {
         /// The name that was given.
         field: String,
     },
+    /// Not even a header line.
+    #[error("the file is empty; expected a header line, and a row for each operation")]
+    NoHeader,
     /// The header has no such column.
     #[error("there is no column {column:?}; there are {header}")]
     NoColumn {
@@ -116,8 +119,11 @@ impl Columns {
     /// The columns of a header. `--map` goes before the column's own name; the Azure traces' header goes without either.
     ///
     /// # Errors
-    /// `NoColumn`, `Twice` or `NoTime`.
+    /// `NoHeader`, `NoColumn`, `Twice` or `NoTime`.
     pub(super) fn of(header: &[&str], mappings: &[ColumnMapping]) -> Result<Self, MappingError> {
+        if header.is_empty() {
+            return Err(MappingError::NoHeader);
+        }
         let shown = || header.join(", ");
         if let Some(unknown) = mappings.iter().find(|mapping| !header.contains(&mapping.column.as_str())) {
             return Err(MappingError::NoColumn { column: unknown.column.clone(), header: shown() });
@@ -184,6 +190,7 @@ mod tests {
         assert!(refused("when=start").contains("started_at"));
         let map = ["t=started_at".parse().unwrap()];
         assert!(Columns::of(&["time"], &map).unwrap_err().to_string().contains("no column \"t\"; there are time"));
+        assert_eq!(Columns::of(&[], &map), Err(MappingError::NoHeader));
         let twice = Columns::of(&["t", "started_at"], &map).unwrap_err();
         assert_eq!(twice.to_string(), "columns \"t\" and \"started_at\" both fill started_at");
     }

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use chrono::format::{Item, StrftimeItems};
 use chrono::{DateTime, FixedOffset, NaiveDateTime};
 use opstream_schemas::UtcMicros;
 
@@ -62,6 +63,9 @@ pub(super) enum OptionError {
     /// Neither a name nor a pattern.
     #[error("expected auto, unix, unix-ms, unix-us, or a pattern with % such as '%d.%m.%Y %H:%M:%S'")]
     Format,
+    /// A pattern with a letter that means nothing.
+    #[error("the pattern has a % that no known letter follows; expected one such as '%d.%m.%Y %H:%M:%S'")]
+    Pattern,
     /// Not +HH:MM.
     #[error("expected an offset from UTC such as +02:00")]
     Offset,
@@ -76,6 +80,9 @@ impl FromStr for TimeFormat {
             "unix" => Self::Unix { decimals: 6 },
             "unix-ms" => Self::Unix { decimals: 3 },
             "unix-us" => Self::Unix { decimals: 0 },
+            pattern if StrftimeItems::new(pattern).any(|item| item == Item::Error) => {
+                return Err(OptionError::Pattern);
+            }
             pattern if pattern.contains('%') => Self::Pattern(pattern.to_owned()),
             _ => return Err(OptionError::Format),
         })
@@ -174,5 +181,12 @@ mod tests {
         let error = read("%d.%m.%Y %H:%M", "+01:00", "12/24/2025").unwrap_err().to_string();
         assert!(error.contains("does not fit the time format"), "{error}");
         assert_eq!("seconds".parse::<TimeFormat>(), Err(OptionError::Format));
+    }
+
+    #[test]
+    fn a_pattern_that_no_time_could_fit_is_refused_at_once() {
+        for pattern in ["%Q", "%d.%m.%Y %", "%Y-%m-%d %H:%M:%J"] {
+            assert_eq!(pattern.parse::<TimeFormat>(), Err(OptionError::Pattern), "{pattern}");
+        }
     }
 }

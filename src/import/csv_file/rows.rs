@@ -3,12 +3,13 @@
 use std::io::Read;
 use std::sync::Arc;
 
+use opstream_schemas::Operation;
 use opstream_schemas::providers::canonical_provider;
-use opstream_schemas::{Operation, UtcMicros};
 use serde_json::{Map, Value, json};
 
 use super::cells::Kind;
 use super::columns::{ColumnMapping, Columns, Target};
+use super::lines::LineStarts;
 use super::moment::{TimeFormat, UtcOffset};
 use crate::import::feed::{At, Item, Place, Record, Refusal};
 use crate::import::identity::SeenIds;
@@ -35,7 +36,7 @@ pub(super) struct Constants {
 
 /// An opened file whose header has been read.
 pub(super) struct Rows<R> {
-    reader: csv::Reader<R>,
+    reader: csv::Reader<LineStarts<R>>,
     file: Arc<str>,
     header: Vec<String>,
     columns: Columns,
@@ -50,7 +51,7 @@ impl<R: Read> Rows<R> {
     /// # Errors
     /// When the header cannot be read or the mapping does not fit it.
     pub(super) fn open(
-        mut reader: csv::Reader<R>,
+        mut reader: csv::Reader<LineStarts<R>>,
         file: &str,
         mappings: &[ColumnMapping],
         constants: Constants,
@@ -80,7 +81,7 @@ impl<R: Read> Rows<R> {
         if !self.reader.read_byte_record(&mut row)? {
             return Ok(None);
         }
-        let line = row.position().map_or(0, csv::Position::line);
+        let line = self.reader.get_mut().line_from(row.position().map_or(0, csv::Position::byte));
         let place = Place { file: Arc::clone(&self.file), at: At::Line(line) };
         let weight = self.reader.position().byte().saturating_sub(self.n_bytes);
         self.n_bytes = self.reader.position().byte();
@@ -97,14 +98,14 @@ impl<R: Read> Rows<R> {
             return Err(format!("the row has {} columns, the header {}", row.len(), self.header.len()));
         }
         let fields = self.fields(row)?;
-        let has_own_id = fields.contains_key("operation_id");
+        let (has_own_id, has_own_time) = (fields.contains_key("operation_id"), fields.contains_key("started_at"));
         let mut operation: Operation =
             serde_json::from_value(Value::Object(fields)).map_err(|error| error.to_string())?;
         if let Some(provider) = &mut operation.provider {
             *provider = canonical_provider(provider).into_owned();
         }
         if has_own_id {
-            if operation.started_at == UtcMicros::default() {
+            if !has_own_time {
                 operation.started_at = operation.time().into();
             }
             return Ok(self.seen.is_first(operation.operation_id).then_some(operation));
@@ -126,6 +127,9 @@ impl<R: Read> Rows<R> {
             let cell = whole.trim();
             if cell.is_empty() {
                 continue;
+            }
+            if cell.contains('\0') {
+                return Err(format!("{column}: the cell contains the character U+0000, which SQL text cannot hold"));
             }
             match target {
                 Target::Tag(tag) => drop(tags.insert(tag.clone(), json!(cell))),

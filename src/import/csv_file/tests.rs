@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use clap::Parser as _;
-use opstream_schemas::{Operation, OperationId};
+use opstream_schemas::validate::{AcceptedTimes, DEFAULT_RETENTION_FLOOR};
+use opstream_schemas::{Operation, OperationId, UtcMillis};
 
 use super::*;
 use crate::import::delivery::Totals;
@@ -121,15 +122,60 @@ async fn a_row_that_cannot_be_read_is_named_by_its_line_and_the_rest_is_imported
     );
 }
 
+#[tokio::test]
+async fn a_refused_row_of_a_file_from_windows_has_the_line_that_an_editor_shows() {
+    let text = "when,prompt\r\n26.11.2026 10:00:00,12\r\nxx,1\r\n";
+    let options = ["--map", "when=started_at", "--map", "prompt=input_tokens", "--time-format", "%d.%m.%Y %H:%M:%S"];
+    let all = import_text(text, &options).await;
+    assert_eq!(all.refusals[0].place.to_string(), "calls.csv:3");
+}
+
+#[tokio::test]
+async fn a_time_of_zero_beside_an_id_stays() {
+    let text = "operation_id,started_at\n01936f7e-2b1a-7c3d-9e4f-5a6b7c8d9e0f,1970-01-01T00:00:00Z\n";
+    let all = import_text(text, &[]).await;
+    assert_eq!(operation(&all, 0).started_at.micros(), 0);
+}
+
 #[test]
-fn a_dry_run_shows_operations_and_sends_nothing() {
+fn an_empty_file_is_said_to_be_empty() {
+    let error = open(&arguments(Path::new("/dev/null"), &[])).map(drop).unwrap_err();
+    assert!(format!("{error:#}").contains("the file is empty"), "{error:#}");
+}
+
+#[test]
+fn a_pattern_that_is_none_is_refused_by_its_flag() {
+    let error = CommandLine::try_parse_from(["csv", "calls.csv", "--time-format", "%Q"]).map(drop).unwrap_err();
+    assert!(error.to_string().contains("--time-format"), "{error}");
+}
+
+/// What a dry run says of these rows, and how many it refuses.
+fn dry_run(text: &str) -> (String, u64) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("calls.csv");
-    fs::write(&file, "started_at,input_tokens,colour\n2026-01-01T00:00:00Z,7,red\n").unwrap();
+    fs::write(&file, text).unwrap();
+    let accepted = AcceptedTimes::at(UtcMillis::from_millis(1_790_000_000_000), DEFAULT_RETENTION_FLOOR);
     let mut out = Vec::new();
-    preview(&arguments(&file, &["--dry-run"]), &mut out).unwrap();
-    let text = String::from_utf8(out).unwrap();
+    let n_refused = preview(&arguments(&file, &["--dry-run"]), accepted, &mut out).unwrap();
+    (String::from_utf8(out).unwrap(), n_refused)
+}
+
+#[test]
+fn a_dry_run_shows_operations_and_sends_nothing() {
+    let (text, n_refused) = dry_run("started_at,input_tokens,colour\n2026-01-01T00:00:00Z,7,red\n");
+    assert_eq!(n_refused, 0);
     assert!(text.contains("columns not imported: colour"), "{text}");
     assert!(text.contains("\"input_tokens\": 7"), "{text}");
-    assert!(text.contains("Nothing was sent"), "{text}");
+    assert!(text.ends_with("would be sent without --dry-run; 0 rows are refused.\n"), "{text}");
+}
+
+#[test]
+fn a_dry_run_refuses_what_the_front_door_refuses_behind_the_shown_rows_too() {
+    let good = "2026-01-01T00:00:00Z,7\n".repeat(5);
+    let (text, n_refused) =
+        dry_run(&format!("started_at,input_tokens\n{good}2026-01-01T00:00:00Z,-5\n1969-01-01T00:00:00Z,1\n"));
+    assert_eq!(n_refused, 2);
+    assert!(text.contains("refused: calls.csv:7: input_tokens is -5; it must be 0 or more"), "{text}");
+    assert!(text.contains("refused: calls.csv:8: "), "{text}");
+    assert!(text.contains("Nothing was sent. 5 rows pass the checks"), "{text}");
 }
