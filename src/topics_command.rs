@@ -21,7 +21,7 @@ use crate::settings::KafkaArgs;
 type Admin = AdminClient<DefaultClientContext>;
 
 /// How long the cluster may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Creates the topics of the pipeline in a Kafka cluster; topics that exist are left as they are, and differences are said.
 ///

@@ -47,7 +47,7 @@ pub(crate) struct UpArgs {
     #[command(flatten)]
     batches: BatchArgs,
     /// Keep no prompts, messages and tool definitions
-    #[arg(long, env = "OPSTREAM_NO_CONTENT", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "OPSTREAM_NO_CONTENT", value_parser = clap::builder::BoolishValueParser::new())]
     no_content: bool,
     /// Let a synthetic fleet record operations, so that there is something to see
     #[arg(long)]
@@ -90,7 +90,14 @@ pub(crate) async fn run(args: UpArgs, shutdown: CancellationToken) -> anyhow::Re
             outcome
         }
     };
-    first_error([outcome, broker.stop().await])
+    first_error([outcome, broker.stop().await])?;
+    say_stopped();
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "whoever pressed Ctrl-C waits for it")]
+fn say_stopped() {
+    println!("opstream has stopped; everything is kept for the next start.");
 }
 
 /// Opens what the roles need besides the broker.
@@ -192,5 +199,38 @@ impl Pipeline {
 
     fn lake(&self) -> PathBuf {
         self.args.broker.data.join("lake")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, FromArgMatches as _};
+
+    use super::*;
+    use crate::env_file::EnvFile;
+
+    #[derive(clap::Parser)]
+    struct CommandLine {
+        #[command(flatten)]
+        args: UpArgs,
+    }
+
+    /// What the variable's value in `.env` makes of the flag.
+    fn no_content(value: &str) -> Result<bool, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(".env");
+        std::fs::write(&file, format!("OPSTREAM_NO_CONTENT={value}\n")).unwrap();
+        let parsed = crate::command_line::parse(CommandLine::command(), &["up".into()], &EnvFile::read(&file).unwrap());
+        let found = parsed.and_then(|found| CommandLine::from_arg_matches(&found));
+        found.map(|line| line.args.no_content).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_switch_in_the_environment_is_yes_or_no_and_nothing_else() {
+        for (value, expected) in [("true", true), ("1", true), ("on", true), ("no", false), ("0", false)] {
+            assert_eq!(no_content(value), Ok(expected), "{value}");
+        }
+        let error = no_content("ja").unwrap_err();
+        assert!(error.contains("OPSTREAM_NO_CONTENT") && error.contains("ja"), "{error}");
     }
 }
