@@ -6,6 +6,11 @@ const percent = new Intl.NumberFormat(undefined, { style: "percent", maximumFrac
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const shortClock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+// Steps of a day are days of UTC, wherever the reader is.
+const utcDay = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", timeZone: "UTC" });
+const utcMonth = new Intl.DateTimeFormat(undefined, { month: "short", year: "numeric", timeZone: "UTC" });
+const utcDate = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeZone: "UTC" });
+const date = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 const dayAndClock = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 
 export function count(value: number): string {
@@ -64,6 +69,25 @@ export function axisTime(seconds: number, gap: number): string {
   const at = new Date(seconds * 1000);
   const isMidnight = at.getHours() === 0 && at.getMinutes() === 0;
   return gap >= 86_400 || isMidnight ? day.format(at) : shortClock.format(at);
+}
+
+/** A mark of an axis whose steps are days: the month, where marks are that far apart. */
+export function axisDay(seconds: number, gap: number): string {
+  return (gap >= 28 * 86_400 ? utcMonth : utcDay).format(new Date(seconds * 1000));
+}
+
+/** The day that a step of a day is, in Unix seconds. */
+export function dayOfStep(seconds: number): string {
+  return utcDate.format(new Date(seconds * 1000));
+}
+
+export function dateOf(moment: string): string {
+  return date.format(new Date(moment));
+}
+
+/** The reader's, in which all times but steps of a day are shown. */
+export function timeZone(): string {
+  return new Intl.DateTimeFormat().resolvedOptions().timeZone;
 }
 
 export function moment(text: string): string {

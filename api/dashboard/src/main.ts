@@ -8,11 +8,12 @@ import type { Card } from "./card";
 import { CostChart, LatencyChart } from "./charts";
 import { openDetails } from "./details";
 import { byId, element } from "./element";
+import { Elsewhere } from "./elsewhere";
 import { freshness, type Mood } from "./freshness";
 import { Models } from "./models";
 import { Operations } from "./operations";
 import { readPlace, writePlace, type Place } from "./place";
-import { RANGES, rfc3339, startOf } from "./range";
+import { ALL_TIME, RANGES, rfc3339, startOf } from "./range";
 import { Tiles } from "./tiles";
 import { tokenForm } from "./token";
 import { welcome } from "./welcome";
@@ -25,7 +26,8 @@ const models = new Models();
 const operations = new Operations((id) => void openDetails(id));
 const workspaces = new Workspaces((workspace) => goTo({ ...place, workspace }));
 const cards = [tiles, cost, latency, models, operations].map((part) => part.card.root);
-const board = element("div", { id: "board", class: "board" }, ...cards);
+const elsewhere = new Elsewhere(() => goTo({ ...place, range: ALL_TIME }));
+const board = element("div", { id: "board" }, elsewhere.root, element("div", { class: "board" }, ...cards));
 
 let place: Place = readPlace();
 let timer: ReturnType<typeof setTimeout> | undefined;
@@ -55,6 +57,8 @@ async function load(mine: number): Promise<void> {
   const start = startOf(range, now);
   const from = rfc3339(start);
   const filter: Record<string, string> = workspace ? { workspace } : {};
+  // All time has no beginning, except where steps are asked for.
+  const within: Record<string, string> = range.minutes === undefined ? {} : { from };
   const steps = { from, resolution: range.resolution, ...filter };
 
   const part = async <Answer>(card: Card, question: Promise<Answer>, draw: (answer: Answer) => void) => {
@@ -68,21 +72,21 @@ async function load(mine: number): Promise<void> {
       if (mine === turn) card.fail(reasonOf(error));
     }
   };
-  const totals = ask<Totals>("/v1/totals", { from, ...filter });
-  const whole = ask<{ latency: Percentiles }>("/v1/percentiles", { from, ...filter });
+  const totals = ask<Totals>("/v1/totals", { ...within, ...filter });
+  const whole = ask<{ latency: Percentiles }>("/v1/percentiles", { ...within, ...filter });
   const costs = ask<Series>("/v1/series", steps);
   const latencies = ask<LatencySteps>("/v1/percentiles", steps);
-  const byModel = { from, by: "provider,model", ...filter };
+  const byModel = { ...within, by: "provider,model", ...filter };
   const rows = ask<Breakdown>("/v1/breakdown", { ...byModel, limit: "8" });
   const p95 = optional(ask<LatencyGroups>("/v1/percentiles", byModel));
   const latest = ask<{ operations: Operation[] }>("/v1/operations", { limit: "30", ...filter });
-  const names = optional(ask<Breakdown>("/v1/breakdown", { from, by: "workspace", order: "operations", limit: "500" }));
+  const names = optional(ask<Breakdown>("/v1/breakdown", { ...within, by: "workspace", order: "operations", limit: "500" }));
   const parts = Promise.all([
     part(tiles.card, Promise.all([totals, whole]), ([sums, { latency: all }]) => tiles.show(sums, all)),
     part(cost.card, costs, (answer) => cost.show(range, start, now, answer)),
     part(latency.card, latencies, (answer) => latency.show(range, start, now, answer)),
     part(models.card, Promise.all([rows, p95]), ([answer, groups]) => models.show(answer, groups)),
-    part(operations.card, latest, (answer) => operations.show(answer.operations)),
+    part(operations.card, latest, (answer) => operations.show(range, now, answer.operations)),
     names.then((answer) => answer && mine === turn && workspaces.show(answer, workspace)),
   ]);
   // Waited for last; until then nobody would hear of its failure.
@@ -93,6 +97,10 @@ async function load(mine: number): Promise<void> {
   const { text, mood } = freshness(sums.complete_to, sums.operations, serverNow());
   tell(text, mood);
   const isEmpty = sums.operations === 0 && newest?.operations.length === 0 && !workspace;
+  const isElsewhere = sums.operations === 0 && range !== ALL_TIME;
+  const all = isElsewhere ? await optional(ask<Totals>("/v1/totals", filter)) : undefined;
+  if (mine !== turn) return;
+  elsewhere.show(all?.operations ?? 0);
   show(isEmpty ? welcome() : board);
   await parts;
 }
