@@ -3,12 +3,13 @@
 //! In reading order: the record ([`operation`]) and its ids, time and money ([`ids`], [`time`], [`money`]); its bytes on
 //! the topic ([`avro`], [`topics`]); prices ([`prices`], [`providers`]); windows
 //! ([`window`], [`sketch`]); the SQL tables ([`database`], [`migrations`])
-//! and the lake ([`lake`]); and how a role says how it is ([`condition`]). There is no process logic here: the producer, the ingestor, the aggregator and the api share these
+//! and the lake ([`lake`]); and how a role says how it is ([`condition`]) and fails when a test wants it to ([`failpoint`]). There is no process logic here: the producer, the ingestor, the aggregator and the api share these
 //! definitions and otherwise only bytes, rows and files.
 
 pub mod avro;
 pub mod condition;
 pub mod database;
+pub mod failpoint;
 pub mod ids;
 pub mod lake;
 pub mod migrations;
