@@ -44,6 +44,10 @@ struct Cli {
     command: Command,
     #[command(flatten)]
     logs: telemetry::LogArgs,
+    /// Faults that this process has on purpose; see docs/reliability.md
+    #[cfg(debug_assertions)]
+    #[arg(long, global = true, hide = true, env = "OPSTREAM_FAILPOINTS")]
+    failpoints: Option<opstream_schemas::failpoint::FaultPlan>,
 }
 
 #[derive(Subcommand)]
@@ -73,6 +77,10 @@ fn main() -> anyhow::Result<ExitCode> {
     };
     telemetry::start_logging(&cli.logs);
     file.warn_of_odd_lines();
+    #[cfg(debug_assertions)]
+    if let Some(plan) = cli.failpoints {
+        opstream_schemas::failpoint::arm(plan);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(run(cli.command));
     runtime.shutdown_timeout(LAST_PATIENCE);

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use opstream_schemas::UtcMillis;
 use opstream_schemas::database::Database;
+use opstream_schemas::failpoint::{self, Step};
 use opstream_schemas::lake::local_path;
 use opstream_schemas::window::SumOverflow;
 
@@ -124,6 +125,7 @@ pub(crate) async fn add_files(
     let (kept, summed) = add_up(memory.kept, Work { under_way, read, bounds }).await?;
     memory.kept = kept;
     let Summed { changes, files, rest } = summed?;
+    failpoint::reach(Step::FilesAdded).await.map_err(sqlx::Error::from)?;
     tenure.ids.number(database, tenure.fence, &changes.combinations).await?;
     memory.stored.load(database, &changes, &tenure.ids).await?;
     tenure.keep_lease(database).await?;

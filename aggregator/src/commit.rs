@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use opstream_schemas::UtcMillis;
 use opstream_schemas::database::{Database, Engine, Transaction, Value};
+use opstream_schemas::failpoint::{self, Step};
 use opstream_schemas::offsets::Fence;
 use opstream_schemas::window::SUM_COLUMNS;
 use sqlx::AssertSqlSafe;
@@ -95,14 +96,18 @@ pub(crate) async fn commit_batch(
     let (files, windows, offsets) = prepare(database.engine(), fence, batch);
     let mut tx = lease::begin(database, fence).await?;
     let began = Instant::now();
+    failpoint::reach(Step::WindowsBegun).await.map_err(sqlx::Error::from)?;
     mark_progress(&mut tx, batch).await?;
     run(&mut tx, files).await?;
+    failpoint::reach(Step::FilesMarked).await.map_err(sqlx::Error::from)?;
     let written = run(&mut tx, windows).await?;
     if written != batch.windows.len() as u64 {
         return Err(CommitError::Stale { written, expected: batch.windows.len() });
     }
     run(&mut tx, offsets).await?;
+    failpoint::reach(Step::WindowsWritten).await.map_err(sqlx::Error::from)?;
     tx.commit().await?;
+    failpoint::reach(Step::WindowsCommitted).await.map_err(sqlx::Error::from)?;
     let held = began.elapsed();
     metrics::record_write(batch.windows.len(), held);
     Ok(held)

@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 use opstream_schemas::UtcMillis;
 use opstream_schemas::avro::encode_window;
 use opstream_schemas::database::{Database, Row, Transaction, Value};
+use opstream_schemas::failpoint::{self, Step};
 use opstream_schemas::offsets::Fence;
 use opstream_schemas::window::{DimensionSet, Dimensions, Level, Window, WindowSums};
 
@@ -65,7 +66,9 @@ pub(crate) async fn publish(database: &Database, topic: &mut WindowTopic, fence:
             cursor = last.cursor;
             let records: Vec<WindowRecord> = slice.iter().map(|window| window.record.clone()).collect();
             topic.send(&records).await?;
+            failpoint::reach(Step::WindowsSent).await.map_err(sqlx::Error::from)?;
             mark(database, fence, &slice).await?;
+            failpoint::reach(Step::WindowsMarked).await.map_err(sqlx::Error::from)?;
             metrics::record_published(slice.len());
             published += slice.len();
         }

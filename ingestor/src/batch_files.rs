@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
+use opstream_schemas::failpoint::{self, Step};
 use opstream_schemas::lake::FileKind;
 use opstream_schemas::time::UtcMillis;
 
@@ -35,14 +36,18 @@ impl BatchFiles {
             columns.as_ref().map(|columns| write_lake_file(lake, kind, columns, now)).transpose()
         };
         let mut files = Self { operations: write(FileKind::Operations, &batch.operations)?, contents: None };
-        match write(FileKind::Contents, &batch.contents) {
-            Ok(contents) => files.contents = contents,
+        let rest = write(FileKind::Contents, &batch.contents).and_then(|contents| {
+            files.contents = contents;
+            failpoint::reach_blocking(Step::FilesReady)
+                .map_err(|source| LakeFileError::Write { path: "the batch's files".to_owned(), source })
+        });
+        match rest {
+            Ok(()) => Ok(files),
             Err(error) => {
                 files.remove(lake);
-                return Err(error);
+                Err(error)
             }
         }
-        Ok(files)
     }
 
     /// Removes the files, as far as that is possible. Blocks.

@@ -10,6 +10,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Array, RecordBatch};
 use opstream_schemas::OperationId;
+use opstream_schemas::failpoint::{self, Step};
 use opstream_schemas::lake::{FileKind, file_path, id_hash, local_path};
 use opstream_schemas::time::UtcMillis;
 use parquet::arrow::ArrowWriter;
@@ -125,8 +126,11 @@ pub fn open_lake(root: &Path) -> io::Result<()> {
 fn write_durably(target: &Path, columns: &RecordBatch) -> io::Result<i64> {
     let folder = target.parent().expect("a lake file lies in a day's folder");
     create_folder(folder)?;
-    let file = encode(File::create_new(target)?, columns).map_err(io::Error::other)?;
+    let named = File::create_new(target)?;
+    failpoint::reach_blocking(Step::FileNamed)?;
+    let file = encode(named, columns).map_err(io::Error::other)?;
     file.sync_all()?;
+    failpoint::reach_blocking(Step::FileWritten)?;
     sync_folder(folder)?;
     Ok(i64::try_from(file.metadata()?.len()).unwrap_or(i64::MAX))
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use opstream_schemas::database::{Database, Engine, Row, Transaction, Value, within};
+use opstream_schemas::failpoint::{self, Step};
 use opstream_schemas::time::UtcMillis;
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -119,12 +120,14 @@ async fn publish_unlocked(database: &Database, producer: &FutureProducer, topic:
 }
 
 async fn mark(mut tx: Transaction, acknowledged: &[[Value; 3]]) -> Result<(), sqlx::Error> {
+    failpoint::reach(Step::LettersSent).await?;
     let now = UtcMillis::now();
     for [stream, partition, offset] in acknowledged {
         let values = [stream.clone(), partition.clone(), offset.clone(), now.into()];
         tx.execute(include_str!("outbox/mark_published.sql"), &values).await?;
     }
-    tx.commit().await
+    tx.commit().await?;
+    Ok(failpoint::reach(Step::LettersMarked).await?)
 }
 
 /// What became of a round.

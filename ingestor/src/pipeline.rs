@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use opstream_schemas::UtcMillis;
 use opstream_schemas::condition::Reporter;
+use opstream_schemas::failpoint::{self, Step};
 use opstream_schemas::offsets::{Partition, StreamId};
 use opstream_schemas::prices::Catalogue;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
@@ -177,6 +178,8 @@ impl Pipeline {
                 }
                 let hints = positions.iter().map(|(partition, position)| (*partition, position.next)).collect();
                 self.command(SourceCommand::CommitHint(hints));
+                // An error has no meaning here: nobody waits for the hint.
+                failpoint::reach(Step::BrokerHinted).await.ok();
                 self.reread(&reread);
             }
             Stored::FloorMoved(partitions) => {

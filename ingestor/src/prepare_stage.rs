@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use opstream_schemas::failpoint::{self, Step};
 use opstream_schemas::offsets::StreamId;
 use opstream_schemas::time::UtcMillis;
 use opstream_schemas::validate::AcceptedTimes;
@@ -47,6 +48,8 @@ impl PrepareStage {
             let accepted = AcceptedTimes::at(UtcMillis::now(), *floor.borrow());
             let lake = lake.clone();
             let work = move || {
+                // An error has no meaning here: reading is behind, and writing is not begun.
+                failpoint::reach_blocking(Step::BatchRead).ok();
                 let mut convert = |raw: &RawBatch| preparer.convert(raw, stream, accepted);
                 let parts = halve_on_panic(raw, &mut convert).into_iter();
                 let mut done: Vec<PreparedBatch> = parts

@@ -1,6 +1,7 @@
 //! Claims partitions: raises the fence, learns the checkpoint, and from then on every older owner is fenced out.
 
 use opstream_schemas::database::{Database, within};
+use opstream_schemas::failpoint::{self, Step};
 use opstream_schemas::offsets::{Fence, Offset, OffsetRange, Partition, StreamId};
 use opstream_schemas::time::UtcMillis;
 use uuid::Uuid;
@@ -80,7 +81,9 @@ async fn raise_fence(
     };
     let row = row.ok_or(sqlx::Error::RowNotFound)?;
     let claim = Claim { fence: Fence(row.int("fence")?), next_offset: Offset(row.int("next_offset")?) };
+    failpoint::reach(Step::FenceRaised).await.map_err(sqlx::Error::from)?;
     tx.commit().await?;
+    failpoint::reach(Step::Claimed).await.map_err(sqlx::Error::from)?;
     Ok(claim)
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use opstream_schemas::database::{Database, Engine, Transaction, within};
+use opstream_schemas::failpoint::{self, Step};
 use opstream_schemas::offsets::{Fence, Offset, OffsetRange, Partition, StreamId};
 use opstream_schemas::time::UtcMillis;
 
@@ -65,9 +66,12 @@ impl BatchCommit<'_> {
 
     async fn run(&self, database: &Database) -> Result<(), StoreError> {
         let mut tx = database.begin().await?;
+        failpoint::reach(Step::CommitBegun).await.map_err(sqlx::Error::from)?;
         self.advance_checkpoints(&mut tx).await?;
+        failpoint::reach(Step::CheckpointMoved).await.map_err(sqlx::Error::from)?;
         self.check_floor(&mut tx).await?;
         let file = self.insert_files(&mut tx, database.engine()).await?;
+        failpoint::reach(Step::FilesListed).await.map_err(sqlx::Error::from)?;
         if let Some((rows, _)) = self.operations {
             insert_operations(&mut tx, rows).await?;
         }
@@ -78,10 +82,14 @@ impl BatchCommit<'_> {
         for letter in self.dead {
             self.insert_dead_letter(&mut tx, letter, now).await?;
         }
+        failpoint::reach(Step::RowsInserted).await.map_err(sqlx::Error::from)?;
         for range in self.ranges {
             self.insert_range(&mut tx, range, (file, now)).await?;
         }
-        Ok(tx.commit().await?)
+        failpoint::reach(Step::CommitComing).await.map_err(sqlx::Error::from)?;
+        tx.commit().await?;
+        failpoint::reach(Step::Committed).await.map_err(sqlx::Error::from)?;
+        Ok(())
     }
 
     async fn advance_checkpoints(&self, tx: &mut Transaction) -> Result<(), StoreError> {

@@ -3,6 +3,7 @@
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int32Type, Int64Type};
 use arrow_array::{Array, RecordBatch};
+use opstream_schemas::failpoint::{self, Step};
 use opstream_schemas::lake::{CONTENT_COLUMNS, Column, ColumnKind, OPERATION_COLUMNS};
 use opstream_schemas::time::{DAY_MILLIS, UtcMillis};
 use sqlx::PgConnection;
@@ -53,8 +54,9 @@ async fn copy(tx: &mut PgConnection, table: &str, columns: &[Column], rows: &Rec
             buffer.clear();
         }
     }
-    buffer.extend_from_slice(&END);
     copy.send(buffer.as_slice()).await?;
+    failpoint::reach(Step::RowsSending).await.map_err(sqlx::Error::from)?;
+    copy.send(&END[..]).await?;
     copy.finish().await?;
     Ok(())
 }

@@ -8,6 +8,7 @@ use std::task::Poll;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
+use opstream_schemas::failpoint::{self, Step};
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments, AssertSqlSafe, SqliteConnection};
 
@@ -41,6 +42,7 @@ pub(super) async fn insert(tx: &mut SqliteConnection, table: &str, rows: &Record
             Poll::Ready(done) => done?,
             Poll::Pending => running.await?,
         };
+        failpoint::reach(Step::RowsSending).await.map_err(sqlx::Error::from)?;
     }
     Ok(())
 }
