@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use crate::figures::Figure;
+use crate::harness::page::put_between;
 use crate::machine::Machine;
 use crate::peers::Comparison;
 
@@ -83,12 +83,7 @@ impl Report {
     /// # Errors
     /// When the page cannot be read or written, or has no markers.
     pub(crate) fn write_into_page(&self, page: &Path) -> anyhow::Result<()> {
-        let place = || format!("the page {}", page.display());
-        let text = std::fs::read_to_string(page).with_context(|| format!("cannot read {}", place()))?;
-        let (before, rest) = text.split_once(MARKERS.0).with_context(|| format!("{} has no {}", place(), MARKERS.0))?;
-        let (_, after) = rest.split_once(MARKERS.1).with_context(|| format!("{} has no {}", place(), MARKERS.1))?;
-        let text = format!("{before}{}\n{}{}{after}", MARKERS.0, self.markdown(), MARKERS.1);
-        std::fs::write(page, text).with_context(|| format!("cannot write {}", place()))
+        put_between(page, MARKERS, &self.markdown())
     }
 
     /// For programs: values in seconds, operations per second and bytes.

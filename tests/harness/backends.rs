@@ -91,7 +91,8 @@ impl Backends {
         Some(Self { combination, kafka_bootstrap, database_url, topic_prefix, folder })
     }
 
-    fn keep(&mut self) {
+    /// Leaves everything where it is, and says where.
+    pub(crate) fn keep(&mut self) {
         self.folder.disable_cleanup(true);
         let database = match self.combination {
             Combination::EmbeddedSqlite => String::new(),
@@ -100,7 +101,8 @@ impl Backends {
         announce(&format!("failed on {}; kept: {}{database}", self.combination, self.folder.path().display()));
     }
 
-    async fn remove(self) {
+    /// Removes everything.
+    pub(crate) async fn remove(self) {
         let Some(servers) = servers::find().await.filter(|_| self.combination == Combination::KafkaPostgres) else {
             return;
         };

@@ -4,6 +4,7 @@ pub(crate) mod backends;
 mod containers;
 pub(crate) mod data;
 pub(crate) mod eventually;
+pub(crate) mod page;
 pub(crate) mod pipeline;
 pub(crate) mod process;
-mod servers;
+pub(crate) mod servers;

@@ -23,6 +23,8 @@ pub(crate) struct Pipeline<'a> {
     /// Of the ingestor and the aggregator, where they are processes of their own.
     health_ports: [u16; 2],
     settings: &'static [(&'static str, &'static str)],
+    /// Faults of the processes that are started from now on.
+    faults: String,
 }
 
 impl<'a> Pipeline<'a> {
@@ -34,7 +36,8 @@ impl<'a> Pipeline<'a> {
     /// Starts every role with these variables too.
     pub(crate) async fn start_with(backends: &'a Backends, settings: &'static [(&'static str, &'static str)]) -> Self {
         let (api_port, broker_port, health_ports) = (free_port(), free_port(), [free_port(), free_port()]);
-        let mut pipeline = Self { backends, processes: Vec::new(), api_port, broker_port, health_ports, settings };
+        let (processes, faults) = (Vec::new(), String::new());
+        let mut pipeline = Self { backends, processes, api_port, broker_port, health_ports, settings, faults };
         if backends.kafka_bootstrap.is_some() {
             let created = pipeline.run(&["topics", "--partitions", "3"]).await;
             assert!(created.status.success(), "{created:?}");
@@ -45,20 +48,58 @@ impl<'a> Pipeline<'a> {
 
     /// Starts the processes again, at the same addresses, after they were killed or stopped.
     pub(crate) async fn start_processes(&mut self) {
-        let listen = format!("127.0.0.1:{}", self.api_port);
-        let broker = format!("127.0.0.1:{}", self.broker_port);
-        let [ingestor, aggregator] = self.health_ports.map(|port| format!("127.0.0.1:{port}"));
+        self.processes = self.commands().iter().map(|command| self.start_command(command)).collect();
+        let url = self.url();
+        self.processes.last_mut().expect("at least one process was started").ready(&url).await;
+    }
+
+    /// `kill -9` of the processes of these roles; then everything that does not run is started with these planned faults. `opstream
+    /// up` has every role. Does not wait until they are ready: the faults may come before.
+    pub(crate) async fn restart(&mut self, roles: &[&str], faults: &str) {
+        faults.clone_into(&mut self.faults);
+        let commands = self.commands();
+        for (place, command) in commands.iter().enumerate() {
+            let role = command[0].as_str();
+            if role == "up" || roles.contains(&role) {
+                self.processes[place].kill().await;
+            }
+            if self.processes[place].has_ended() {
+                self.processes[place] = self.start_command(command);
+            }
+        }
+    }
+
+    /// Whether a process has ended.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.processes.iter_mut().any(Process::has_ended)
+    }
+
+    /// How many lines of the processes' logs contain this text.
+    pub(crate) fn count_in_logs(&self, text: &str) -> usize {
+        let lines = |process: &Process| process.log().lines().filter(|line| line.contains(text)).count();
+        self.processes.iter().map(lines).sum()
+    }
+
+    fn commands(&self) -> Vec<Vec<String>> {
+        let at = |port: u16| format!("127.0.0.1:{port}");
+        let [ingestor, aggregator] = self.health_ports.map(at);
+        let (api, broker) = (at(self.api_port), at(self.broker_port));
         let commands: Vec<Vec<&str>> = match self.backends.kafka_bootstrap {
-            None => vec![vec!["up", "--listen", &listen, "--broker-listen", &broker]],
+            None => vec![vec!["up", "--listen", &api, "--broker-listen", &broker]],
             Some(_) => vec![
                 vec!["ingestor", "--content", "lake", "--instance", "ingestor-1", "--health-listen", &ingestor],
                 vec!["aggregator", "--health-listen", &aggregator],
-                vec!["api", "--content", "lake", "--listen", &listen],
+                vec!["api", "--content", "lake", "--listen", &api],
             ],
         };
-        self.processes = commands.iter().map(|arguments| self.start_role(arguments)).collect();
-        let url = self.url();
-        self.processes.last_mut().expect("at least one process was started").ready(&url).await;
+        commands.into_iter().map(|words| words.into_iter().map(str::to_owned).collect()).collect()
+    }
+
+    fn start_command(&self, words: &[String]) -> Process {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let faults = Some(self.faults.clone()).filter(|faults| !faults.is_empty());
+        let variables = self.variables().into_iter().chain(faults.map(|faults| ("OPSTREAM_FAILPOINTS", faults)));
+        self.spawn(&words, &variables.collect::<Vec<_>>())
     }
 
     fn variables(&self) -> Vec<(&'static str, String)> {
@@ -77,7 +118,10 @@ impl<'a> Pipeline<'a> {
 
     /// Starts one more process of this pipeline.
     pub(crate) fn start_role(&self, arguments: &[&str]) -> Process {
-        let variables = self.variables();
+        self.spawn(arguments, &self.variables())
+    }
+
+    fn spawn(&self, arguments: &[&str], variables: &[(&'static str, String)]) -> Process {
         let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
         Process::start_with(self.backends.folder.path(), arguments, &variables)
     }
@@ -143,6 +187,11 @@ impl<'a> Pipeline<'a> {
     /// Root of the lake.
     pub(crate) fn lake(&self) -> PathBuf {
         self.data().join("lake")
+    }
+
+    /// First part of the name of each topic.
+    pub(crate) fn topic_prefix(&self) -> &str {
+        &self.backends.topic_prefix
     }
 
     /// Folder of the story.

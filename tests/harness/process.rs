@@ -66,9 +66,10 @@ impl Process {
         .await;
     }
 
-    /// `kill -9`: no handler runs, nothing is flushed.
+    /// `kill -9`: no handler runs, nothing is flushed. Does nothing to a process that has ended.
     pub(crate) async fn kill(&mut self) {
-        self.child.start_kill().expect("the process is ours and still runs");
+        // The only error is that it has ended meanwhile.
+        self.child.start_kill().ok();
         self.child.wait().await.expect("a killed process ends");
     }
 
@@ -102,6 +103,11 @@ impl Process {
     /// Everything written so far, by earlier processes with the same log too.
     pub(crate) fn log(&self) -> String {
         std::fs::read(&self.log).map_or_else(|_| String::new(), |bytes| String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Whether it has ended, by itself or otherwise.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("the process is ours").is_some()
     }
 
     fn assert_runs(&mut self) {

@@ -79,7 +79,7 @@ pub(super) fn in_ci() -> bool {
 }
 
 /// Prints a line that the test runner does not swallow.
-pub(super) fn announce(line: &str) {
+pub(crate) fn announce(line: &str) {
     writeln!(std::io::stderr(), "{line}").expect("standard error is open while tests run");
 }
 
