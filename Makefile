@@ -11,7 +11,10 @@ BENCH ?= $(CARGO) bench --locked --profile dev --config benches/profile.toml --b
 # The longest a source file may be, in lines.
 LONGEST_FILE := 400
 
-.PHONY: help up install test bench check file-lengths prerequisites dashboard
+# What `make torture` runs: the build of `make up`, which has failpoints.
+TORTURE ?= $(CARGO) bench --locked --profile dev --bench torture -- $(ARGS)
+
+.PHONY: help up install test bench torture check file-lengths prerequisites dashboard
 
 help: ## Lists these commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -28,6 +31,9 @@ test: prerequisites dashboard ## Runs all tests; says which backends they used
 
 bench: prerequisites dashboard ## Measures throughput, latency, memory and size on this machine
 	@$(BENCH)
+
+torture: prerequisites dashboard ## Kills, breaks and stalls running pipelines, hundreds of times, and judges the result
+	@$(TORTURE)
 
 check: prerequisites dashboard file-lengths ## Formatting, lints, documentation, file lengths, licences, unused dependencies
 	$(CARGO) fmt --all --check

@@ -5,6 +5,8 @@
 
 #[path = "../harness/mod.rs"]
 mod harness;
+#[path = "../torture/mod.rs"]
+mod torture;
 
 mod a_flood_of_poison_is_held_and_reported;
 mod another_programs_database_is_left_alone;
@@ -18,5 +20,6 @@ mod stock_clients_read_topics_and_files;
 mod stopped_and_started_again_it_goes_on;
 mod topics_are_created_once_and_differences_are_said;
 mod verify_finds_damage;
+mod whatever_fails_nothing_is_lost_or_doubled;
 mod windows_are_rebuilt_identically;
 mod wrong_settings_fail_before_the_first_connection;

@@ -1,0 +1,133 @@
+//! `make torture`: hundreds of faults in running pipelines, each run judged by an oracle, as a table.
+//!
+//! Every class of faults gets a pipeline of its own on each combination of backends. What is done at which moment follows from
+//! the seed; how the machine interleaves it does not. Runs are on the build of `make up`, which has failpoints.
+
+#[path = "../harness/mod.rs"]
+#[expect(dead_code, unused_imports, reason = "the stories need more of it, and its own tests run with them")]
+mod harness;
+#[path = "../../benches/machine.rs"]
+mod machine;
+mod report;
+#[path = "mod.rs"]
+#[expect(dead_code, unused_imports, reason = "a story takes the sample, and the tests of it run with the stories")]
+mod torture;
+
+use std::io::Write as _;
+use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Parser;
+use futures_util::FutureExt as _;
+use opstream_schemas::UtcMicros;
+
+use self::harness::backends::{Backends, Combination};
+use self::machine::Machine;
+use self::report::{Line, Report};
+use self::torture::faults::{Class, Disturbance};
+use self::torture::run::{Outcome, run};
+
+/// Disturbs running pipelines and judges what became of the acknowledged operations.
+#[derive(Parser)]
+#[command(name = "make torture ARGS=", max_term_width = 110)]
+struct Arguments {
+    /// Faults of each class on each combination, 1 to 1000
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    rounds: u16,
+    /// Most operations of a run, 1000 to 10000000
+    #[arg(long, value_name = "N", default_value_t = 10_000_000, value_parser = clap::value_parser!(u64).range(1_000..=10_000_000))]
+    operations: u64,
+    /// From which steps, visits and moments follow
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Only the classes whose name contains this, such as `kill` or `commit`
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+    /// Leave the combination of the embedded broker and SQLite out
+    #[arg(long)]
+    no_embedded: bool,
+    /// Leave the combination of Kafka and Postgres out
+    #[arg(long)]
+    no_servers: bool,
+    /// Put the table into this page, between the lines `<!-- torture -->` and `<!-- /torture -->`
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+    /// Given by `cargo bench`, and not by `cargo test`
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<ExitCode> {
+    let arguments = Arguments::parse();
+    if !arguments.bench {
+        say("nothing is tortured without --bench; use `make torture`");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut report = Report::new(Machine::here(UtcMicros::now()), arguments.seed);
+    for combination in [Combination::EmbeddedSqlite, Combination::KafkaPostgres] {
+        if !arguments.wants(combination) {
+            report.not_run.push(format!("{combination}, which was not asked for"));
+            continue;
+        }
+        for class in Class::all() {
+            if arguments.only.as_ref().is_some_and(|text| !class.to_string().contains(text.as_str())) {
+                continue;
+            }
+            let Some(backends) = Backends::create(combination).await else {
+                report.not_run.push(format!("{combination}: no servers"));
+                break;
+            };
+            Box::pin(torment(&arguments, class, backends, &mut report)).await;
+        }
+    }
+    write!(std::io::stdout(), "\n{}", report.markdown()).context("cannot print the table")?;
+    if let Some(page) = &arguments.markdown {
+        harness::page::put_between(page, report::MARKERS, &report.markdown())?;
+    }
+    Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl Arguments {
+    const fn wants(&self, combination: Combination) -> bool {
+        match combination {
+            Combination::EmbeddedSqlite => !self.no_embedded,
+            Combination::KafkaPostgres => !self.no_servers,
+        }
+    }
+}
+
+/// One run of a class; its traces are kept if anything was found.
+async fn torment(arguments: &Arguments, class: Class, mut backends: Backends, report: &mut Report) {
+    let combination = backends.combination;
+    say(&format!("{combination}: {} × {class}", arguments.rounds));
+    let disturbances = class.rounds(usize::from(arguments.rounds), arguments.seed);
+    let outcome = Box::pin(try_run(&backends, &disturbances, arguments.operations)).await;
+    let is_clean = outcome.as_ref().is_ok_and(|outcome| outcome.verdict.is_clean());
+    match &outcome {
+        Ok(outcome) => say(&format!("  {outcome}")),
+        Err(reason) => say(&format!("  failed: {reason}")),
+    }
+    if is_clean {
+        backends.remove().await;
+    } else {
+        backends.keep();
+    }
+    report.lines.push(Line { class, combination, outcome });
+}
+
+/// As [`run`], and what it panicked with.
+async fn try_run(backends: &Backends, disturbances: &[Disturbance], most: u64) -> Result<Outcome, String> {
+    let outcome = AssertUnwindSafe(run(backends, disturbances, most)).catch_unwind().await;
+    outcome.map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref().copied());
+        text.unwrap_or("it panicked without a text").to_owned()
+    })
+}
+
+/// Says on standard error what is going on; the table belongs to standard output.
+fn say(text: &str) {
+    writeln!(std::io::stderr(), "{text}").expect("standard error is open");
+}

@@ -1,0 +1,57 @@
+//! One run: a pipeline of its own under load, its disturbances, and the verdict.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::faults::{self, Disturbance};
+use super::ledger::Ledger;
+use super::load::Load;
+use super::oracle::{self, Verdict};
+use super::recovery::Recoveries;
+use super::rounds;
+use crate::harness::backends::Backends;
+use crate::harness::pipeline::Pipeline;
+
+/// What a run has shown.
+#[derive(Clone, Debug)]
+pub(crate) struct Outcome {
+    /// Faults that have happened.
+    pub(crate) faults: usize,
+    /// What the oracle found.
+    pub(crate) verdict: Verdict,
+    /// From a fault until everything that was acknowledged before it was in windows.
+    pub(crate) longest_recovery: Duration,
+    /// Of the whole run.
+    pub(crate) took: Duration,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { faults, verdict, longest_recovery, took } = self;
+        write!(f, "{faults} faults in {took:.0?}, longest recovery {longest_recovery:.1?}: {verdict}")
+    }
+}
+
+/// Disturbs a new pipeline while at most `most` operations are handed over, and judges it.
+///
+/// # Panics
+/// When the pipeline does not recover, or a fault does not happen.
+pub(crate) async fn run(backends: &Backends, disturbances: &[Disturbance], most: u64) -> Outcome {
+    let began = Instant::now();
+    let mut pipeline = Pipeline::start(backends).await;
+    let ledger = Arc::new(Ledger::create(&pipeline.folder().join("ledger")));
+    let load = Load::start(&pipeline, ledger, most);
+    let recoveries = Recoveries::default();
+    let watched = pipeline.database().await;
+    tokio::select! {
+        () = rounds::disturb(&mut pipeline, &load, &recoveries, disturbances) => {}
+        () = recoveries.clone().watch(watched, load.shared()) => unreachable!("it watches until it is dropped"),
+    }
+    let ledger = load.stop().await;
+    pipeline.settle().await;
+    let verdict = oracle::judge(&pipeline, &ledger).await;
+    pipeline.stop().await;
+    let longest_recovery = recoveries.longest();
+    Outcome { faults: faults::count(disturbances), verdict, longest_recovery, took: began.elapsed() }
+}
