@@ -18,6 +18,7 @@ mod killed_again_and_again_nothing_is_lost_or_doubled;
 mod neither_many_days_nor_a_frozen_neighbour_stop_the_ingestor;
 mod stock_clients_read_topics_and_files;
 mod stopped_and_started_again_it_goes_on;
+mod the_oracle_finds_what_is_wrong;
 mod topics_are_created_once_and_differences_are_said;
 mod verify_finds_damage;
 mod whatever_fails_nothing_is_lost_or_doubled;

@@ -60,13 +60,18 @@ impl Load {
         self.shared.clone()
     }
 
-    /// Hands nothing over any more and waits until everything that was has its acknowledgement: the pipeline must run.
-    pub(crate) async fn stop(mut self) -> Arc<Ledger> {
-        self.shared.stopping.store(true, Ordering::Release);
+    /// Waits until every operation of the run has its acknowledgement.
+    pub(crate) async fn finish(mut self) -> Arc<Ledger> {
         while let Some(ended) = self.senders.join_next().await {
             ended.expect("a sender does not panic");
         }
         self.ledger
+    }
+
+    /// Hands nothing over any more and waits until everything that was has its acknowledgement: the pipeline must run.
+    pub(crate) async fn stop(self) -> Arc<Ledger> {
+        self.shared.stopping.store(true, Ordering::Release);
+        self.finish().await
     }
 }
 
