@@ -48,6 +48,8 @@ mod ledger;
 pub mod metrics;
 mod producer;
 mod report;
+#[doc(hidden)]
+pub mod spool;
 
 pub use acknowledgement::{Acknowledged, RecordError};
 pub use config::{ProducerConfig, Sink, StartError};
