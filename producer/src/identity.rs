@@ -4,6 +4,16 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use opstream_schemas::{Operation, OperationId, UtcMicros, UtcMillis};
 
+/// Whether an operation gets a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Numbering {
+    /// Yes: nobody hears of its fate, so that a loss is seen as a gap.
+    Numbered,
+    /// No: its caller hears of its fate and repeats it. A number would be used up by each attempt, and every gap of a loss
+    /// that was none.
+    Answered,
+}
+
 /// Name of a producer and the count of what it was given.
 #[derive(Debug)]
 pub(crate) struct Identity {
@@ -22,7 +32,7 @@ impl Identity {
     ///
     /// A number is used up by every operation that is handed over, also by one that is dropped afterwards: whoever reads
     /// the topic sees the loss as a gap.
-    pub(crate) fn complete(&self, operation: &mut Operation, now: impl FnOnce() -> UtcMicros) {
+    pub(crate) fn complete(&self, operation: &mut Operation, numbering: Numbering, now: impl FnOnce() -> UtcMicros) {
         let has_id = operation.operation_id != OperationId::MIN;
         if operation.started_at == UtcMicros::default() {
             operation.started_at = if has_id { operation.operation_id.time().into() } else { now() };
@@ -32,7 +42,9 @@ impl Identity {
         }
         if operation.producer_id.is_none() && operation.producer_seq.is_none() {
             operation.producer_id = Some(self.producer_id.clone());
-            operation.producer_seq = Some(self.next_seq.fetch_add(1, Ordering::Relaxed));
+            if numbering == Numbering::Numbered {
+                operation.producer_seq = Some(self.next_seq.fetch_add(1, Ordering::Relaxed));
+            }
         }
     }
 }
@@ -44,7 +56,11 @@ mod tests {
     const NOW: UtcMicros = UtcMicros::from_micros(1_790_000_000_123_456);
 
     fn completed(mut operation: Operation) -> Operation {
-        Identity::new(Some("test".to_owned()), UtcMillis::default()).complete(&mut operation, || NOW);
+        Identity::new(Some("test".to_owned()), UtcMillis::default()).complete(
+            &mut operation,
+            Numbering::Numbered,
+            || NOW,
+        );
         operation
     }
 
@@ -76,11 +92,21 @@ mod tests {
         let (mut first, mut second) = (Operation::default(), Operation::default());
         let mut foreign = Operation { producer_id: Some("other".to_owned()), ..Operation::default() };
         for operation in [&mut first, &mut foreign, &mut second] {
-            identity.complete(operation, || NOW);
+            identity.complete(operation, Numbering::Numbered, || NOW);
         }
         assert_eq!((first.producer_seq, second.producer_seq), (Some(0), Some(1)));
         assert_eq!(first.producer_id, second.producer_id);
         assert_eq!((foreign.producer_id.as_deref(), foreign.producer_seq), (Some("other"), None));
+    }
+
+    #[test]
+    fn an_operation_whose_caller_is_answered_uses_up_no_number() {
+        let identity = Identity::new(None, UtcMillis::default());
+        let (mut answered, mut recorded) = (Operation::default(), Operation::default());
+        identity.complete(&mut answered, Numbering::Answered, || NOW);
+        identity.complete(&mut recorded, Numbering::Numbered, || NOW);
+        assert_eq!((answered.producer_seq, recorded.producer_seq), (None, Some(0)));
+        assert_eq!(answered.producer_id, recorded.producer_id);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::delivery::kafka::{KafkaOutlet, largest_message};
 use crate::delivery::{self, Outlet, Shared};
 use crate::encoding::{Format, with_buffer};
 use crate::hand_over::HandOver;
-use crate::identity::Identity;
+use crate::identity::{Identity, Numbering};
 use crate::ledger::{Counters, Ledger};
 use crate::report::Trouble;
 
@@ -103,7 +103,7 @@ impl Producer {
     /// Hands an operation over and waits until all replicas have it. Wants a Tokio runtime with time.
     ///
     /// Dropping the future takes nothing back. An application that repeats an operation sets its id before the first
-    /// attempt.
+    /// attempt. Such an operation gets no sequence number: its caller hears of a failure and repeats it.
     ///
     /// # Errors
     /// See [`RecordError`]: each variant asks for a different reaction.
@@ -152,7 +152,8 @@ impl Producer {
 
 impl Inner {
     fn hand_over(&self, mut operation: Operation, waiter: Option<Waiter>) -> Result<(), RecordError> {
-        self.identity.complete(&mut operation, UtcMicros::now);
+        let numbering = if waiter.is_some() { Numbering::Answered } else { Numbering::Numbered };
+        self.identity.complete(&mut operation, numbering, UtcMicros::now);
         let ledger = &self.shared.ledger;
         with_buffer(|buffer| {
             let key_length = self.format.encode(&operation, buffer);

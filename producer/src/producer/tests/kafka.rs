@@ -21,7 +21,7 @@ async fn an_acknowledged_operation_is_at_the_offset_it_names() {
     for ((operation, message), number) in operations.into_iter().zip(&messages).zip(0..) {
         let started_at = operation.operation_id.time().into();
         let producer_id = Some("test".to_owned());
-        let complete = Operation { started_at, producer_id, producer_seq: Some(number), ..operation };
+        let complete = Operation { started_at, producer_id, producer_seq: None, ..operation };
         let mut bytes = Vec::new();
         encode_operation(&complete, &mut bytes);
         assert_eq!((message.offset(), message.payload()), (number, Some(bytes.as_slice())));
