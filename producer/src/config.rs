@@ -17,8 +17,12 @@ pub const DEFAULT_LINGER: Duration = Duration::from_millis(5);
 /// How long `record_acked` waits by default; shorter than the patience of usual HTTP clients and proxies.
 pub const DEFAULT_ACKNOWLEDGE_WITHIN: Duration = Duration::from_secs(30);
 
+/// Bytes of a spool by default: more than two million operations without content.
+pub const DEFAULT_SPOOL_BYTES: u64 = 1 << 30;
+
 const QUEUE_OPERATIONS: RangeInclusive<usize> = 1..=10_000_000;
 const QUEUE_BYTES: RangeInclusive<usize> = 1024..=1 << 40;
+const SPOOL_BYTES: RangeInclusive<u64> = 1 << 20..=1 << 40;
 const LONGEST_LINGER: Duration = Duration::from_secs(10);
 /// Longest that anybody waits for anything, which keeps deadlines far from the end of the clock.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_hours(24);
@@ -51,6 +55,26 @@ pub enum Sink {
     },
 }
 
+/// A place on disk for operations that the broker cannot take now. They are sent when it can, or after the next start.
+///
+/// docs/producer.md says what an outage, a crash and a loss of power may cost with one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spool {
+    /// A folder on a local disk that outlives the process; made when it is missing. Processes may share it: each uses a
+    /// part of its own, and sends what one that is gone has left.
+    pub folder: PathBuf,
+    /// Bytes that one producer may use there, 1 MiB to 1 TiB. When they are full, the oldest operations are dropped and
+    /// counted.
+    pub bytes: u64,
+}
+
+impl Spool {
+    /// A spool of 1 GiB in this folder.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into(), bytes: DEFAULT_SPOOL_BYTES }
+    }
+}
+
 /// How to reach a Kafka cluster, and the bounds of the queue towards it.
 #[derive(Clone)]
 pub struct ProducerConfig {
@@ -69,6 +93,8 @@ pub struct ProducerConfig {
     pub linger: Duration,
     /// How long `record_acked` waits for the acknowledgement, up to a day.
     pub acknowledge_within: Duration,
+    /// Where operations wait on disk when the broker cannot take them; by default nowhere: they wait in memory alone.
+    pub spool: Option<Spool>,
     /// Further settings of librdkafka, such as SASL, `message.max.bytes`, `message.timeout.ms` or `compression.type`.
     pub properties: BTreeMap<String, String>,
 }
@@ -84,6 +110,7 @@ impl ProducerConfig {
             queue_bytes: DEFAULT_QUEUE_BYTES,
             linger: DEFAULT_LINGER,
             acknowledge_within: DEFAULT_ACKNOWLEDGE_WITHIN,
+            spool: None,
             properties: BTreeMap::new(),
         }
     }
@@ -99,8 +126,8 @@ impl ProducerConfig {
                 format!("is {:?}; expected host:port[,host:port]", self.bootstrap),
             ));
         }
-        check_range("queue_operations", self.queue_operations, &QUEUE_OPERATIONS)?;
-        check_range("queue_bytes", self.queue_bytes, &QUEUE_BYTES)?;
+        check_range("queue_operations", &self.queue_operations, &QUEUE_OPERATIONS)?;
+        check_range("queue_bytes", &self.queue_bytes, &QUEUE_BYTES)?;
         if self.linger > LONGEST_LINGER {
             return Err(StartError::setting(
                 "linger",
@@ -113,6 +140,12 @@ impl ProducerConfig {
                 format!("is {:?}; allowed is 1 ms to {LONGEST_WAIT:?}", self.acknowledge_within),
             ));
         }
+        if let Some(Spool { folder, bytes }) = &self.spool {
+            if folder.as_os_str().is_empty() {
+                return Err(StartError::setting("spool.folder", "is empty; name a folder".to_owned()));
+            }
+            check_range("spool.bytes", bytes, &SPOOL_BYTES)?;
+        }
         match RESERVED.iter().find(|(name, _)| self.properties.contains_key(*name)) {
             Some((name, instead)) => Err(StartError::Property {
                 name: (*name).to_owned(),
@@ -123,8 +156,12 @@ impl ProducerConfig {
     }
 }
 
-fn check_range(name: &'static str, value: usize, allowed: &RangeInclusive<usize>) -> Result<(), StartError> {
-    if allowed.contains(&value) {
+fn check_range<T: PartialOrd + fmt::Display>(
+    name: &'static str,
+    value: &T,
+    allowed: &RangeInclusive<T>,
+) -> Result<(), StartError> {
+    if allowed.contains(value) {
         return Ok(());
     }
     Err(StartError::setting(name, format!("is {value}; allowed is {} to {}", allowed.start(), allowed.end())))
@@ -141,6 +178,7 @@ impl fmt::Debug for ProducerConfig {
             .field("queue_bytes", &self.queue_bytes)
             .field("linger", &self.linger)
             .field("acknowledge_within", &self.acknowledge_within)
+            .field("spool", &self.spool)
             .field("properties", &self.properties.keys().collect::<Vec<_>>())
             .finish()
     }
@@ -185,6 +223,14 @@ pub enum StartError {
         /// The file.
         path: PathBuf,
     },
+    /// The folder of the spool cannot be made or written.
+    #[error("spool.folder {} cannot be used", path.display())]
+    Spool {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// The system gives no further thread.
     #[error("the producer's thread could not be started")]
     Thread {
@@ -217,6 +263,12 @@ mod tests {
         assert!(refusal(|config| config.bootstrap = "a:1,,b:1".to_owned()).contains("host:port"));
         assert!(refusal(|config| config.linger = Duration::from_secs(11)).starts_with("linger is 11s"));
         assert!(refusal(|config| config.acknowledge_within = Duration::MAX).starts_with("acknowledge_within is"));
+        let spool = |bytes| Some(Spool { bytes, ..Spool::new("spool") });
+        assert_eq!(
+            refusal(|config| config.spool = spool(10)),
+            "spool.bytes is 10; allowed is 1048576 to 1099511627776"
+        );
+        assert_eq!(refusal(|config| config.spool = Some(Spool::new(""))), "spool.folder is empty; name a folder");
         let reserved = refusal(|config| drop(config.properties.insert("linger.ms".to_owned(), "7".to_owned())));
         assert_eq!(reserved, "property linger.ms: is set by the producer; use linger");
     }

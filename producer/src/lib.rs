@@ -52,6 +52,6 @@ mod report;
 pub mod spool;
 
 pub use acknowledgement::{Acknowledged, RecordError};
-pub use config::{ProducerConfig, Sink, StartError};
+pub use config::{ProducerConfig, Sink, Spool, StartError};
 pub use ledger::Counters;
 pub use producer::Producer;
