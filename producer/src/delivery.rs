@@ -27,7 +27,21 @@ const SHORTEST_REST: Duration = Duration::from_millis(1);
 pub(crate) struct Shared {
     pub(crate) ledger: Ledger,
     pub(crate) hand_over: HandOver,
+    /// With the broker or the file.
     pub(crate) trouble: Trouble,
+    /// With the disk of the spool.
+    pub(crate) disk_trouble: Trouble,
+}
+
+impl Shared {
+    pub(crate) fn new(ledger: Ledger) -> Self {
+        Self {
+            ledger,
+            hand_over: HandOver::default(),
+            trouble: Trouble::default(),
+            disk_trouble: Trouble::default(),
+        }
+    }
 }
 
 /// Where operations leave the process.
@@ -49,7 +63,7 @@ pub(crate) fn run(mut outlet: Outlet, shared: &Arc<Shared>, linger: Duration) {
             Outlet::Kafka(kafka) => kafka.deliver(&mut collected),
             Outlet::JsonLines(file) => file.deliver(&mut collected),
         }
-        report.publish(&shared.ledger, &shared.trouble, Instant::now());
+        report.publish(shared, Instant::now());
         if let Some(deadline) = closing {
             break deadline;
         }
@@ -58,5 +72,5 @@ pub(crate) fn run(mut outlet: Outlet, shared: &Arc<Shared>, linger: Duration) {
         Outlet::Kafka(kafka) => kafka.finish(deadline),
         Outlet::JsonLines(file) => file.finish(),
     }
-    report.publish(&shared.ledger, &shared.trouble, Instant::now());
+    report.publish(shared, Instant::now());
 }

@@ -1,23 +1,31 @@
 //! The books of a producer: what waits, what was delivered, what was lost. Decides whether there is room for more.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use crate::spool::SpoolBooks;
+use crate::spool::books::SpoolCounters;
 
 /// Bytes that librdkafka and the allocator keep for a queued message beside its key and value: `rd_kafka_msg_t` has
 /// about 200, each of its two allocations a header.
 pub(crate) const OVERHEAD_BYTES: usize = 256;
 
-/// Number of operations by fate. Everything handed over is in exactly one of the four, once the producer is at rest; read
-/// while operations flow, the numbers are not taken at one instant.
+/// Number of operations by fate. Everything handed over is in exactly one of the first five, once the producer is at rest;
+/// read while operations flow, the numbers are not taken at one instant. What became of the spooled ones is in `spool`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Acknowledged by the broker, or written to the file.
+    /// Acknowledged by the broker without having been on disk before, or written to the file.
     pub sent: u64,
     /// Not taken: the queue was full, the operation too large, or the producer closed.
     pub dropped: u64,
     /// Taken but not acknowledged in time, or refused by the broker.
     pub failed: u64,
-    /// Taken and waiting.
+    /// Taken and waiting in memory.
     pub queued: u64,
+    /// Written to the spool, whatever became of them there.
+    pub spooled: u64,
+    /// The spool: those operations and the ones that were found there.
+    pub spool: SpoolCounters,
 }
 
 /// Counts and bounds what a producer holds.
@@ -30,6 +38,9 @@ pub(crate) struct Ledger {
     sent: AtomicU64,
     dropped: AtomicU64,
     failed: AtomicU64,
+    spooled: AtomicU64,
+    /// The books of the disk.
+    pub(crate) spool: Arc<SpoolBooks>,
 }
 
 impl Ledger {
@@ -42,6 +53,8 @@ impl Ledger {
             sent: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
             failed: AtomicU64::new(0),
+            spooled: AtomicU64::new(0),
+            spool: Arc::default(),
         }
     }
 
@@ -86,6 +99,22 @@ impl Ledger {
         self.release(bytes);
     }
 
+    /// An admitted operation is on disk now.
+    pub(crate) fn settle_spooled(&self, bytes: usize) {
+        self.spooled.fetch_add(1, Ordering::Relaxed);
+        self.release(bytes);
+    }
+
+    /// Whether so much waits that what comes should go to disk: the other half is for what arrives until it is there.
+    pub(crate) fn is_half_full(&self) -> bool {
+        self.queued_operations() > self.limit_operations / 2 || self.queued_bytes() > self.limit_bytes / 2
+    }
+
+    /// What the broker acknowledged so far, of memory and disk.
+    pub(crate) fn acknowledged(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed) + self.spool.acknowledged()
+    }
+
     fn release(&self, bytes: usize) {
         self.queued_operations.fetch_sub(1, Ordering::Relaxed);
         self.queued_bytes.fetch_sub(bytes + OVERHEAD_BYTES, Ordering::Relaxed);
@@ -107,6 +136,8 @@ impl Ledger {
             dropped: self.dropped.load(Ordering::Relaxed),
             failed: self.failed.load(Ordering::Relaxed),
             queued: u64::try_from(self.queued_operations()).unwrap_or(u64::MAX),
+            spooled: self.spooled.load(Ordering::Relaxed),
+            spool: self.spool.counters(),
         }
     }
 }
@@ -124,7 +155,7 @@ mod tests {
         assert!(!ledger.admit(10_000 - OVERHEAD_BYTES), "more bytes than are left");
         ledger.settle_failed(100);
         assert!(ledger.admit(ledger.largest()), "the largest operation fits an empty queue");
-        assert_eq!(ledger.counters(), Counters { sent: 1, dropped: 2, failed: 1, queued: 1 });
+        assert_eq!(ledger.counters(), Counters { sent: 1, dropped: 2, failed: 1, queued: 1, ..Counters::default() });
         assert_eq!(ledger.queued_bytes(), 10_000);
     }
 
@@ -142,7 +173,7 @@ mod tests {
                 });
             }
         });
-        let Counters { sent, dropped, failed, queued } = ledger.counters();
+        let Counters { sent, dropped, failed, queued, .. } = ledger.counters();
         assert_eq!((sent + dropped, failed, queued), (4000, 0, 0));
     }
 }

@@ -55,3 +55,4 @@ pub use acknowledgement::{Acknowledged, RecordError};
 pub use config::{ProducerConfig, Sink, Spool, StartError};
 pub use ledger::Counters;
 pub use producer::Producer;
+pub use spool::books::SpoolCounters;

@@ -16,10 +16,8 @@ use crate::delivery::json_lines::JsonLinesOutlet;
 use crate::delivery::kafka::{KafkaOutlet, largest_message};
 use crate::delivery::{self, Outlet, Shared};
 use crate::encoding::{Format, with_buffer};
-use crate::hand_over::HandOver;
 use crate::identity::{Identity, Numbering};
 use crate::ledger::{Counters, Ledger};
-use crate::report::Trouble;
 
 /// How long delivery goes on in the background after the last handle was dropped without `close`.
 const DELIVER_AFTER_DROP: Duration = Duration::from_secs(5);
@@ -220,11 +218,7 @@ fn plan_kafka(config: ProducerConfig) -> Result<Plan, StartError> {
 }
 
 fn shared(limit_operations: usize, limit_bytes: usize) -> Arc<Shared> {
-    Arc::new(Shared {
-        ledger: Ledger::new(limit_operations, limit_bytes),
-        hand_over: HandOver::default(),
-        trouble: Trouble::default(),
-    })
+    Arc::new(Shared::new(Ledger::new(limit_operations, limit_bytes)))
 }
 
 #[cfg(test)]

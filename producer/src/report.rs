@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 
 use tracing::{info, warn};
 
-use crate::ledger::{Counters, Ledger};
-use crate::metrics::{record_outcome, record_queue};
+use crate::delivery::Shared;
+use crate::ledger::Counters;
+use crate::metrics::{record_outcome, record_queue, record_spool, record_spool_outcome};
+use crate::spool::books::SpoolCounters;
 
 /// Least time between two warnings: an outage of an hour is 120 lines.
 const WARN_EVERY: Duration = Duration::from_secs(30);
@@ -38,6 +40,11 @@ impl Trouble {
             self.present.store(false, Ordering::Release);
             *self.lock() = None;
         }
+    }
+
+    /// Whether something was noted since the last success.
+    pub(crate) fn is_present(&self) -> bool {
+        self.present.load(Ordering::Acquire)
     }
 
     pub(crate) fn text(&self) -> Option<String> {
@@ -74,82 +81,143 @@ enum Line {
 
 impl Report {
     /// Publishes what changed since the last call, and warns when operations are lost or cannot leave.
-    pub(crate) fn publish(&mut self, ledger: &Ledger, trouble: &Trouble, now: Instant) {
-        let counters = ledger.counters();
-        let queued_bytes = ledger.queued_bytes();
+    pub(crate) fn publish(&mut self, shared: &Shared, now: Instant) {
+        let counters = shared.ledger.counters();
+        let queued_bytes = shared.ledger.queued_bytes();
         record_outcome("sent", counters.sent.saturating_sub(self.published.sent));
         record_outcome("dropped", counters.dropped.saturating_sub(self.published.dropped));
         record_outcome("failed", counters.failed.saturating_sub(self.published.failed));
+        record_outcome("spooled", counters.spooled.saturating_sub(self.published.spooled));
         if (counters.queued, queued_bytes) != (self.published.queued, self.published_bytes) {
             let added_operations = counters.queued as f64 - self.published.queued as f64;
             record_queue(added_operations, queued_bytes as f64 - self.published_bytes as f64);
         }
+        publish_spool(self.published.spool, counters.spool);
         self.published = counters;
         self.published_bytes = queued_bytes;
-        self.log(counters, trouble, now);
+        self.log(counters, shared, now);
     }
 
-    fn log(&mut self, counters: Counters, trouble: &Trouble, now: Instant) {
-        let in_trouble = trouble.present.load(Ordering::Acquire);
-        match next_line(self.warned, counters, in_trouble, now) {
+    fn log(&mut self, counters: Counters, shared: &Shared, now: Instant) {
+        let troubles = Troubles { broker: shared.trouble.is_present(), disk: shared.disk_trouble.is_present() };
+        match next_line(self.warned, counters, troubles, now) {
             Line::Nothing => {}
             Line::Warning => {
-                let Counters { sent, dropped, failed, queued } = counters;
-                let reason = trouble.text().unwrap_or_else(|| "the broker is slower than the application".to_owned());
-                warn!(sent, dropped, failed, queued, reason, "operations do not reach their destination or are lost");
+                warn_of(counters, shared);
                 self.warned = Some(Warned { at: now, counters, recovered: false });
             }
             Line::Recovery => {
-                info!(
-                    sent = counters.sent,
-                    dropped = counters.dropped,
-                    failed = counters.failed,
-                    "operations are delivered again"
-                );
+                let Counters { sent, dropped, failed, spooled, spool, .. } = counters;
+                let SpoolCounters { resent, discarded, damaged, .. } = spool;
+                info!(sent, dropped, failed, spooled, resent, discarded, damaged, "operations are delivered again");
                 self.warned = self.warned.map(|warned| Warned { recovered: true, ..warned });
             }
         }
     }
 }
 
-fn next_line(warned: Option<Warned>, counters: Counters, in_trouble: bool, now: Instant) -> Line {
+fn publish_spool(before: SpoolCounters, now: SpoolCounters) {
+    record_spool_outcome("inherited", now.inherited.saturating_sub(before.inherited));
+    record_spool_outcome("resent", now.resent.saturating_sub(before.resent));
+    record_spool_outcome("discarded", now.discarded.saturating_sub(before.discarded));
+    record_spool_outcome("damaged", now.damaged.saturating_sub(before.damaged));
+    record_spool_outcome("refused", now.refused.saturating_sub(before.refused));
+    if (now.waiting, now.bytes) != (before.waiting, before.bytes) {
+        record_spool(now.waiting as f64 - before.waiting as f64, now.bytes as f64 - before.bytes as f64);
+    }
+}
+
+fn warn_of(counters: Counters, shared: &Shared) {
+    let Counters { sent, dropped, failed, queued, spooled, spool } = counters;
+    let SpoolCounters { waiting: on_disk, discarded, damaged, refused, .. } = spool;
+    let broker = shared.trouble.text();
+    let reason = match (broker, shared.disk_trouble.text()) {
+        (Some(broker), Some(disk)) => format!("{broker}; {disk}"),
+        (Some(reason), None) | (None, Some(reason)) => reason,
+        (None, None) => "the broker is slower than the application".to_owned(),
+    };
+    if (spooled, on_disk) == (0, 0) {
+        warn!(sent, dropped, failed, queued, reason, "operations do not reach their destination or are lost");
+    } else {
+        warn!(
+            sent,
+            dropped,
+            failed,
+            queued,
+            on_disk,
+            discarded,
+            damaged,
+            refused,
+            reason,
+            "operations wait for their destination or are lost"
+        );
+    }
+}
+
+/// With what something is wrong.
+#[derive(Clone, Copy, Debug, Default)]
+struct Troubles {
+    broker: bool,
+    disk: bool,
+}
+
+/// Operations that are lost for good.
+fn lost(counters: Counters) -> u64 {
+    let SpoolCounters { discarded, damaged, refused, .. } = counters.spool;
+    counters.dropped + counters.failed + discarded + damaged + refused
+}
+
+/// Operations that have still to reach their destination.
+fn waiting(counters: Counters) -> u64 {
+    counters.queued + counters.spool.waiting
+}
+
+fn next_line(warned: Option<Warned>, counters: Counters, troubles: Troubles, now: Instant) -> Line {
     let before = warned.map(|warned| warned.counters).unwrap_or_default();
-    let lost = counters.dropped > before.dropped || counters.failed > before.failed;
+    let lost = lost(counters) > lost(before);
     // A broker closes idle connections, which sounds like trouble: with nothing to send it counts only before the first
     // success, when it means a wrong address.
-    let stuck = in_trouble && (counters.queued > 0 || (counters.sent == 0 && warned.is_none()));
+    let stuck = troubles.broker && (waiting(counters) > 0 || (delivered(counters) == 0 && warned.is_none()));
+    let in_trouble = troubles.broker || troubles.disk;
     match warned {
         Some(warned) if now.saturating_duration_since(warned.at) < WARN_EVERY && !warned.recovered => {
-            if in_trouble || lost || counters.queued > 0 { Line::Nothing } else { recovery(before, counters) }
+            if in_trouble || lost || waiting(counters) > 0 { Line::Nothing } else { recovery(before, counters) }
         }
         Some(warned) if now.saturating_duration_since(warned.at) < WARN_EVERY => Line::Nothing,
-        _ if lost || stuck => Line::Warning,
-        Some(warned) if !warned.recovered && !in_trouble && counters.queued == 0 => recovery(before, counters),
+        _ if lost || stuck || troubles.disk => Line::Warning,
+        Some(warned) if !warned.recovered && !in_trouble && waiting(counters) == 0 => recovery(before, counters),
         _ => Line::Nothing,
     }
 }
 
 fn recovery(before: Counters, now: Counters) -> Line {
-    if now.sent > before.sent { Line::Recovery } else { Line::Nothing }
+    if delivered(now) > delivered(before) { Line::Recovery } else { Line::Nothing }
+}
+
+fn delivered(counters: Counters) -> u64 {
+    counters.sent + counters.spool.resent
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const CALM: Troubles = Troubles { broker: false, disk: false };
+    const AWAY: Troubles = Troubles { broker: true, disk: false };
+
     fn counters(sent: u64, failed: u64, queued: u64) -> Counters {
-        Counters { sent, dropped: 0, failed, queued }
+        Counters { sent, failed, queued, ..Counters::default() }
     }
 
     #[test]
     fn losses_are_warned_about_at_once_and_then_at_a_limited_rate() {
         let start = Instant::now();
-        assert_eq!(next_line(None, counters(0, 1, 0), false, start), Line::Warning);
+        assert_eq!(next_line(None, counters(0, 1, 0), CALM, start), Line::Warning);
         let warned = Some(Warned { at: start, counters: counters(0, 1, 0), recovered: false });
-        assert_eq!(next_line(warned, counters(0, 900, 0), false, start + WARN_EVERY / 2), Line::Nothing);
-        assert_eq!(next_line(warned, counters(0, 900, 0), false, start + WARN_EVERY), Line::Warning);
+        assert_eq!(next_line(warned, counters(0, 900, 0), CALM, start + WARN_EVERY / 2), Line::Nothing);
+        assert_eq!(next_line(warned, counters(0, 900, 0), CALM, start + WARN_EVERY), Line::Warning);
         assert_eq!(
-            next_line(warned, counters(0, 1, 0), false, start + WARN_EVERY),
+            next_line(warned, counters(0, 1, 0), CALM, start + WARN_EVERY),
             Line::Nothing,
             "nothing new is lost"
         );
@@ -158,24 +226,40 @@ mod tests {
     #[test]
     fn a_broker_that_was_never_reached_is_named_once_and_an_idle_disconnect_never() {
         let start = Instant::now();
-        assert_eq!(next_line(None, counters(0, 0, 0), true, start), Line::Warning);
+        assert_eq!(next_line(None, counters(0, 0, 0), AWAY, start), Line::Warning);
         let warned = Some(Warned { at: start, counters: counters(0, 0, 0), recovered: false });
-        assert_eq!(next_line(warned, counters(0, 0, 0), true, start + WARN_EVERY), Line::Nothing);
+        assert_eq!(next_line(warned, counters(0, 0, 0), AWAY, start + WARN_EVERY), Line::Nothing);
         assert_eq!(
-            next_line(warned, counters(0, 0, 3), true, start + WARN_EVERY),
+            next_line(warned, counters(0, 0, 3), AWAY, start + WARN_EVERY),
             Line::Warning,
             "now something waits"
         );
-        assert_eq!(next_line(None, counters(10, 0, 0), true, start), Line::Nothing);
+        assert_eq!(next_line(None, counters(10, 0, 0), AWAY, start), Line::Nothing);
     }
 
     #[test]
     fn recovery_is_told_once_everything_left() {
         let start = Instant::now();
         let warned = Warned { at: start, counters: counters(0, 0, 3), recovered: false };
-        assert_eq!(next_line(Some(warned), counters(2, 0, 1), false, start), Line::Nothing);
-        assert_eq!(next_line(Some(warned), counters(3, 0, 0), false, start), Line::Recovery);
+        assert_eq!(next_line(Some(warned), counters(2, 0, 1), CALM, start), Line::Nothing);
+        assert_eq!(next_line(Some(warned), counters(3, 0, 0), CALM, start), Line::Recovery);
         let told = Some(Warned { recovered: true, ..warned });
-        assert_eq!(next_line(told, counters(9, 0, 0), false, start + WARN_EVERY), Line::Nothing);
+        assert_eq!(next_line(told, counters(9, 0, 0), CALM, start + WARN_EVERY), Line::Nothing);
+    }
+
+    #[test]
+    fn a_spool_that_cannot_be_written_is_named_and_one_that_waits_is_no_recovery() {
+        let start = Instant::now();
+        let full = Troubles { disk: true, ..CALM };
+        assert_eq!(next_line(None, counters(5, 0, 0), full, start), Line::Warning);
+        let warned = Some(Warned { at: start, counters: counters(5, 0, 0), recovered: false });
+        assert_eq!(next_line(warned, counters(5, 0, 9), full, start + WARN_EVERY / 2), Line::Nothing);
+        let on_disk = SpoolCounters { waiting: 1, ..SpoolCounters::default() };
+        assert_eq!(next_line(warned, Counters { spool: on_disk, ..counters(9, 0, 0) }, CALM, start), Line::Nothing);
+        let resent = SpoolCounters { resent: 1, ..SpoolCounters::default() };
+        assert_eq!(next_line(warned, Counters { spool: resent, ..counters(5, 0, 0) }, CALM, start), Line::Recovery);
+        let discarded = SpoolCounters { discarded: 1, ..SpoolCounters::default() };
+        let lost = Counters { spool: discarded, ..counters(5, 0, 0) };
+        assert_eq!(next_line(warned, lost, CALM, start + WARN_EVERY), Line::Warning);
     }
 }

@@ -95,7 +95,7 @@ async fn eventually(producer: &Producer, claim: impl Fn(Counters) -> bool) -> Co
 }
 
 fn total(counters: Counters) -> u64 {
-    counters.sent + counters.dropped + counters.failed + counters.queued
+    counters.sent + counters.dropped + counters.failed + counters.queued + counters.spooled
 }
 
 fn key_text(message: &OwnedMessage) -> String {
