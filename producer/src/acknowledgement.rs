@@ -6,6 +6,8 @@ use opstream_schemas::offsets::{Offset, Partition};
 use rdkafka::error::RDKafkaErrorCode;
 use tokio::sync::oneshot;
 
+use crate::spool::Flight;
+
 /// Place of an operation that all replicas hold (JSON lines: that was written to the file).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Acknowledged {
@@ -92,23 +94,30 @@ pub(crate) type Waiter = oneshot::Sender<Answer>;
 /// Travels with a message through librdkafka. Operations nobody waits for share one, so they allocate nothing.
 #[derive(Debug)]
 pub(crate) struct Ticket {
-    waiter: Option<Waiter>,
+    origin: Origin,
     /// Whether the message already went through a client that broke: it is given a second chance, not a third.
     pub(crate) resent: bool,
 }
 
+/// Where a message came from, and so whom its fate concerns.
+#[derive(Debug)]
+pub(crate) enum Origin {
+    /// `record`: the ledger alone.
+    Recorded,
+    /// `record_acked`: a caller who waits.
+    Watched(Waiter),
+    /// The spool: this entry of the segment.
+    Spooled(Arc<Flight>, usize),
+}
+
 impl Ticket {
-    pub(crate) fn waited_for(waiter: Waiter, resent: bool) -> Arc<Self> {
-        Arc::new(Self { waiter: Some(waiter), resent })
+    pub(crate) fn new(origin: Origin, resent: bool) -> Arc<Self> {
+        Arc::new(Self { origin, resent })
     }
 
-    pub(crate) fn unwatched(resent: bool) -> Arc<Self> {
-        Arc::new(Self { waiter: None, resent })
-    }
-
-    /// The waiter, if somebody waits. Only the last holder gets it, and a waited-for ticket has one holder.
-    pub(crate) fn into_waiter(self: Arc<Self>) -> Option<Waiter> {
-        Arc::into_inner(self).and_then(|ticket| ticket.waiter)
+    /// The origin. A ticket that is not shared has one holder; a shared one is of recorded operations.
+    pub(crate) fn into_origin(self: Arc<Self>) -> Origin {
+        Arc::into_inner(self).map_or(Origin::Recorded, |ticket| ticket.origin)
     }
 }
 

@@ -35,12 +35,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(ledger: Ledger) -> Self {
-        Self {
-            ledger,
-            hand_over: HandOver::default(),
-            trouble: Trouble::default(),
-            disk_trouble: Trouble::default(),
-        }
+        Self { ledger, hand_over: HandOver::default(), trouble: Trouble::default(), disk_trouble: Trouble::default() }
     }
 }
 
@@ -58,11 +53,15 @@ pub(crate) fn run(mut outlet: Outlet, shared: &Arc<Shared>, linger: Duration) {
     let deadline = loop {
         let shortest = if empty_rounds < ROUNDS_UNTIL_IDLE { SHORTEST_REST } else { IDLE_REST };
         let closing = shared.hand_over.collect(&mut collected, linger.max(shortest));
-        empty_rounds = if collected.is_empty() { empty_rounds.saturating_add(1) } else { 0 };
-        match &mut outlet {
-            Outlet::Kafka(kafka) => kafka.deliver(&mut collected),
-            Outlet::JsonLines(file) => file.deliver(&mut collected),
-        }
+        let was_empty = collected.is_empty();
+        let is_busy = match &mut outlet {
+            Outlet::Kafka(kafka) => kafka.deliver(&mut collected, Instant::now()),
+            Outlet::JsonLines(file) => {
+                file.deliver(&mut collected);
+                false
+            }
+        };
+        empty_rounds = if was_empty && !is_busy { empty_rounds.saturating_add(1) } else { 0 };
         report.publish(shared, Instant::now());
         if let Some(deadline) = closing {
             break deadline;

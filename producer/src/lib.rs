@@ -26,8 +26,9 @@
 //!
 //! ```text
 //! record() ─► identity ─► encoding ─► ledger ─► hand_over ─┬► delivery::kafka ──────► topic
-//!             id, seq     thread's    room for  bytes for  └► delivery::json_lines ─► file
-//!                         buffer      it?       one thread
+//!             id, seq     thread's    room for  bytes for  │        ▲▼
+//!                         buffer      it?       one thread │      spool ─► disk
+//!                                                          └► delivery::json_lines ─► file
 //! ```
 //!
 //! [`Producer::record`] encodes on the calling thread and copies the bytes to a buffer that one background thread
@@ -35,8 +36,11 @@
 //! librdkafka from the application's threads puts its locks and the wake-up of its broker thread into their path; a
 //! channel wakes its reader by a system call, which is the 99th percentile; moving the operation itself is cheap for the
 //! caller, but leaves one thread to encode for all, and the queue without a bound in bytes. Whatever is refused or lost
-//! is counted ([`Counters`]) and logged at a limited rate, never with content. Operations wait in memory alone: an outage of the
-//! broker beyond `message.timeout.ms`, five minutes by default, loses those that were handed over before, counted as failed.
+//! is counted ([`Counters`]) and logged at a limited rate, never with content.
+//!
+//! Without a [`Spool`] operations wait in memory alone: an outage of the broker beyond `message.timeout.ms`, five minutes by
+//! default, loses those that were handed over before, counted as failed. With one they wait on disk, for as long as it takes and
+//! beyond the end of the process; docs/producer.md says exactly what is safe when.
 
 mod acknowledgement;
 pub mod config;

@@ -92,7 +92,8 @@ impl Producer {
     /// Hands an operation over. Returns within microseconds, whether the broker is there or not; an operation that finds
     /// the queue full, is too large, or comes after [`close`](Self::close) is counted as dropped.
     ///
-    /// An unset id, start, producer id and sequence number are filled in; see [`Operation`].
+    /// An unset id, start, producer id and sequence number are filled in; see [`Operation`]. With a spool
+    /// ([`ProducerConfig::spool`]) what the broker cannot take waits on disk.
     pub fn record(&self, operation: Operation) {
         // The ledger has counted the refusal, and there is nobody to tell.
         self.inner.hand_over(operation, None).ok();
@@ -101,7 +102,8 @@ impl Producer {
     /// Hands an operation over and waits until all replicas have it. Wants a Tokio runtime with time.
     ///
     /// Dropping the future takes nothing back. An application that repeats an operation sets its id before the first
-    /// attempt. Such an operation gets no sequence number: its caller hears of a failure and repeats it.
+    /// attempt. Such an operation gets no sequence number and never goes to the spool: its caller hears of a failure and
+    /// repeats it, where a copy on disk would arrive beside the repetition.
     ///
     /// # Errors
     /// See [`RecordError`]: each variant asks for a different reaction.
@@ -136,7 +138,8 @@ impl Producer {
 
     /// Takes no more operations, delivers what waits for at most `deadline`, up to a day, and ends the producer's threads.
     ///
-    /// What is not acknowledged by then counts as failed, although the broker may have it. Nothing is queued afterwards.
+    /// What is not acknowledged by then counts as failed, although the broker may have it; with a spool it is on disk
+    /// afterwards and counts as spooled, and while the broker is away nothing is waited for. Nothing is queued afterwards.
     /// Call it before the process ends: dropping the last handle delivers for five more seconds, but nobody waits for
     /// that.
     pub async fn close(&self, deadline: Duration) -> Counters {

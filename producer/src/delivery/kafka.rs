@@ -2,144 +2,179 @@
 //!
 //! Sending and polling for delivery reports run on two threads of the producer's own. The client is idempotent; when its
 //! session with the broker breaks for good, it is replaced and what came back is sent once more, with the same ids.
+//!
+//! With a spool the broker's silence is an outage ([`reach`]): what the client holds is taken from it and written to disk, and so
+//! is what comes, except where somebody waits. A few spooled operations stay with the client all the time; the first that
+//! is acknowledged ends the outage, and the rest follows beside new operations. [`spooling`] does that part.
 
 mod deliveries;
+mod link;
+mod reach;
 mod settings;
+mod spooling;
 
-use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::ClientConfig;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{BaseRecord, Producer as _, PurgeConfig, ThreadedProducer};
 use tracing::warn;
 
 use super::Shared;
-use crate::acknowledgement::{Ticket, Waiter};
 use crate::config::{ProducerConfig, StartError};
-use crate::hand_over::{Collected, Record};
-use crate::metrics::record_client_replaced;
-use deliveries::{Deliveries, Returned};
+use crate::hand_over::Collected;
+use deliveries::Returned;
+use link::Link;
+use reach::{Reach, Sight};
 pub(crate) use settings::largest_message;
+use spooling::Spooling;
 
-/// Least time between two replacements of the client; doubles while they follow each other.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// Time that librdkafka gets to report what was purged at the end.
-const PURGE_WITHIN: Duration = Duration::from_millis(500);
-/// Time that a client which is replaced gets for it; a full queue has hundreds of thousands of reports.
-const REPLACE_WITHIN: Duration = Duration::from_secs(10);
+/// Time between two looks at what is left while the producer ends.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// A client of the cluster, and what it takes to make another.
+/// The way to the cluster, and beside it the one to the disk.
 pub(crate) struct KafkaOutlet {
-    client: ThreadedProducer<Deliveries>,
-    config: ClientConfig,
-    topic: String,
-    deliveries: Deliveries,
-    /// Shared by all operations that nobody waits for: first send, and second.
-    unwatched: [Arc<Ticket>; 2],
-    replace_from: Instant,
-    pause: Duration,
+    link: Link,
+    reach: Reach,
+    spooling: Option<Spooling>,
+    shared: Arc<Shared>,
 }
 
 impl KafkaOutlet {
-    /// Makes the client. It connects by itself, now or when a broker is there.
+    /// Makes the client, which connects by itself, now or when a broker is there; and takes the spool's folder.
     ///
     /// # Errors
-    /// When librdkafka refuses a property, or the properties together.
+    /// When librdkafka refuses a property, or the properties together, or the folder cannot be used.
     pub(crate) fn open(config: &ProducerConfig, shared: Arc<Shared>) -> Result<Self, StartError> {
-        let client_config = settings::client_config(config);
-        let topic = config.topics.operations();
-        let deliveries = Deliveries::new(shared, topic.clone());
-        let client = client_config.create_with_context(deliveries.clone()).map_err(|error| match error {
-            KafkaError::ClientConfig(_, reason, name, _) => StartError::Property { name, reason },
-            other => StartError::Client { reason: other.to_string() },
-        })?;
-        Ok(Self {
-            client,
-            config: client_config,
-            topic,
-            deliveries,
-            unwatched: [Ticket::unwatched(false), Ticket::unwatched(true)],
-            replace_from: Instant::now(),
-            pause: FIRST_PAUSE,
-        })
+        let link = Link::open(config, Arc::clone(&shared))?;
+        let spooling = match &config.spool {
+            Some(spool) => Some(Spooling::open(spool, config.topics.operations(), &shared, Instant::now())?),
+            None => None,
+        };
+        Ok(Self { link, reach: Reach::default(), spooling, shared })
     }
 
-    /// Hands the collected operations to librdkafka, which copies them, and mends what broke before.
-    pub(crate) fn deliver(&mut self, collected: &mut Collected) {
-        if self.deliveries.needs_mending() {
-            self.mend(Instant::now());
+    /// Hands the collected operations to the client or to the disk, and mends what broke before. Returns whether there is
+    /// more to do soon even if nothing comes.
+    pub(crate) fn deliver(&mut self, collected: &mut Collected, now: Instant) -> bool {
+        let gave_back = self.mend(now);
+        let Self { link, reach, spooling, shared } = self;
+        let Some(spooling) = spooling else {
+            collected.drain(|record, waiter| link.send(record, waiter, false));
+            return false;
+        };
+        let sight = Sight {
+            acknowledged: shared.ledger.acknowledged(),
+            is_waiting: link.is_waiting(),
+            in_trouble: shared.trouble.is_present(),
+            gave_back,
+        };
+        if reach.look(sight, now) {
+            warn!("the broker does not answer: operations go to the spool");
+            spooling.is_evacuation_due = true;
         }
-        collected.drain(|record, waiter| self.send(record, self.ticket(waiter, false)));
-    }
-
-    fn ticket(&self, waiter: Option<Waiter>, resent: bool) -> Arc<Ticket> {
-        match waiter {
-            Some(waiter) => Ticket::waited_for(waiter, resent),
-            None => Arc::clone(&self.unwatched[usize::from(resent)]),
+        if spooling.evacuate(link, reach, now) {
+            self.mend(now);
         }
+        let Self { link, reach, spooling: Some(spooling), .. } = self else { return false };
+        spooling.take(collected, link, reach, now);
+        spooling.resend(link, reach, now)
     }
 
-    /// The record's Kafka timestamp stays unset: librdkafka puts the time of sending, so that the topic's retention
-    /// counts from then and operations that are imported long after their time are not deleted before they are read.
-    fn send(&self, record: Record<'_>, ticket: Arc<Ticket>) {
-        let message = BaseRecord::with_opaque_to(&self.topic, ticket).key(record.key).payload(record.value);
-        if let Err((error, message)) = self.client.send(message) {
-            let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
-            self.deliveries.undelivered(code, record, message.delivery_opaque);
+    /// Replaces a client whose session is lost for good, unless that was done just now, and finds another way for what came
+    /// back: to the disk, or to the broker once more. Returns whether the broker did not take something.
+    fn mend(&mut self, now: Instant) -> bool {
+        if !self.link.deliveries.needs_mending() {
+            return false;
         }
-    }
-
-    /// Replaces a client whose session is lost for good, unless that was done just now, and sends again what came back.
-    fn mend(&mut self, now: Instant) {
-        if let Some((code, reason)) = self.client.client().fatal_error() {
-            if now < self.replace_from {
-                return;
+        if let Some((code, reason)) = self.link.fatal_error() {
+            if !self.link.may_be_replaced(now) {
+                return false;
             }
             warn!(%code, reason, "kafka client lost its session with the broker and is replaced");
-            if let Err(error) = self.replace(now) {
-                self.deliveries.note_trouble(&error.to_string());
-                return;
+            if let Err(error) = self.link.replace(now) {
+                self.link.deliveries.note_trouble(&error.to_string());
+                return false;
             }
         }
-        for Returned { key, value, waiter } in self.deliveries.take_returned() {
-            self.send(Record { key: &key, value: &value }, self.ticket(waiter, true));
+        let returned = self.link.deliveries.take_returned();
+        let gave_back = returned.iter().any(|returned| !returned.may_be_resent);
+        let rest = match &mut self.spooling {
+            Some(spooling) => {
+                let is_away = self.reach.is_away();
+                let rest = spooling.keep(returned, now, |returned| is_away || !returned.may_be_resent);
+                spooling.is_evacuation_due |= is_away && rest.iter().any(|returned| returned.waiter.is_none());
+                rest
+            }
+            None => returned,
+        };
+        let has_spool = self.spooling.is_some();
+        for returned in rest {
+            // Refused by the disk, an operation waits in memory, for as long as there is room.
+            if returned.may_be_resent || (has_spool && returned.has_timed_out()) {
+                let Returned { waiter, resent, .. } = returned;
+                self.link.send(returned.record.as_record(), waiter, resent);
+            } else {
+                self.link.deliveries.fail(returned);
+            }
+        }
+        gave_back
+    }
+
+    /// Waits until everything is settled, at most until `deadline`; what is left then goes to the disk, or is given up and
+    /// counted as failed.
+    pub(crate) fn finish(mut self, deadline: Instant) {
+        if self.spooling.is_some() {
+            self.finish_spooling(deadline);
+        } else {
+            self.finish_sending(deadline);
+        }
+        let Self { link, spooling, .. } = self;
+        let deliveries = link.deliveries.clone();
+        deliveries.give_up();
+        link.end();
+        let now = Instant::now();
+        let mut returned = deliveries.take_returned();
+        if let Some(mut spooling) = spooling {
+            returned = spooling.keep(returned, now, |_| true);
+            spooling.finish(now);
+        }
+        for returned in returned {
+            deliveries.fail(returned);
         }
     }
 
-    fn replace(&mut self, now: Instant) -> Result<(), KafkaError> {
-        let calm = now.saturating_duration_since(self.replace_from) > LONGEST_PAUSE;
-        self.pause = if calm { FIRST_PAUSE } else { (self.pause * 2).min(LONGEST_PAUSE) };
-        self.replace_from = now + self.pause;
-        let fresh = self.config.create_with_context(self.deliveries.clone())?;
-        let broken = mem::replace(&mut self.client, fresh);
-        // What it still holds is reported as purged, which puts it among the returned. Dropping it would wait for the reports
-        // half a second only, which is too short for a full queue.
-        broken.purge(PurgeConfig::default().queue().inflight());
-        broken.flush(REPLACE_WITHIN).ok();
-        record_client_replaced();
-        Ok(())
-    }
-
-    /// Waits until everything is settled, at most until `deadline`; what is left then is given up and counted as failed.
-    pub(crate) fn finish(mut self, deadline: Instant) {
+    fn finish_sending(&mut self, deadline: Instant) {
         // Further rounds wait for what a broken session gave back and was sent again, which happens once per operation.
         for _ in 0..3 {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if self.client.flush(left).is_err() {
+            let now = Instant::now();
+            let left = deadline.saturating_duration_since(now);
+            if !self.link.flush(left) {
                 warn!("producer is closed before the broker acknowledged everything");
             }
-            if !self.deliveries.needs_mending() || left.is_zero() {
+            if !self.link.deliveries.needs_mending() || left.is_zero() {
                 break;
             }
-            self.replace_from = Instant::now();
-            self.mend(self.replace_from);
+            self.link.end_pause(now);
+            self.mend(now);
         }
-        self.deliveries.give_up();
-        self.client.purge(PurgeConfig::default().queue().inflight());
-        // An error means that reports are missing after the time; the drop below waits for them once more.
-        self.client.flush(PURGE_WITHIN).ok();
+    }
+
+    /// Goes on as long as it helps: until memory and disk are empty, or the broker is away and memory is empty.
+    fn finish_spooling(&mut self, deadline: Instant) {
+        let mut nothing = Collected::default();
+        loop {
+            let now = Instant::now();
+            self.link.end_pause(now);
+            let is_busy = self.deliver(&mut nothing, now);
+            let is_settled = self.shared.ledger.queued_operations() == 0;
+            let is_away = self.reach.is_away();
+            if now >= deadline || (is_settled && (is_away || !(is_busy || self.link.is_waiting()))) {
+                return;
+            }
+            self.link.flush(LOOK_EVERY.min(deadline.saturating_duration_since(now)));
+            // A flush of nothing returns at once: then the disk is waited for.
+            if !self.link.is_waiting() && !self.link.deliveries.needs_mending() {
+                std::thread::sleep(LOOK_EVERY);
+            }
+        }
     }
 }

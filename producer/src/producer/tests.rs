@@ -3,6 +3,8 @@
 mod json_lines;
 mod kafka;
 mod outage;
+mod restart;
+mod spooling;
 
 use std::net::TcpListener;
 use std::time::Duration;

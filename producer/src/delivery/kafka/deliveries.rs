@@ -13,7 +13,7 @@ use rdkafka::producer::ProducerContext;
 use tracing::debug;
 
 use super::Shared;
-use crate::acknowledgement::{Acknowledged, RecordError, Ticket, Waiter, tell};
+use crate::acknowledgement::{Acknowledged, Origin, RecordError, Ticket, Waiter, tell};
 use crate::hand_over::Record;
 
 /// Context of a client; clones share everything, so that a replaced client reports to the same place.
@@ -26,26 +26,55 @@ struct State {
     shared: Arc<Shared>,
     topic: String,
     returned: Mutex<Vec<Returned>>,
+    /// There is a disk for what cannot be delivered.
+    has_spool: bool,
     /// Something came back, or the client said that it cannot go on.
     needs_mending: AtomicBool,
-    /// The producer ends: what comes back now is lost.
+    /// The client is replaced to take from it what it holds, which says nothing about the messages.
+    evacuating: AtomicBool,
+    /// The producer ends: what comes back now is not sent again.
     giving_up: AtomicBool,
 }
 
-/// An operation that a broken client gave back. It still counts as queued.
+/// An operation that a client gave back. It still counts as queued.
 pub(super) struct Returned {
-    pub(super) key: Vec<u8>,
-    pub(super) value: Vec<u8>,
+    pub(super) record: OwnedRecord,
     pub(super) waiter: Option<Waiter>,
+    /// Another client may have more luck with it.
+    pub(super) may_be_resent: bool,
+    /// Whether its next send is the last.
+    pub(super) resent: bool,
+    code: RDKafkaErrorCode,
+}
+
+impl Returned {
+    /// Whether the client only waited in vain.
+    pub(super) fn has_timed_out(&self) -> bool {
+        self.code == RDKafkaErrorCode::MessageTimedOut
+    }
+}
+
+/// A record with its bytes.
+pub(super) struct OwnedRecord {
+    key: Vec<u8>,
+    value: Vec<u8>,
+}
+
+impl OwnedRecord {
+    pub(super) fn as_record(&self) -> Record<'_> {
+        Record { key: &self.key, value: &self.value }
+    }
 }
 
 impl Deliveries {
-    pub(super) fn new(shared: Arc<Shared>, topic: String) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, topic: String, has_spool: bool) -> Self {
         let state = State {
             shared,
             topic,
             returned: Mutex::default(),
+            has_spool,
             needs_mending: AtomicBool::new(false),
+            evacuating: AtomicBool::new(false),
             giving_up: AtomicBool::new(false),
         };
         Self { state: Arc::new(state) }
@@ -61,37 +90,53 @@ impl Deliveries {
         mem::take(&mut *self.state.returned.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// From now on what comes back is lost, and so is what came back before.
+    /// While it is true, what is purged comes back without having lost a chance.
+    pub(super) fn set_evacuating(&self, evacuating: bool) {
+        self.state.evacuating.store(evacuating, Ordering::Release);
+    }
+
+    /// From now on what comes back is not sent again.
     pub(super) fn give_up(&self) {
         self.state.giving_up.store(true, Ordering::Release);
-        for Returned { key, value, waiter } in self.take_returned() {
-            self.fail(RDKafkaErrorCode::PurgeQueue, Record { key: &key, value: &value }.bytes(), waiter);
-        }
     }
 
     pub(super) fn note_trouble(&self, text: &str) {
         self.state.shared.trouble.note(text);
     }
 
-    /// Keeps the operation for another client when this one broke, else counts it as failed.
+    /// Finds out what becomes of an operation that the broker does not have: kept for another client when this one broke,
+    /// kept for the disk, or lost.
     pub(super) fn undelivered(&self, code: RDKafkaErrorCode, record: Record<'_>, ticket: Arc<Ticket>) {
         let resent = ticket.resent;
-        let waiter = ticket.into_waiter();
-        if resent || !is_session_lost(code) || self.state.giving_up.load(Ordering::Acquire) {
-            self.fail(code, record.bytes(), waiter);
+        let waiter = match ticket.into_origin() {
+            Origin::Recorded => None,
+            Origin::Watched(waiter) => Some(waiter),
+            Origin::Spooled(flight, _) if is_final(code) => return flight.refuse(record.bytes()),
+            Origin::Spooled(flight, entry) => return flight.give_back(entry, record.bytes()),
+        };
+        let is_evacuated = is_purged(code) && self.state.evacuating.load(Ordering::Acquire);
+        let has_chance = is_evacuated || (!resent && is_session_lost(code));
+        let may_be_resent = has_chance && !self.state.giving_up.load(Ordering::Acquire);
+        let may_be_spooled = self.state.has_spool && waiter.is_none() && !is_final(code);
+        let record = OwnedRecord { key: record.key.to_vec(), value: record.value.to_vec() };
+        let returned = Returned { record, waiter, may_be_resent, resent: resent || !is_evacuated, code };
+        if !may_be_resent && !may_be_spooled {
+            self.fail(returned);
             return;
         }
-        let returned = Returned { key: record.key.to_vec(), value: record.value.to_vec(), waiter };
         self.state.returned.lock().unwrap_or_else(PoisonError::into_inner).push(returned);
         self.ask_for_mending();
     }
 
-    fn fail(&self, code: RDKafkaErrorCode, bytes: usize, waiter: Option<Waiter>) {
+    /// Counts the operation as lost, and tells the one who waits.
+    pub(super) fn fail(&self, returned: Returned) {
         let shared = &self.state.shared;
+        let bytes = returned.record.as_record().bytes();
         shared.ledger.settle_failed(bytes);
-        if waiter.is_some() {
+        if returned.waiter.is_some() {
             let trouble = shared.trouble.text();
-            tell(waiter, Err(RecordError::from_delivery(code, bytes, &self.state.topic, trouble.as_deref())));
+            let error = RecordError::from_delivery(returned.code, bytes, &self.state.topic, trouble.as_deref());
+            tell(returned.waiter, Err(error));
         }
     }
 
@@ -107,17 +152,26 @@ impl Deliveries {
 /// send has the same operation id, by which duplicates are recognised.
 fn is_session_lost(code: RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode as Code;
-    matches!(
+    let is_broken = matches!(
         code,
         Code::Fatal
             | Code::OutOfOrderSequenceNumber
             | Code::UnknownProducerId
             | Code::InvalidProducerEpoch
             | Code::ProducerFenced
-            // A client with a fatal error purges its queue, and so does one that is dropped.
-            | Code::PurgeQueue
-            | Code::PurgeInflight
-    )
+    );
+    // A client with a fatal error purges its queue, and so does one that is dropped.
+    is_broken || is_purged(code)
+}
+
+fn is_purged(code: RDKafkaErrorCode) -> bool {
+    matches!(code, RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight)
+}
+
+/// Whether no time and no repair makes the broker take this very message. A missing topic or permission is repaired.
+fn is_final(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(code, Code::MessageSizeTooLarge | Code::MessageBatchTooLarge | Code::InvalidRecord | Code::PolicyViolation)
 }
 
 impl ProducerContext for Deliveries {
@@ -128,9 +182,15 @@ impl ProducerContext for Deliveries {
             Ok(message) => {
                 let shared = &self.state.shared;
                 shared.trouble.clear();
-                shared.ledger.settle_sent(message.key_len() + message.payload_len());
+                let bytes = message.key_len() + message.payload_len();
+                let waiter = match ticket.into_origin() {
+                    Origin::Recorded => None,
+                    Origin::Watched(waiter) => Some(waiter),
+                    Origin::Spooled(flight, _) => return flight.acknowledge(bytes),
+                };
+                shared.ledger.settle_sent(bytes);
                 let offset = Some(message.offset()).filter(|offset| *offset >= 0).map(Offset);
-                tell(ticket.into_waiter(), Ok(Acknowledged { partition: Partition(message.partition()), offset }));
+                tell(waiter, Ok(Acknowledged { partition: Partition(message.partition()), offset }));
             }
             Err((error, message)) => {
                 let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);

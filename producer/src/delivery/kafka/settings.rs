@@ -8,6 +8,11 @@ use crate::config::{ProducerConfig, StartError};
 const MAX_MESSAGE_BYTES: usize = 10_000_000;
 /// What librdkafka adds to key and value when it compares with `message.max.bytes`: at most 36 bytes, rounded up.
 const RECORD_OVERHEAD_BYTES: usize = 64;
+/// Five minutes ride out the restart of a broker or the upgrade of a cluster. Longer would only keep a full queue.
+const TIMEOUT_MS: &str = "300000";
+/// With a spool a message that times out goes to disk, where it is safer than in memory. This concerns a part of the
+/// topic that has no leader: when the whole broker is away, its silence is noticed much sooner.
+const TIMEOUT_WITH_SPOOL_MS: &str = "60000";
 /// librdkafka's upper limit of `queue.buffering.max.kbytes`.
 const MAX_QUEUE_KBYTES: usize = 2_147_483_647;
 
@@ -27,8 +32,7 @@ pub(super) fn client_config(config: &ProducerConfig) -> ClientConfig {
         // The ledger bounds the queue. librdkafka's own bound is never reached, so that it cannot disagree.
         .set("queue.buffering.max.messages", "0")
         .set("queue.buffering.max.kbytes", (config.queue_bytes / 1024 + 1).min(MAX_QUEUE_KBYTES).to_string())
-        // Five minutes ride out the restart of a broker or the upgrade of a cluster. Longer would only keep a full queue.
-        .set("message.timeout.ms", "300000")
+        .set("message.timeout.ms", if config.spool.is_some() { TIMEOUT_WITH_SPOOL_MS } else { TIMEOUT_MS })
         // After an outage the broker is found again within two seconds instead of ten.
         .set("reconnect.backoff.max.ms", "2000")
         // A topic made by a typing error would swallow operations. One that is created late is waited for, shorter than
