@@ -2,8 +2,8 @@
 //!
 //! In: a database and the lake that it lists, while the pipeline runs or stands still. Out: a table of checks on
 //! standard output, or JSON, and the exit code. The checks run in the order in which causes come before their
-//! consequences: `files`, `contents`, `rows_and_files`, `applied_ranges`, `source_offsets`, `windows`, `bookkeeping`;
-//! docs/verify.md describes them. Memory does not grow with the number of operations, except for one bit each.
+//! consequences: `files`, `contents`, `rows_and_files`, `applied_ranges`, `source_offsets`, `windows`, `bookkeeping`,
+//! `producer_numbers`; docs/verify.md describes them. Memory does not grow with the number of operations, except for one bit each.
 //!
 //! It repairs nothing and writes nothing. It decodes and adds up by itself instead of calling the ingestor or the
 //! aggregator, so that it cannot share their mistakes.
@@ -13,6 +13,7 @@ mod facts;
 mod files;
 mod lake_file;
 mod offset_set;
+mod producers;
 mod progress;
 mod ranges;
 mod render;
@@ -162,5 +163,6 @@ async fn check_all(snapshot: &mut Snapshot, progress: &Progress) -> Result<Vec<r
         ranges.source_offsets,
         rows.windows,
         bookkeeping,
+        rows.producers,
     ])
 }

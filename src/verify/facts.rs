@@ -16,8 +16,8 @@ use opstream_schemas::lake::{Column, ColumnKind, OPERATION_COLUMNS, value_hash};
 
 use super::lake_file::LakeFileError;
 
-/// Text columns that are kept as they are; those of the windows' dimensions among them.
-pub(super) const TEXTS: [&str; 10] = [
+/// Text columns that are kept as they are: the windows' dimensions, and what is counted by.
+pub(super) const TEXTS: [&str; 11] = [
     "workspace",
     "project",
     "team",
@@ -28,6 +28,7 @@ pub(super) const TEXTS: [&str; 10] = [
     "agent_id",
     "action_id",
     "cost_status",
+    "producer_id",
 ];
 
 /// How many numeric columns there are.

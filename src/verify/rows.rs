@@ -1,11 +1,13 @@
 //! Holds every row of `operations` against the files, id by id and column by column.
 //!
 //! In: the snapshot and the files that can be read. Out: the check `rows_and_files`, the offsets that rows came from,
-//! for the check of the ranges, and every operation of a file, in the order of ids, for the windows.
+//! for the check of the ranges, every operation of a file, in the order of ids, for the windows, and the numbers that
+//! producers gave the rows.
 
 use std::collections::HashSet;
 
 use super::facts::{Facts, number_place};
+use super::producers::Producers;
 use super::progress::Progress;
 use super::ranges::SourceOffsets;
 use super::report::{Check, Finding};
@@ -48,6 +50,8 @@ pub(super) struct RowsOutcome {
     pub(super) offsets: SourceOffsets,
     /// Windows are the sums of what the files hold.
     pub(super) windows: Check,
+    /// Numbers of producers have no gaps.
+    pub(super) producers: Check,
 }
 
 /// The comparison as it goes on.
@@ -68,15 +72,18 @@ pub(super) async fn check_rows(
 ) -> Result<RowsOutcome, VerifyError> {
     let promise = "the rows of operations are those of the live files, in every column";
     let mut rows = Comparison { check: Check::new("rows_and_files", promise), offsets: SourceOffsets::default() };
+    let mut producers = Producers::default();
     let mut start = Some(snapshot.lowest_id());
     while let Some(from) = start {
         let slice = Slice::read(snapshot, from, unreadable, progress).await?;
         rows.compare(&slice);
+        producers.take(&slice);
         windows.take(snapshot, &slice).await?;
         start = id_after(*slice.range.end());
     }
     let windows = windows.finish(snapshot).await?;
-    Ok(RowsOutcome { check: rows.check, offsets: rows.offsets, windows })
+    let producers = producers.finish(snapshot).await?;
+    Ok(RowsOutcome { check: rows.check, offsets: rows.offsets, windows, producers })
 }
 
 impl Comparison {

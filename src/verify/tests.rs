@@ -92,6 +92,20 @@ async fn rows_dropped_below_the_retention_floor_are_no_finding() {
 }
 
 #[tokio::test]
+async fn gaps_in_the_numbers_of_producers_are_a_note_and_no_finding() {
+    let fixture = Fixture::filled().await;
+    // Offsets of partition 0 are [0, 20) and [22, 42), those of partition 1 [0, 20).
+    fixture.run("update operations set producer_id = 'p' || source_partition, producer_seq = source_offset", &[]).await;
+    let report = fixture.verify().await;
+    let check = report.checks.iter().find(|check| check.name == "producer_numbers").unwrap();
+    assert_eq!((check.findings_total, compared(&report, "producer_numbers", "producers")), (0, 2));
+    assert_eq!(compared(&report, "producer_numbers", "numbered rows"), 60);
+    let [note] = &check.notes[..] else { panic!("{:?}", check.notes) };
+    assert!(note.starts_with("producers with gaps in their numbers: 1 of 2; missing operations: 2,"), "{note}");
+    assert!(note.ends_with("(producer \"p0\" lacks 2 of its first 42); 2 dead letters may be among them"), "{note}");
+}
+
+#[tokio::test]
 async fn a_commit_during_the_verification_is_not_seen() {
     let mut fixture = Fixture::filled().await;
     let snapshot = Snapshot::begin(fixture.database().clone(), fixture.lake()).await.unwrap();
