@@ -69,7 +69,7 @@ fn pair(kafka: Option<String>, postgres: Option<String>) -> Option<Servers> {
     clippy::disallowed_methods,
     reason = "the tests have no config.rs; this is their only look at the environment"
 )]
-pub(super) fn environment(name: &str) -> Option<String> {
+pub(crate) fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 

@@ -22,5 +22,6 @@ mod the_oracle_finds_what_is_wrong;
 mod topics_are_created_once_and_differences_are_said;
 mod verify_finds_damage;
 mod whatever_fails_nothing_is_lost_or_doubled;
+mod what_an_application_spooled_is_stored_after_its_death;
 mod windows_are_rebuilt_identically;
 mod wrong_settings_fail_before_the_first_connection;
