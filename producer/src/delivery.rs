@@ -71,5 +71,5 @@ pub(crate) fn run(mut outlet: Outlet, shared: &Arc<Shared>, linger: Duration) {
         Outlet::Kafka(kafka) => kafka.finish(deadline),
         Outlet::JsonLines(file) => file.finish(),
     }
-    report.publish(shared, Instant::now());
+    report.end(shared, Instant::now());
 }

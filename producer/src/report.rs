@@ -98,6 +98,13 @@ impl Report {
         self.log(counters, shared, now);
     }
 
+    /// Publishes for the last time. What is left on disk is no longer this producer's; the next one counts it again.
+    pub(crate) fn end(mut self, shared: &Shared, now: Instant) {
+        self.publish(shared, now);
+        let SpoolCounters { waiting, bytes, .. } = self.published.spool;
+        record_spool(-(waiting as f64), -(bytes as f64));
+    }
+
     fn log(&mut self, counters: Counters, shared: &Shared, now: Instant) {
         let troubles = Troubles { broker: shared.trouble.is_present(), disk: shared.disk_trouble.is_present() };
         match next_line(self.warned, counters, troubles, now) {
@@ -200,7 +207,15 @@ fn delivered(counters: Counters) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicU64;
+
+    use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
+
     use super::*;
+    use crate::ledger::Ledger;
+    use crate::metrics::{SPOOL_BYTES, SPOOL_WAITING};
 
     const CALM: Troubles = Troubles { broker: false, disk: false };
     const AWAY: Troubles = Troubles { broker: true, disk: false };
@@ -261,5 +276,50 @@ mod tests {
         let discarded = SpoolCounters { discarded: 1, ..SpoolCounters::default() };
         let lost = Counters { spool: discarded, ..counters(5, 0, 0) };
         assert_eq!(next_line(warned, lost, CALM, start + WARN_EVERY), Line::Warning);
+    }
+
+    /// Keeps gauges by name and nothing else.
+    #[derive(Default)]
+    struct Gauges(Mutex<HashMap<String, Arc<AtomicU64>>>);
+
+    impl Gauges {
+        fn value(&self, name: &str) -> f64 {
+            f64::from_bits(self.0.lock().unwrap()[name].load(Ordering::Relaxed))
+        }
+    }
+
+    impl Recorder for Gauges {
+        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+        fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+            Counter::noop()
+        }
+
+        fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+            Gauge::from_arc(Arc::clone(self.0.lock().unwrap().entry(key.name().to_owned()).or_default()))
+        }
+
+        fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+            Histogram::noop()
+        }
+    }
+
+    #[test]
+    fn what_a_producer_leaves_on_disk_is_not_counted_twice_when_the_next_one_finds_it() {
+        let gauges = Gauges::default();
+        metrics::with_local_recorder(&gauges, || {
+            for _ in 0..2 {
+                let shared = Shared::new(Ledger::new(1, 1024));
+                shared.ledger.spool.inherited(3);
+                shared.ledger.spool.set_bytes(500);
+                let mut report = Report::default();
+                report.publish(&shared, Instant::now());
+                assert_eq!((gauges.value(SPOOL_WAITING), gauges.value(SPOOL_BYTES)), (3.0, 500.0));
+                report.end(&shared, Instant::now());
+            }
+        });
+        assert_eq!((gauges.value(SPOOL_WAITING), gauges.value(SPOOL_BYTES)), (0.0, 0.0));
     }
 }
