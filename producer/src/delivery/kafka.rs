@@ -68,7 +68,8 @@ impl KafkaOutlet {
             gave_back,
         };
         if reach.look(sight, now) {
-            warn!("the broker does not answer: operations go to the spool");
+            // Said with the next warning; an error of the connection says more.
+            shared.trouble.note_if_silent("the broker acknowledges nothing");
             spooling.is_evacuation_due = true;
         }
         if spooling.evacuate(link, reach, now) {
