@@ -179,20 +179,20 @@ async fn an_operation_whose_caller_waits_is_never_spooled() {
 
 #[tokio::test]
 async fn more_than_half_a_queue_goes_to_disk_and_nothing_is_dropped() {
-    const RECORDED: usize = 3_000;
+    const RECORDED: usize = 1_500;
     let folder = tempfile::tempdir().unwrap();
     let cluster = cluster(1);
-    cluster.broker_round_trip_time(1, Duration::from_millis(300)).unwrap();
+    cluster.broker_round_trip_time(1, Duration::from_millis(100)).unwrap();
     let mut config = spooling(&cluster.bootstrap_servers(), folder.path());
-    config.queue_operations = 1_000;
+    config.queue_operations = 400;
     let producer = start(config);
     let mut expected = BTreeSet::new();
     for from in (0..RECORDED).step_by(100) {
         expected.append(&mut record_numbers(&producer, from..from + 100));
-        eventually(&producer, |counters| counters.queued <= 600).await;
+        eventually(&producer, |counters| counters.queued <= 250).await;
     }
     let counters = eventually(&producer, |counters| counters.queued == 0 && counters.spool.waiting == 0).await;
-    assert_eq!((counters.dropped, counters.failed, total(counters)), (0, 0, 3_000));
+    assert_eq!((counters.dropped, counters.failed, total(counters)), (0, 0, 1_500));
     assert!(counters.spooled > 0, "{counters:?}");
     assert_eq!(keys(&read_topic(&cluster, 1, RECORDED)), expected);
 }

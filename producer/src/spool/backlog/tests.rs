@@ -103,7 +103,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn the_books_add_up_and_only_what_was_discarded_is_missing_in_the_end(steps in vec(step(), 0..40)) {
