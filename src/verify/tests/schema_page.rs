@@ -7,11 +7,12 @@ use sqlx::AssertSqlSafe;
 use super::fixture::Fixture;
 
 const PAGE: &str = include_str!("../../../docs/sql.md");
-const POSTGRES: [&str; 4] = [
+const POSTGRES: [&str; 5] = [
     include_str!("../../../schemas/migrations/postgres/0001_create_tables.sql"),
     include_str!("../../../schemas/migrations/postgres/0002_create_windows.sql"),
     include_str!("../../../schemas/migrations/postgres/0003_extend_windows.sql"),
     include_str!("../../../schemas/migrations/postgres/0004_add_stream_partitions_count.sql"),
+    include_str!("../../../schemas/migrations/postgres/0005_compact_files.sql"),
 ];
 
 /// Type in Postgres and whether null is allowed, by table and column.
