@@ -109,8 +109,8 @@ pub(crate) async fn look_ahead(
 
 fn read_range(row: &Row) -> Result<Range, sqlx::Error> {
     let is_windowed = row.optional_int("windowed_at_ms")?.is_some();
-    let is_gone = row.optional_int("removed_at_ms")?.is_some();
-    let waits_for = row.optional_int("file_number")?.filter(|_| !is_windowed && !is_gone);
+    // A file that is no longer live, or no longer listed, is not waited for.
+    let waits_for = row.optional_int("live_file")?.filter(|_| !is_windowed);
     Ok(Range { from: row.int("from_offset")?, to: row.int("to_offset")?, waits_for })
 }
 
