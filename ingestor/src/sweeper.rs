@@ -2,8 +2,10 @@
 //!
 //! It goes through the folders of past days, newest first, and looks at each once in its life, slowly. A file is deleted
 //! only if its name is one of ours, both its name and its time on disk are more than 24 h old by the database's clock and
-//! by ours, and the manifest, which refuses files named more than an hour ago, has never listed it. In a folder where
-//! most files are unlisted nothing is deleted: then the lake most likely belongs to another database.
+//! by ours, and the manifest, which refuses files named more than an hour ago, has never listed it or has forgotten it after
+//! its deletion. In a folder where most files are unlisted nothing is deleted, for then the lake most likely belongs to another
+//! database; unless they are few and the lake is shown to be ours: once the files of a day have been merged into files of a later
+//! one, what a crash left there is all that is left.
 
 mod folder;
 
@@ -13,6 +15,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use opstream_schemas::database::{Database, Engine, Value, within};
+use opstream_schemas::lake::local_path;
 use opstream_schemas::time::UtcMillis;
 use sqlx::AssertSqlSafe;
 use tokio_util::sync::CancellationToken;
@@ -29,6 +32,10 @@ const CHUNK: usize = 500;
 const REST: Duration = Duration::from_millis(250);
 /// Unlisted files of one folder that are remembered and deleted in one go; the rest waits for the next start.
 const MOST_DELETED: usize = 100_000;
+/// So many unlisted files are deleted from a folder of a lake that is ours, whatever else is there: one merge may leave 64.
+const FEW: usize = 100;
+/// Live files that are looked for to see whether the lake is ours.
+const SAMPLE: i64 = 10;
 /// How long a look-up may take.
 const ANSWER_LIMIT: Duration = Duration::from_mins(1);
 
@@ -109,7 +116,7 @@ impl Sweeper {
         if unlisted == 0 {
             return Ok(());
         }
-        if unlisted > tally.listed {
+        if unlisted > tally.listed && (unlisted > FEW || !self.is_our_lake().await?) {
             tracing::warn!(
                 folder = %folder.display(),
                 files = unlisted,
@@ -128,9 +135,22 @@ impl Sweeper {
         tracing::info!(folder = %folder.display(), files = unlisted, "deleted files that no transaction has listed");
         Ok(())
     }
+
+    /// Whether the live files that were listed last are all there. Their names are unique in the world.
+    async fn is_our_lake(&self) -> anyhow::Result<bool> {
+        let sql = "select path from lake_files where removed_at_ms is null order by file_number desc limit $1";
+        let rows = within(ANSWER_LIMIT, self.database.fetch_all(sql, &[SAMPLE.into()])).await?;
+        let paths: Vec<String> = rows.iter().map(|row| row.text("path")).collect::<Result<_, _>>()?;
+        let lake = self.lake.clone();
+        let are_there = move || {
+            let is_there = |path: &String| local_path(&lake, path).is_ok_and(|local| local.is_file());
+            !paths.is_empty() && paths.iter().all(is_there)
+        };
+        Ok(tokio::task::spawn_blocking(are_there).await?)
+    }
 }
 
-/// Those of the paths that the manifest lists or has listed.
+/// Those of the paths that the manifest lists, or has listed and not forgotten.
 async fn listed(database: &Database, paths: &[String]) -> Result<BTreeSet<String>, sqlx::Error> {
     let places: Vec<String> = (1..=paths.len()).map(|place| format!("${place}")).collect();
     // Only numbered placeholders are put into the text.

@@ -40,16 +40,21 @@ impl Fixture {
         File::create(local).unwrap().set_modified(UNIX_EPOCH + Duration::from_millis(written_at)).unwrap();
     }
 
+    /// A file that was listed so many days ago and is not live any more.
     async fn listed(&self, days_ago: i64) -> String {
         let path = self.file(days_ago);
+        self.list(&path, Some(1)).await;
+        path
+    }
+
+    async fn list(&self, path: &str, removed_at: Option<i64>) {
         let sql = "insert into lake_files (path, kind, named_at_ms, committed_at_ms, rows, bytes, id_hash, min_operation_id, \
                    max_operation_id, failures, unpriced, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, \
                    cost_nano_usd, reported_cost_nano_usd, removed_at_ms) \
-                   values ($1, 'operations', 0, 0, 0, 0, 0, x'', x'', 0, 0, 0, 0, 0, 0, 0, 0, 1)";
+                   values ($1, 'operations', 0, 0, 0, 0, 0, x'', x'', 0, 0, 0, 0, 0, 0, 0, 0, $2)";
         let mut tx = self.sweeper.database.begin().await.unwrap();
-        tx.execute(sql, &[path.as_str().into()]).await.unwrap();
+        tx.execute(sql, &[path.into(), removed_at.into()]).await.unwrap();
         tx.commit().await.unwrap();
-        path
     }
 
     fn is_there(&self, path: &str) -> bool {
@@ -94,6 +99,35 @@ async fn the_lake_of_another_database_is_left_alone() {
     for path in strange.iter().chain([&known]) {
         assert!(fixture.is_there(path), "{path}");
     }
+}
+
+#[tokio::test]
+async fn what_a_crash_left_goes_although_the_files_of_its_day_were_all_merged_elsewhere() {
+    let mut fixture = Fixture::new().await;
+    let orphans = [fixture.file(3), fixture.file(3)];
+    let live = fixture.file(0);
+    fixture.list(&live, None).await;
+    // A live file that is not there: the lake may be another one.
+    let missing = file_path(FileKind::Operations, fixture.now, Uuid::new_v4());
+    fixture.list(&missing, None).await;
+    fixture.sweeper.sweep(fixture.now).await.unwrap();
+    assert!(orphans.iter().all(|path| fixture.is_there(path)));
+
+    fixture.write(&missing, 0);
+    fixture.sweeper.swept.clear();
+    fixture.sweeper.sweep(fixture.now).await.unwrap();
+    assert!(!orphans.iter().any(|path| fixture.is_there(path)));
+    assert!(fixture.is_there(&live) && fixture.is_there(&missing));
+}
+
+#[tokio::test]
+async fn many_unlisted_files_are_kept_whatever_the_lake_looks_like() {
+    let mut fixture = Fixture::new().await;
+    let strange: Vec<String> = (0..=FEW).map(|_| fixture.file(3)).collect();
+    let live = fixture.file(0);
+    fixture.list(&live, None).await;
+    fixture.sweeper.sweep(fixture.now).await.unwrap();
+    assert!(strange.iter().all(|path| fixture.is_there(path)));
 }
 
 #[tokio::test]
