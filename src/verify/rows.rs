@@ -30,8 +30,8 @@ const NO_ROW: (&str, &str) = (
 );
 const TWO_FILES: (&str, &str) = (
     "a file was listed twice under two paths, or a compaction's inputs came back to life",
-    "the windows count the operation twice: set removed_at_ms of the file that applied_ranges does not name, then \
-     rebuild the windows",
+    "the windows may count the operation twice: set removed_at_ms of the file that was merged into the other, which has \
+     the lower `merges`, or of the one that applied_ranges does not name; then rebuild the windows",
 );
 const DIFFERENT: (&str, &str) = (
     "the row or the file was changed after its commit",

@@ -71,7 +71,7 @@ impl Slice {
         let mut side =
             FileSide { range: start..=end, rows: Vec::new(), interner, limit: FILES_FACTOR * limits.slice_rows };
         for (index, file) in files.iter().enumerate() {
-            side = side.read_file(file, index).await?;
+            side = side.read_file(snapshot, file, index).await?;
         }
         let FileSide { range, rows: mut file_rows, interner, .. } = side;
         rows.retain(|row| row.id <= *range.end());
@@ -89,10 +89,15 @@ struct FileSide {
 }
 
 impl FileSide {
-    async fn read_file(self, file: &ListedFile, index: usize) -> Result<Self, VerifyError> {
+    async fn read_file(self, snapshot: &Snapshot, file: &ListedFile, index: usize) -> Result<Self, VerifyError> {
         let local = file.local.clone();
-        let side = blocking(&file.path, move || self.with_file(local, index)).await?;
-        side.map_err(|source| VerifyError::Vanished { path: file.path.clone(), source })
+        match blocking(&file.path, move || self.with_file(local, index)).await? {
+            Ok(side) => Ok(side),
+            Err(_) if snapshot.was_removed_since(file.number).await? => {
+                Err(VerifyError::Outrun { path: file.path.clone() })
+            }
+            Err(source) => Err(VerifyError::Vanished { path: file.path.clone(), source }),
+        }
     }
 
     fn with_file(mut self, local: Option<PathBuf>, file: usize) -> Result<Self, LakeFileError> {

@@ -3,6 +3,7 @@
 mod column_damage;
 mod damage;
 mod fixture;
+mod merged_files;
 mod schema_page;
 mod window_damage;
 

@@ -200,7 +200,12 @@ impl Fixture {
     }
 
     /// Contents have a parent, operations have none.
-    async fn write_and_list(&self, tx: &mut Transaction, operations: &[TestOperation], parent: Option<i64>) -> i64 {
+    pub(super) async fn write_and_list(
+        &self,
+        tx: &mut Transaction,
+        operations: &[TestOperation],
+        parent: Option<i64>,
+    ) -> i64 {
         let kind = if parent.is_some() { FileKind::Contents } else { FileKind::Operations };
         let listed = tx.fetch_optional("select count(*) + 1 as n from lake_files", &[]).await.unwrap().unwrap();
         let path = format!("{}/2026-09-22/{}.parquet", kind.name(), listed.int("n").unwrap());

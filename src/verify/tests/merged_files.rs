@@ -1,0 +1,76 @@
+//! The state that compaction leaves: merged files, and ranges whose files are gone.
+
+use opstream_schemas::UtcMillis;
+
+use super::fixture::{Fixture, MINUTE_MS, START_MS, TestOperation, operation};
+use super::{failing, found};
+
+/// A filled state an hour after its first and third file were merged.
+async fn merged() -> Fixture {
+    let fixture = Fixture::filled().await;
+    let first = (0..20).map(|n| operation(0, n, (n % 3) * MINUTE_MS));
+    let third = (22..42).map(|n| operation(0, n, (n % 4) * MINUTE_MS));
+    let mut operations: Vec<TestOperation> = first.chain(third).collect();
+    operations.sort_by_key(|operation| operation.id);
+    let with_content: Vec<_> = operations.iter().filter(|operation| operation.has_content).cloned().collect();
+    // Each file of operations is followed by its contents.
+    let inputs = [1, 5];
+    let mut tx = fixture.database().begin().await.unwrap();
+    let number = fixture.write_and_list(&mut tx, &operations, None).await;
+    fixture.write_and_list(&mut tx, &with_content, Some(number)).await;
+    tx.commit().await.unwrap();
+    fixture.run("update lake_files set merges = 1 where file_number >= $1", &[number.into()]).await;
+    fixture
+        .run("insert into windowed_files (generation, file_number, windowed_at_ms) values (1, $1, 0)", &[number.into()])
+        .await;
+    for input in inputs {
+        fixture.delete_file(input).await;
+        fixture.delete_file(input + 1).await;
+        let remember = "insert into past_files (file_number, rows, min_operation_id, max_operation_id) \
+                        select file_number, rows, min_operation_id, max_operation_id from lake_files where file_number = $1";
+        assert_eq!(fixture.run(remember, &[input.into()]).await, 1);
+        fixture.run("delete from windowed_files where file_number = $1", &[input.into()]).await;
+        fixture.run("delete from lake_files where operations_file = $1", &[input.into()]).await;
+        fixture.run("delete from lake_files where file_number = $1", &[input.into()]).await;
+    }
+    fixture
+}
+
+#[tokio::test]
+async fn merged_files_and_ranges_whose_files_are_gone_are_as_promised() {
+    let fixture = merged().await;
+    let report = fixture.verify().await;
+    assert!(failing(&report).is_empty(), "{report:#?}");
+    assert!(failing(&fixture.verify_in_small_steps().await).is_empty());
+}
+
+#[tokio::test]
+async fn a_range_is_compared_with_what_is_known_of_its_past_file() {
+    let fixture = merged().await;
+    fixture.run("update past_files set rows = rows + 1 where file_number = 5", &[]).await;
+    let report = fixture.verify().await;
+    assert_eq!(failing(&report), ["applied_ranges"]);
+    fixture.run("delete from past_files where file_number = 5", &[]).await;
+    let report = fixture.verify().await;
+    assert_eq!(failing(&report), ["applied_ranges"]);
+    assert!(found(&report, "applied_ranges")[0].contains('5'), "{report:#?}");
+}
+
+#[tokio::test]
+async fn a_deleted_row_of_a_merged_file_is_named_with_that_file_and_its_range() {
+    let fixture = merged().await;
+    let id = operation(0, 5, 2 * MINUTE_MS).id;
+    assert_eq!(fixture.run("delete from operations where operation_id = $1", &[id.into()]).await, 1);
+    assert_eq!(failing(&fixture.verify().await), ["rows_and_files", "source_offsets"]);
+}
+
+#[tokio::test]
+async fn rows_below_the_retention_floor_may_be_absent_although_their_file_is_gone() {
+    let fixture = merged().await;
+    let floor = UtcMillis::from_millis(START_MS + MINUTE_MS);
+    fixture.run("update settings set value = $1 where name = 'retention_floor_ms'", &[floor.into()]).await;
+    fixture.run("delete from operation_contents where operation_id in (select operation_id from operations where time_ms < $1)", &[floor.into()]).await;
+    assert!(fixture.run("delete from operations where time_ms < $1", &[floor.into()]).await > 0);
+    let report = fixture.verify().await;
+    assert!(!failing(&report).contains(&"source_offsets"), "{report:#?}");
+}
