@@ -69,36 +69,57 @@ pub(crate) async fn find_in_lake(
 ) -> Result<Option<Content>, ApiError> {
     let sql = "select file_number, path from lake_files where kind = 'contents' and removed_at_ms is null \
                and min_operation_id <= $1 and max_operation_id >= $1 and file_number > $2 order by file_number limit $3";
-    let mut passed = -1;
+    let (mut passed, mut missing, mut is_second_look) = (-1, false, false);
     loop {
         let rows = database.fetch_all(sql, &[id.into(), passed.into(), FILES_AT_A_TIME.into()]).await?;
-        let Some(last) = rows.last() else { return Ok(None) };
+        let Some(last) = rows.last() else {
+            if !missing || is_second_look {
+                return Ok(None);
+            }
+            (passed, is_second_look) = (-1, true);
+            continue;
+        };
         passed = last.int("file_number")?;
         let paths: Vec<String> = rows.iter().map(|row| row.text("path")).collect::<Result<_, _>>()?;
         let lake = lake.to_owned();
         let search = tokio::task::spawn_blocking(move || search(&lake, &paths, id));
         let found = search.await.map_err(|error| ApiError::Internal(Box::new(error)))?;
-        if let Some(content) = found.map_err(|error| ApiError::Internal(Box::new(error)))? {
-            return Ok(Some(content));
+        match found.map_err(|error| ApiError::Internal(Box::new(error)))? {
+            Found::Content(content) => return Ok(Some(*content)),
+            Found::MissingFile => missing = true,
+            Found::Nothing => {}
         }
     }
 }
 
-fn search(lake: &Path, paths: &[String], id: OperationId) -> Result<Option<Content>, LakeError> {
+/// What some files hold of an operation.
+enum Found {
+    Content(Box<Content>),
+    /// Nothing, but one of the files is not there any more. It may have been merged into another meanwhile, whose number can be lower than
+    /// those that were passed.
+    MissingFile,
+    Nothing,
+}
+
+fn search(lake: &Path, paths: &[String], id: OperationId) -> Result<Found, LakeError> {
+    let mut found = Found::Nothing;
     for path in paths {
         let path = local_path(lake, path)?;
         let file = match File::open(&path) {
             Ok(file) => file,
             // Removed after its row was read: the content is in the file that took its place, which has the same ids.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                found = Found::MissingFile;
+                continue;
+            }
             Err(source) => return Err(LakeError::Open { path, source }),
         };
         let read = |source: Box<dyn std::error::Error + Send + Sync>| LakeError::Read { path: path.clone(), source };
         if let Some(content) = read_content(&file, id).map_err(read)? {
-            return Ok(Some(content));
+            return Ok(Found::Content(Box::new(content)));
         }
     }
-    Ok(None)
+    Ok(found)
 }
 
 fn read_content(file: &File, id: OperationId) -> Result<Option<Content>, Box<dyn std::error::Error + Send + Sync>> {
