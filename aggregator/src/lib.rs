@@ -5,7 +5,7 @@
 //! write (`lease`), one turn (`windower`): which files (`offsets`, `pending`), the way of a batch (`add_files`), what is in a file
 //! (`file_sums`), which windows that changes (`kept`, `changes`, `stored`), and the transaction (`commit`); then publication
 //! (`outbox`, `publish`, `bury`, `topic`), what is deleted (`expire`), rebuilding (`rebuild`), and files that
-//! are lost (`give_up`).
+//! are lost (`give_up`). Beside all that small files become large ones (`compaction`).
 //!
 //! The law: the rows of `windowed_files`, the changes of windows and the check of the lease's fence are one transaction, so
 //! that every operation of every live file is in the windows exactly once, whoever crashes when. Windows are made from the
@@ -15,6 +15,7 @@ mod add_files;
 mod bury;
 mod changes;
 mod commit;
+mod compaction;
 pub mod config;
 mod dimension_ids;
 mod expire;
