@@ -12,4 +12,8 @@
 //! It never looks at offsets, and does nothing while windows are built again. It works beside the windows, one merge at a time, rests
 //! at least twice as long as it worked, and holds at most 64 MiB of decoded rows.
 
+mod decode;
+mod listed;
 mod plan;
+mod stored_columns;
+mod summary;
