@@ -43,7 +43,7 @@ pub(crate) async fn acquire(
         return Ok(None);
     }
     let mut tx = database.begin().await?;
-    let now = now_ms(&mut tx, database.engine()).await?;
+    let now = now_ms(&mut tx).await?;
     let expiry_limit = if start == LeaseStart::AtOnce { i64::MAX } else { now };
     let values = [holder.into(), (now + lease_millis()).into(), expiry_limit.into()];
     let taken = tx.fetch_optional(include_str!("acquire_lease.sql"), &values).await?;
@@ -62,12 +62,11 @@ pub(crate) async fn begin_instead(database: &Database) -> Result<Transaction, sq
 /// Begins a transaction of the lease's holder: it renews the lease and, in Postgres, locks its row until the end.
 pub(crate) async fn begin(database: &Database, fence: Fence) -> Result<Transaction, LeaseError> {
     let mut tx = database.begin().await?;
-    let engine = database.engine();
-    if engine == Engine::Postgres {
+    if tx.engine() == Engine::Postgres {
         // Ends the transaction of a holder that is frozen in it, which would keep the standby from taking over.
         tx.execute("set local idle_in_transaction_session_timeout = '30s'", &[]).await?;
     }
-    let now = now_ms(&mut tx, engine).await?;
+    let now = now_ms(&mut tx).await?;
     let renew = "update aggregator_lease set expires_at_ms = $1 where lease = 1 and fence = $2";
     if tx.execute(renew, &[(now + lease_millis()).into(), fence.0.into()]).await? == 0 {
         return Err(LeaseError::Replaced { fence });
@@ -94,8 +93,9 @@ pub(crate) async fn database_now(database: &Database) -> Result<UtcMillis, sqlx:
     row.int("now_ms").map(UtcMillis::from_millis)
 }
 
-async fn now_ms(tx: &mut Transaction, engine: Engine) -> Result<i64, sqlx::Error> {
-    let row = tx.fetch_optional(database_time(engine), &[]).await?.ok_or(sqlx::Error::RowNotFound)?;
+/// The same within a transaction, in milliseconds.
+pub(crate) async fn now_ms(tx: &mut Transaction) -> Result<i64, sqlx::Error> {
+    let row = tx.fetch_optional(database_time(tx.engine()), &[]).await?.ok_or(sqlx::Error::RowNotFound)?;
     row.int("now_ms")
 }
 
