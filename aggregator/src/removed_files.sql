@@ -1,0 +1,12 @@
+-- The next files that ceased to be live before $1, behind a time and number ($2, $3), except those that were given up.
+select file.file_number, file.path, file.removed_at_ms
+from lake_files file
+where file.removed_at_ms <= $1
+    and (file.removed_at_ms, file.file_number) > ($2, $3)
+    and not exists (
+        select 1
+        from given_up_files given_up
+        where given_up.file_number = file.file_number
+    )
+order by file.removed_at_ms, file.file_number
+limit 500
