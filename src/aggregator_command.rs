@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
-use opstream_aggregator::{AggregatorConfig, LeaseStart};
+use opstream_aggregator::{AggregatorConfig, Compaction, LeaseStart};
 use opstream_api::RoleWatch;
 use opstream_schemas::condition::Reporter;
 use opstream_schemas::database::Database;
@@ -27,6 +27,8 @@ pub(crate) struct AggregatorArgs {
     /// Pause between two looks for new files, in milliseconds, 10 to 60000
     #[arg(long, value_name = "MS", env = "OPSTREAM_TICK_MS", default_value_t = 200, value_parser = clap::value_parser!(u64).range(10..=60_000))]
     tick_ms: u64,
+    #[command(flatten)]
+    compaction: CompactionArgs,
     /// Build all windows again from the live files, beside the current ones, take over when both hold the same files, and end
     #[arg(long)]
     rebuild: bool,
@@ -38,6 +40,21 @@ pub(crate) struct AggregatorArgs {
     give_up_file: Option<i64>,
     #[command(flatten)]
     health: HealthArgs,
+}
+
+/// Whether small files are merged: of `opstream aggregator` and `opstream up`.
+#[derive(Args, Clone)]
+pub(crate) struct CompactionArgs {
+    /// Leave the small Parquet files of single batches as they are, instead of merging them into files of an hour or a day
+    #[arg(long, env = "OPSTREAM_NO_COMPACTION", value_parser = clap::builder::BoolishValueParser::new())]
+    no_compaction: bool,
+}
+
+impl CompactionArgs {
+    /// What the aggregator is told.
+    pub(crate) const fn compaction(&self) -> Compaction {
+        if self.no_compaction { Compaction::Off } else { Compaction::On }
+    }
 }
 
 /// Runs the aggregator until `shutdown` is cancelled, or does once what was asked for.
@@ -68,6 +85,7 @@ pub(crate) async fn run(args: AggregatorArgs, shutdown: CancellationToken) -> an
         properties: broker.properties.clone(),
         tick: Duration::from_millis(args.tick_ms),
         lease_start: LeaseStart::AfterExpiry,
+        compaction: args.compaction.compaction(),
         reporter,
     };
     let running = Box::pin(async {
@@ -102,4 +120,27 @@ async fn abandon_rebuild(database: &Database) -> anyhow::Result<()> {
         None => println!("no rebuild is under way"),
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct CommandLine {
+        #[command(flatten)]
+        args: AggregatorArgs,
+    }
+
+    #[test]
+    fn files_are_merged_unless_that_is_turned_off() {
+        let compaction = |arguments: &[&str]| {
+            let line = CommandLine::try_parse_from([&["aggregator"], arguments].concat()).unwrap();
+            line.args.compaction.compaction()
+        };
+        assert_eq!(compaction(&[]), Compaction::On);
+        assert_eq!(compaction(&["--no-compaction"]), Compaction::Off);
+    }
 }

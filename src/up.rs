@@ -19,6 +19,7 @@ use opstream_schemas::topics::Topics;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::aggregator_command::CompactionArgs;
 use crate::broker_command::BrokerArgs;
 use crate::demo::DemoConfig;
 use crate::embedded_broker::EmbeddedBroker;
@@ -49,6 +50,8 @@ pub(crate) struct UpArgs {
     /// Keep no prompts, messages and tool definitions
     #[arg(long, env = "OPSTREAM_NO_CONTENT", value_parser = clap::builder::BoolishValueParser::new())]
     no_content: bool,
+    #[command(flatten)]
+    compaction: CompactionArgs,
     /// Let a synthetic fleet record operations, so that there is something to see
     #[arg(long)]
     demo: bool,
@@ -193,6 +196,7 @@ impl Pipeline {
             tick: opstream_aggregator::config::DEFAULT_TICK,
             // The broker's lock says that no other process uses this folder.
             lease_start: LeaseStart::AtOnce,
+            compaction: self.args.compaction.compaction(),
             reporter: self.aggregator.clone(),
         }
     }

@@ -25,6 +25,8 @@ pub struct AggregatorConfig {
     pub tick: Duration,
     /// Whether a lease that another aggregator may still hold is waited for.
     pub lease_start: LeaseStart,
+    /// Whether small files are merged.
+    pub compaction: Compaction,
     /// Tells the process's health endpoint how the aggregator is.
     pub reporter: Reporter,
 }
@@ -39,4 +41,13 @@ pub enum LeaseStart {
     AfterExpiry,
     /// Take it at the first attempt: for a process that is alone with its database, and whose predecessor was killed.
     AtOnce,
+}
+
+/// Whether small files of the lake are merged into larger ones. Files that are no longer live are deleted either way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compaction {
+    /// They are.
+    On,
+    /// They stay as they are.
+    Off,
 }

@@ -1,6 +1,8 @@
-//! The process: two loops, one that adds files to windows and one that publishes, until it is told to stop.
+//! The process: three loops, one that adds files to windows, one that publishes and one that merges and deletes files, until it is
+//! told to stop.
 //!
-//! A failure of the database or the broker ends neither: each tries again with back-off, and publication never delays windows.
+//! A failure of the database or the broker ends none: each tries again with back-off, and neither publication nor merging delays
+//! windows.
 
 use std::time::{Duration, Instant};
 
@@ -11,8 +13,11 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::AggregatorConfig;
+use crate::compaction::{CompactionError, Compactor};
+use crate::config::{AggregatorConfig, Compaction};
+use crate::lease::LeaseError;
 use crate::outbox::Outbox;
+use crate::removed_files::RemovedFiles;
 use crate::topic::WindowTopic;
 use crate::windower::{Turn, Windower};
 use crate::{lease, metrics};
@@ -27,6 +32,13 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
 const STOP_TIME: Duration = Duration::from_secs(5);
 /// What is hindered while files cannot be added to windows.
 const FILES: &str = "files";
+/// Pause when there is nothing to merge.
+const COMPACTION_TICK: Duration = Duration::from_secs(10);
+/// A merge is followed by a rest of this many times its length.
+const COMPACTION_REST: u32 = 2;
+/// What is hindered while files cannot be merged, or not be deleted.
+const MERGING: &str = "merging";
+const DELETING: &str = "deleting";
 
 /// Runs an aggregator until `shutdown` is cancelled; then it adds the files that are there, publishes, and gives the lease back.
 ///
@@ -36,6 +48,10 @@ pub async fn run(config: AggregatorConfig, shutdown: CancellationToken) -> anyho
     let topic = WindowTopic::new(config.topics.windows(), &config.bootstrap, &config.properties)
         .context("librdkafka refused a setting of the windows' producer")?;
     let database = config.database.clone();
+    let keeper = LakeKeeper {
+        compactor: (config.compaction == Compaction::On).then(|| Compactor::new(database.clone(), config.lake.clone())),
+        removed: RemovedFiles::new(database.clone(), config.lake.clone()),
+    };
     let windower = Windower::new(database.clone(), config.lake, holder_name(), config.lease_start);
     let (fence_sender, fence) = watch::channel(None);
     let stop = shutdown.child_token();
@@ -44,8 +60,12 @@ pub async fn run(config: AggregatorConfig, shutdown: CancellationToken) -> anyho
     windows.spawn(window_loop(windower, fence_sender, pace("windows"), stop.clone()));
     let mut publication = JoinSet::new();
     let outbox = Outbox::new(database.clone(), topic);
-    publication.spawn(outbox_loop(outbox, fence, pace("publication"), stop.clone()));
-    let (held, outbox) = tokio::join!(end_of(&mut windows, &stop), end_of(&mut publication, &stop));
+    publication.spawn(outbox_loop(outbox, fence.clone(), pace("publication"), stop.clone()));
+    let mut compaction = JoinSet::new();
+    compaction.spawn(compaction_loop(keeper, fence, pace("compaction"), stop.clone()));
+    let (held, outbox, keeper) =
+        tokio::join!(end_of(&mut windows, &stop), end_of(&mut publication, &stop), end_of(&mut compaction, &stop));
+    keeper.context("compaction failed")?;
     let (held, mut outbox) = (held.context("the loop of windows failed")?, outbox.context("publication failed")?);
     if let Some(fence) = held {
         let flushed = tokio::time::timeout(STOP_TIME, outbox.flush(fence)).await;
@@ -97,15 +117,7 @@ async fn outbox_loop(
     mut pace: Pace,
     stop: CancellationToken,
 ) -> Outbox {
-    while !stop.is_cancelled() {
-        let held = *fence.borrow_and_update();
-        let Some(held) = held else {
-            tokio::select! {
-                () = stop.cancelled() => {}
-                changed = fence.changed() => if changed.is_err() { break },
-            }
-            continue;
-        };
+    while let Some(held) = held_fence(&mut fence, &stop).await {
         let began = Instant::now();
         // Ending a pass half-way is harmless: what was sent and not marked is sent again.
         let passed = tokio::select! {
@@ -119,6 +131,62 @@ async fn outbox_loop(
         pause_for(pause, &stop).await;
     }
     outbox
+}
+
+/// What keeps the lake in order.
+struct LakeKeeper {
+    compactor: Option<Compactor>,
+    removed: RemovedFiles,
+}
+
+impl LakeKeeper {
+    /// Merges once, if that is wanted, and deletes a slice of what is no longer live. Returns whether there is more of either.
+    async fn turn(&mut self, fence: Fence, stop: &CancellationToken) -> Result<bool, CompactionError> {
+        let now = lease::database_now(self.removed.database()).await?;
+        // First, so that the disk does not fill up behind a merge that fails.
+        let more = self.removed.delete_slice(fence, now).await?;
+        match &mut self.compactor {
+            Some(compactor) => Ok(compactor.step((fence, now), stop).await? || more),
+            None => Ok(more),
+        }
+    }
+}
+
+/// Merges and deletes files until stopped.
+async fn compaction_loop(
+    mut keeper: LakeKeeper,
+    mut fence: watch::Receiver<Option<Fence>>,
+    mut pace: Pace,
+    stop: CancellationToken,
+) {
+    loop {
+        if fence.borrow().is_none() {
+            // Whatever does not work is now for another aggregator to say.
+            for undertaking in [pace.task, MERGING, DELETING] {
+                pace.reporter.cleared(undertaking);
+            }
+        }
+        let Some(held) = held_fence(&mut fence, &stop).await else { return };
+        let began = Instant::now();
+        // Not broken off: a merge looks at the order to stop by itself, and knows what to clean up.
+        let outcome = Box::pin(keeper.turn(held, &stop)).await;
+        let failed = keeper.compactor.as_ref().map_or(0, Compactor::failed_files);
+        pace.report_count(MERGING, failed, "cannot be merged");
+        pace.report_count(DELETING, keeper.removed.refused(), "no longer live cannot be deleted");
+        let pause = match outcome {
+            Ok(more) => pace.after_compaction(more, began.elapsed()),
+            // The loop of windows notices too, and says so.
+            Err(CompactionError::Lease(LeaseError::Replaced { .. })) => STANDBY_TICK,
+            Err(error) => pace.after_error(&error),
+        };
+        pause_for(pause, &stop).await;
+    }
+}
+
+/// Waits until the lease is held; `None` when it never will be.
+async fn held_fence(fence: &mut watch::Receiver<Option<Fence>>, stop: &CancellationToken) -> Option<Fence> {
+    let held = async { fence.wait_for(Option::is_some).await.ok().and_then(|held| *held) };
+    stop.run_until_cancelled(held).await.flatten()
 }
 
 async fn pause_for(pause: Duration, stop: &CancellationToken) {
@@ -151,12 +219,24 @@ impl Pace {
         }
     }
 
+    /// After looking at the lake's files: a merge is followed by a rest, so that the processor and the disk belong to others.
+    fn after_compaction(&mut self, more: bool, took: Duration) -> Duration {
+        self.after_error = Duration::ZERO;
+        self.reporter.cleared(self.task);
+        if more { took * COMPACTION_REST } else { COMPACTION_TICK }
+    }
+
     /// Reports the files that cannot be added to windows.
     fn report_files(&self, failed: usize) {
-        match failed {
-            0 => self.reporter.cleared(FILES),
-            1 => self.reporter.hindered(FILES, "1 file cannot be added to windows; the log names it"),
-            n => self.reporter.hindered(FILES, format!("{n} files cannot be added to windows; the log names them")),
+        self.report_count(FILES, failed, "cannot be added to windows");
+    }
+
+    /// Reports files with which something cannot be done, for as long as there are any.
+    fn report_count(&self, undertaking: &'static str, files: usize, problem: &str) {
+        match files {
+            0 => self.reporter.cleared(undertaking),
+            1 => self.reporter.hindered(undertaking, format!("1 file {problem}; the log names it")),
+            n => self.reporter.hindered(undertaking, format!("{n} files {problem}; the log names them")),
         }
     }
 
