@@ -8,19 +8,19 @@ mod clock;
 mod damage;
 mod lease;
 mod lost;
-mod oracle;
+pub(crate) mod oracle;
 mod portions;
 mod publication;
 mod rebuilding;
-mod station;
+pub(crate) mod station;
 mod sums;
 
 use opstream_schemas::UtcMillis;
 
 /// Monday 2026-11-23 12:00 UTC, the wall clock of the tests.
-const NOON: i64 = 1_795_435_200_000;
+pub(crate) const NOON: i64 = 1_795_435_200_000;
 const MINUTE: i64 = 60_000;
 
-fn at(millis: i64) -> UtcMillis {
+pub(crate) fn at(millis: i64) -> UtcMillis {
     UtcMillis::from_millis(millis)
 }

@@ -13,30 +13,30 @@ use crate::publish::read_combination;
 
 /// What windows depend on.
 #[derive(Clone, Debug)]
-pub(super) struct TestOperation {
-    pub(super) time_ms: i64,
-    pub(super) dimensions: Dimensions,
-    pub(super) success: bool,
-    pub(super) input_tokens: Option<i64>,
-    pub(super) output_tokens: Option<i64>,
+pub(crate) struct TestOperation {
+    pub(crate) time_ms: i64,
+    pub(crate) dimensions: Dimensions,
+    pub(crate) success: bool,
+    pub(crate) input_tokens: Option<i64>,
+    pub(crate) output_tokens: Option<i64>,
     /// The nine counts that are never null, in the order of the columns.
-    pub(super) parts: [i64; 9],
-    pub(super) cost: Option<i64>,
-    pub(super) reported_cost: Option<i64>,
-    pub(super) latency_us: Option<i64>,
-    pub(super) ttft_us: Option<i64>,
+    pub(crate) parts: [i64; 9],
+    pub(crate) cost: Option<i64>,
+    pub(crate) reported_cost: Option<i64>,
+    pub(crate) latency_us: Option<i64>,
+    pub(crate) ttft_us: Option<i64>,
 }
 
 /// The key text of a window's combination, its level and its start.
-pub(super) type Place = (String, &'static str, i64);
+pub(crate) type Place = (String, &'static str, i64);
 /// What a window holds.
-pub(super) type Contents = (WindowSums, Sketch, Sketch);
+pub(crate) type Contents = (WindowSums, Sketch, Sketch);
 /// All windows.
-pub(super) type Windows = BTreeMap<Place, Contents>;
+pub(crate) type Windows = BTreeMap<Place, Contents>;
 
 impl TestOperation {
     /// A plain operation at `time_ms`.
-    pub(super) fn at(time_ms: i64) -> Self {
+    pub(crate) fn at(time_ms: i64) -> Self {
         let dimensions =
             Dimensions { workspace: "w".to_owned(), operation_type: Some("chat".to_owned()), ..Dimensions::default() };
         Self {
@@ -87,7 +87,7 @@ impl TestOperation {
 }
 
 /// Every window of these operations, one operation after the other; minutes only from `minute_floor` on.
-pub(super) fn windows_of(operations: &[TestOperation], minute_floor: i64) -> Windows {
+pub(crate) fn windows_of(operations: &[TestOperation], minute_floor: i64) -> Windows {
     let mut windows = Windows::new();
     for operation in operations {
         let (sums, latency, ttft) = operation.contents();
@@ -109,7 +109,7 @@ pub(super) fn windows_of(operations: &[TestOperation], minute_floor: i64) -> Win
 }
 
 /// Every window of one generation in the tables.
-pub(super) async fn stored_windows(database: &Database, generation: i64) -> Windows {
+pub(crate) async fn stored_windows(database: &Database, generation: i64) -> Windows {
     let query = "select w.*, cast(w.level as bigint) as level_code, d.workspace, d.project, d.team, d.environment, d.provider, \
                  d.model, d.operation_type, d.agent_id, d.action_id, cast(d.dimension_set as bigint) as set_code \
                  from windows w join window_dimensions d on d.dimension_id = w.dimension_id where w.generation = $1";
@@ -135,7 +135,7 @@ const WINDOW_COLUMNS: &str = "w.window_start_ms, w.operations, w.failures, w.unp
 
 /// Operations of the last two days, of few combinations, with everything that may be null null at times.
 #[expect(clippy::too_many_lines, reason = "one line for each field")]
-pub(super) fn operations(most: usize) -> impl Strategy<Value = Vec<TestOperation>> {
+pub(crate) fn operations(most: usize) -> impl Strategy<Value = Vec<TestOperation>> {
     let choice = |names: &'static [&'static str]| {
         prop_oneof![Just(None), proptest::sample::select(names).prop_map(|name| Some(name.to_owned()))]
     };

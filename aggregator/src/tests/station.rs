@@ -14,15 +14,15 @@ use crate::config::LeaseStart;
 use crate::windower::{Turn, Windower};
 
 /// One partition whose operations are committed by hand.
-pub(super) struct Station {
-    pub(super) database: Database,
+pub(crate) struct Station {
+    pub(crate) database: Database,
     folder: tempfile::TempDir,
     next_offset: i64,
 }
 
 impl Station {
     /// Runs a test on an empty station of every database there is.
-    pub(super) async fn each(test: impl AsyncFn(&mut Self)) {
+    pub(crate) async fn each(test: impl AsyncFn(&mut Self)) {
         Box::pin(test(&mut Self::on_sqlite().await)).await;
         if let Some((database, place)) = postgres().await {
             let mut station = Self::with(database, tempfile::tempdir().unwrap()).await;
@@ -32,7 +32,7 @@ impl Station {
         }
     }
 
-    pub(super) async fn on_sqlite() -> Self {
+    pub(crate) async fn on_sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = DatabaseUrl::Sqlite(folder.path().join("opstream.db"));
         Self::with(Database::connect(&url).await.unwrap(), folder).await
@@ -54,26 +54,26 @@ impl Station {
         station
     }
 
-    pub(super) fn lake(&self) -> PathBuf {
+    pub(crate) fn lake(&self) -> PathBuf {
         self.folder.path().join("lake")
     }
 
-    pub(super) fn windower(&self) -> Windower {
+    pub(crate) fn windower(&self) -> Windower {
         Windower::new(self.database.clone(), self.lake(), "test".to_owned(), LeaseStart::AtOnce)
     }
 
-    pub(super) async fn execute(&self, sql: &'static str, values: &[Value]) {
+    pub(crate) async fn execute(&self, sql: &'static str, values: &[Value]) {
         let mut tx = self.database.begin().await.unwrap();
         tx.execute(sql, values).await.unwrap();
         tx.commit().await.unwrap();
     }
 
-    pub(super) async fn int(&self, sql: &'static str) -> i64 {
+    pub(crate) async fn int(&self, sql: &'static str) -> i64 {
         self.database.fetch_optional(sql, &[]).await.unwrap().unwrap().int("n").unwrap()
     }
 
     /// Writes a file of these operations and commits it as the ingestor does; returns its number.
-    pub(super) async fn commit(&mut self, operations: &[TestOperation]) -> i64 {
+    pub(crate) async fn commit(&mut self, operations: &[TestOperation]) -> i64 {
         let from = self.next_offset;
         let mut tx = self.database.begin().await.unwrap();
         let number = self.insert(&mut tx, operations, (0, from), None).await;
@@ -84,7 +84,7 @@ impl Station {
 
     /// Writes a file and inserts what the ingestor inserts, for the partition's offsets from `from` on. SQLite lets the
     /// number be chosen.
-    pub(super) async fn insert(
+    pub(crate) async fn insert(
         &self,
         tx: &mut Transaction,
         operations: &[TestOperation],
@@ -114,18 +114,18 @@ impl Station {
     }
 
     /// Where a file is.
-    pub(super) async fn file(&self, number: i64) -> PathBuf {
+    pub(crate) async fn file(&self, number: i64) -> PathBuf {
         let query = "select path from lake_files where file_number = $1";
         let row = self.database.fetch_optional(query, &[number.into()]).await.unwrap().unwrap();
         local_path(&self.lake(), &row.text("path").unwrap()).unwrap()
     }
 
     /// Takes turns until there is nothing to do, at noon.
-    pub(super) async fn settle(&self, windower: &mut Windower) -> usize {
+    pub(crate) async fn settle(&self, windower: &mut Windower) -> usize {
         self.settle_at(windower, at(NOON)).await
     }
 
-    pub(super) async fn settle_at(&self, windower: &mut Windower, now: UtcMillis) -> usize {
+    pub(crate) async fn settle_at(&self, windower: &mut Windower, now: UtcMillis) -> usize {
         let mut files = 0;
         loop {
             let Turn { files: added, more, .. } = windower.turn(now).await.unwrap();
