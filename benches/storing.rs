@@ -21,7 +21,8 @@ use crate::{verifying, windowing};
 /// The operations of the filled topic began evenly over the time in which they would come at this rate.
 const CAME_PER_SECOND: f64 = 60_000.0;
 
-const PARQUET_BYTES: &str = "select cast(sum(bytes) as bigint) as n from lake_files where kind = 'operations'";
+const PARQUET_BYTES: &str = "select cast(sum(bytes) as bigint) as n from lake_files \
+                             where kind = 'operations' and removed_at_ms is null";
 const SQLITE_BYTES: &str = "select page_count * page_size as n from pragma_page_count(), pragma_page_size()";
 const POSTGRES_BYTES: &str = "select cast(sum(pg_total_relation_size(inhrelid)) as bigint) as n from pg_inherits \
                               where inhparent = 'operations'::regclass";

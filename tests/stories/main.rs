@@ -16,6 +16,7 @@ mod files_committed_in_reverse_order_are_both_windowed;
 mod imports_give_the_known_totals;
 mod killed_again_and_again_nothing_is_lost_or_doubled;
 mod neither_many_days_nor_a_frozen_neighbour_stop_the_ingestor;
+mod small_files_become_few_and_nothing_changes;
 mod stock_clients_read_topics_and_files;
 mod stopped_and_started_again_it_goes_on;
 mod the_oracle_finds_what_is_wrong;

@@ -72,7 +72,7 @@ async fn assert_found(pipeline: &Pipeline<'_>, damage: &str) {
 
 async fn a_file(database: &Database, lake: &Path) -> std::path::PathBuf {
     let row = database
-        .fetch_optional("select path from lake_files where kind = 'operations' limit 1", &[])
+        .fetch_optional("select path from lake_files where kind = 'operations' and removed_at_ms is null limit 1", &[])
         .await
         .unwrap()
         .unwrap();
