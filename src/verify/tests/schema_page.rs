@@ -7,12 +7,13 @@ use sqlx::AssertSqlSafe;
 use super::fixture::Fixture;
 
 const PAGE: &str = include_str!("../../../docs/sql.md");
-const POSTGRES: [&str; 5] = [
+const POSTGRES: [&str; 6] = [
     include_str!("../../../schemas/migrations/postgres/0001_create_tables.sql"),
     include_str!("../../../schemas/migrations/postgres/0002_create_windows.sql"),
     include_str!("../../../schemas/migrations/postgres/0003_extend_windows.sql"),
     include_str!("../../../schemas/migrations/postgres/0004_add_stream_partitions_count.sql"),
     include_str!("../../../schemas/migrations/postgres/0005_compact_files.sql"),
+    include_str!("../../../schemas/migrations/postgres/0007_prepare_retention.sql"),
 ];
 
 /// Type in Postgres and whether null is allowed, by table and column.
@@ -65,7 +66,7 @@ fn add_column(columns: &mut Columns, table: &str, line: &str) {
         return;
     }
     let kind = if rest.starts_with("double precision") { "double precision" } else { rest };
-    let kind = if kind == rest { rest.split([' ', ',']).next().unwrap() } else { kind };
+    let kind = if kind == rest { rest.split([' ', ',', ';']).next().unwrap() } else { kind };
     let nullable = !rest.contains("not null") && !rest.contains("primary key");
     columns.insert((table.to_owned(), name.to_owned()), (kind.to_owned(), nullable));
 }
