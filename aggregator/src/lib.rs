@@ -7,6 +7,8 @@
 //! (`outbox`, `publish`, `bury`, `topic`), what is deleted (`expire`), rebuilding (`rebuild`), and files that
 //! are lost (`give_up`). Beside all that small files become large ones (`compaction`), and what is no longer live is deleted
 //! (`removed_files`).
+//! (`outbox`, `publish`, `bury`, `topic`), which windows are deleted (`expire`), rebuilding (`rebuild`), operations
+//! that are too old ([`retention`]), and files that are lost (`give_up`).
 //!
 //! The law: the rows of `windowed_files`, the changes of windows and the check of the lease's fence are one transaction, so
 //! that every operation of every live file is in the windows exactly once, whoever crashes when. Windows are made from the
@@ -32,6 +34,7 @@ mod pending;
 mod publish;
 mod rebuild;
 mod removed_files;
+pub mod retention;
 mod rows_statement;
 pub mod run;
 mod settings;
@@ -44,6 +47,7 @@ mod write_budget;
 pub use config::{AggregatorConfig, Compaction, LeaseStart};
 pub use give_up::{GiveUpError, GivenUp, give_up_file};
 pub use rebuild::{RebuildReport, abandon_rebuild, rebuild};
+pub use retention::KeepDays;
 pub use run::run;
 
 #[cfg(test)]

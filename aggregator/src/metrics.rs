@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use metrics::{counter, gauge, histogram};
+use opstream_schemas::UtcMillis;
 
 const FILES: &str = "opstream_aggregator_files_total";
 const FILE_FAILURES: &str = "opstream_aggregator_file_failures_total";
@@ -26,6 +27,14 @@ const MERGE_FAILURES: &str = "opstream_aggregator_merge_failures_total";
 const MERGE_REFUSALS: &str = "opstream_aggregator_merge_refusals_total";
 const SMALL_FILES: &str = "opstream_aggregator_small_files";
 const DELETED_FILES: &str = "opstream_aggregator_deleted_files_total";
+const RETENTION_FLOOR: &str = "opstream_retention_floor_seconds";
+const REMOVED_FILES: &str = "opstream_retention_removed_files_total";
+const REMOVED_OPERATIONS: &str = "opstream_retention_removed_operations_total";
+const REMOVED_BYTES: &str = "opstream_retention_removed_bytes_total";
+const DROPPED_DAYS: &str = "opstream_retention_dropped_days_total";
+const DROPPED_CONTENTS: &str = "opstream_retention_dropped_contents_total";
+const MERGED_RANGES: &str = "opstream_retention_merged_ranges_total";
+const DELETED_DEAD_LETTERS: &str = "opstream_retention_deleted_dead_letters_total";
 
 /// A transaction of windows was committed.
 pub(crate) fn record_commit(files: usize, operations: i64, windows: usize, took: Duration) {
@@ -120,4 +129,31 @@ pub(crate) fn record_small_files(files: usize) {
 /// Files were deleted an hour after they ceased to be live.
 pub(crate) fn record_deleted_files(files: usize) {
     counter!(DELETED_FILES).increment(files as u64);
+}
+/// Operations before this are no longer kept; seconds since 1970.
+pub(crate) fn record_retention_floor(floor: UtcMillis) {
+    gauge!(RETENTION_FLOOR).set(floor.millis() as f64 / 1000.0);
+}
+
+/// Files, and the operations in them, ceased to be live.
+pub(crate) fn record_removed_files(files: i64, operations: i64, bytes: i64) {
+    counter!(REMOVED_FILES).increment(files.unsigned_abs());
+    counter!(REMOVED_OPERATIONS).increment(operations.unsigned_abs());
+    counter!(REMOVED_BYTES).increment(bytes.unsigned_abs());
+}
+
+/// All rows of a day are gone.
+pub(crate) fn record_dropped_day() {
+    counter!(DROPPED_DAYS).increment(1);
+}
+
+/// Contents that were kept in SQL are gone.
+pub(crate) fn record_dropped_contents(contents: u64) {
+    counter!(DROPPED_CONTENTS).increment(contents);
+}
+
+/// Ranges became one, and their dead letters were deleted.
+pub(crate) fn record_merged_ranges(ranges: usize, dead_letters: u64) {
+    counter!(MERGED_RANGES).increment(ranges as u64);
+    counter!(DELETED_DEAD_LETTERS).increment(dead_letters);
 }

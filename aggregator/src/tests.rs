@@ -13,6 +13,8 @@ mod portions;
 mod publication;
 mod rebuilding;
 pub(crate) mod station;
+mod retention;
+mod station;
 mod sums;
 
 use opstream_schemas::UtcMillis;

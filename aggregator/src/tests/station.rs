@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use opstream_schemas::UtcMillis;
 use opstream_schemas::database::{Database, DatabaseUrl, Transaction, Value};
 use opstream_schemas::lake::{FileKind, file_path, local_path};
+use opstream_schemas::{OperationId, UtcMillis};
 use polars::prelude::*;
 use sqlx::AssertSqlSafe;
 
@@ -93,15 +93,17 @@ impl Station {
     ) -> i64 {
         let n_rows = i64::try_from(operations.len()).unwrap();
         let (path, to) = (self.write(operations), from + n_rows);
-        let id = opstream_schemas::OperationId::default();
-        let mut values: Vec<Value> = vec![path.into(), NOON.into(), n_rows.into(), id.into()];
+        let times = || operations.iter().map(|operation| operation.time_ms);
+        let id = |time: Option<i64>| OperationId::lowest_at(at(time.unwrap_or(NOON)));
+        let (min, max) = (id(times().min()), id(times().max()));
+        let mut values: Vec<Value> = vec![path.into(), NOON.into(), n_rows.into(), min.into(), max.into()];
         values.extend(number.map(Value::from));
-        let (column, bind) = if number.is_some() { ("file_number, ", "$5, ") } else { ("", "") };
+        let (column, bind) = if number.is_some() { ("file_number, ", "$6, ") } else { ("", "") };
         let manifest = format!(
             "insert into lake_files ({column}path, kind, named_at_ms, committed_at_ms, rows, bytes, id_hash, min_operation_id, \
              max_operation_id, failures, unpriced, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, \
              cost_nano_usd, reported_cost_nano_usd) \
-             values ({bind}$1, 'operations', $2, $2, $3, 0, 0, $4, $4, 0, 0, 0, 0, 0, 0, 0, 0) returning file_number"
+             values ({bind}$1, 'operations', $2, $2, $3, 0, 0, $4, $5, 0, 0, 0, 0, 0, 0, 0, 0) returning file_number"
         );
         let row = tx.fetch_optional(AssertSqlSafe(manifest), &values).await.unwrap().unwrap();
         let number = row.int("file_number").unwrap();
