@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
-use opstream_aggregator::{AggregatorConfig, Compaction, LeaseStart};
+use opstream_aggregator::retention::preview;
+use opstream_aggregator::{AggregatorConfig, Compaction, KeepDays, LeaseStart};
 use opstream_api::RoleWatch;
 use opstream_schemas::condition::Reporter;
 use opstream_schemas::database::Database;
 use tokio_util::sync::CancellationToken;
 
 use crate::health_port::{HealthArgs, run_with_health};
-use crate::settings::{DatabaseArgs, KafkaArgs, LakeArgs};
+use crate::settings::{DatabaseArgs, KafkaArgs, LakeArgs, RetentionArgs};
 
 /// Adds every committed file to the windows, once, and publishes what changed.
 ///
@@ -39,6 +40,11 @@ pub(crate) struct AggregatorArgs {
     #[arg(long, value_name = "NUMBER", conflicts_with_all = ["rebuild", "abandon_rebuild"])]
     give_up_file: Option<i64>,
     #[command(flatten)]
+    retention: RetentionArgs,
+    /// Say what --keep-days would drop now, and end; nothing is dropped
+    #[arg(long, requires = "keep_days", conflicts_with_all = ["rebuild", "abandon_rebuild", "give_up_file"])]
+    preview_retention: bool,
+    #[command(flatten)]
     health: HealthArgs,
 }
 
@@ -63,11 +69,12 @@ impl CompactionArgs {
 /// When the configuration is wrong, the database cannot be opened, the Kafka client refuses a setting, or what was asked for cannot
 /// be done.
 pub(crate) async fn run(args: AggregatorArgs, shutdown: CancellationToken) -> anyhow::Result<()> {
-    if args.abandon_rebuild || args.give_up_file.is_some() {
+    if args.abandon_rebuild || args.preview_retention || args.give_up_file.is_some() {
         let database = args.database.open().await?;
-        let outcome = match args.give_up_file {
-            Some(number) => give_up(&database, number).await,
-            None => abandon_rebuild(&database).await,
+        let outcome = match (args.give_up_file, args.retention.keep_days().filter(|_| args.preview_retention)) {
+            (Some(number), _) => give_up(&database, number).await,
+            (None, Some(keep_days)) => preview_retention(&database, keep_days).await,
+            (None, None) => abandon_rebuild(&database).await,
         };
         database.close().await;
         return outcome;
@@ -86,6 +93,7 @@ pub(crate) async fn run(args: AggregatorArgs, shutdown: CancellationToken) -> an
         tick: Duration::from_millis(args.tick_ms),
         lease_start: LeaseStart::AfterExpiry,
         compaction: args.compaction.compaction(),
+        keep_days: args.retention.keep_days(),
         reporter,
     };
     let running = Box::pin(async {
@@ -109,6 +117,28 @@ async fn give_up(database: &Database, number: i64) -> anyhow::Result<()> {
     println!("gave up file {number} with {} operations", given_up.operations);
     if given_up.is_in_windows {
         println!("the windows hold some or all of them; `opstream aggregator --rebuild` makes windows without them");
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "what would be dropped is what the command answers")]
+async fn preview_retention(database: &Database, keep_days: KeepDays) -> anyhow::Result<()> {
+    let seen = preview(database, keep_days).await.context("cannot look at what would be dropped")?;
+    println!("kept are the operations from {} on", seen.floor);
+    if let Some(oldest) = seen.oldest {
+        println!("the oldest is of {oldest}");
+    }
+    let Some(next_floor) = seen.next_floor else {
+        println!("no operation is in windows yet, so nothing would be dropped");
+        return Ok(());
+    };
+    println!("with --keep-days {} they would be kept from {next_floor} on", keep_days.days());
+    println!("{} operations in {} files of {} bytes would be dropped", seen.operations, seen.files, seen.bytes);
+    if seen.straddling_files > 0 {
+        println!(
+            "{} more files reach on both sides of that moment and stay until it has passed them",
+            seen.straddling_files
+        );
     }
     Ok(())
 }

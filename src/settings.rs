@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
+use opstream_aggregator::KeepDays;
 use opstream_api::BrokerAddress;
 use opstream_schemas::database::{Database, DatabaseUrl};
 use opstream_schemas::topics::Topics;
@@ -73,6 +74,22 @@ pub(crate) struct LakeArgs {
     /// Root folder of the Parquet files
     #[arg(long, value_name = "DIR", env = "OPSTREAM_LAKE", default_value = "./opstream-data/lake")]
     pub(crate) lake: PathBuf,
+}
+
+/// How long operations are kept.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct RetentionArgs {
+    /// Whole UTC days before the present one for which operations are kept, 1 to 36500; totals over time stay. Unless set, all are
+    /// kept: nothing is deleted that nobody asked to delete
+    #[arg(long, value_name = "N", env = "OPSTREAM_KEEP_DAYS", value_parser = clap::value_parser!(u16).range(1..=36_500))]
+    keep_days: Option<u16>,
+}
+
+impl RetentionArgs {
+    /// The number of days, if it is limited.
+    pub(crate) fn keep_days(self) -> Option<KeepDays> {
+        self.keep_days.and_then(KeepDays::new)
+    }
 }
 
 /// The Kafka cluster of the pipeline.

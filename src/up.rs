@@ -25,7 +25,7 @@ use crate::demo::DemoConfig;
 use crate::embedded_broker::EmbeddedBroker;
 use crate::ingestor_command::BatchArgs;
 use crate::roles::{Roles, first_error};
-use crate::settings::open_database;
+use crate::settings::{RetentionArgs, open_database};
 
 /// How long the front door may take to answer what it has taken in before it is aborted: it gives its connections 10 s.
 const DOORS_PATIENCE: Duration = Duration::from_secs(15);
@@ -47,6 +47,8 @@ pub(crate) struct UpArgs {
     token_file: Option<PathBuf>,
     #[command(flatten)]
     batches: BatchArgs,
+    #[command(flatten)]
+    retention: RetentionArgs,
     /// Keep no prompts, messages and tool definitions
     #[arg(long, env = "OPSTREAM_NO_CONTENT", value_parser = clap::builder::BoolishValueParser::new())]
     no_content: bool,
@@ -197,6 +199,7 @@ impl Pipeline {
             // The broker's lock says that no other process uses this folder.
             lease_start: LeaseStart::AtOnce,
             compaction: self.args.compaction.compaction(),
+            keep_days: self.args.retention.keep_days(),
             reporter: self.aggregator.clone(),
         }
     }

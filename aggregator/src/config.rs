@@ -8,6 +8,8 @@ use opstream_schemas::condition::Reporter;
 use opstream_schemas::database::Database;
 use opstream_schemas::topics::Topics;
 
+use crate::retention::KeepDays;
+
 /// Configuration of one aggregator process.
 #[derive(Clone)]
 pub struct AggregatorConfig {
@@ -27,6 +29,8 @@ pub struct AggregatorConfig {
     pub lease_start: LeaseStart,
     /// Whether small files are merged.
     pub compaction: Compaction,
+    /// How many days operations are kept; `None` keeps them all.
+    pub keep_days: Option<KeepDays>,
     /// Tells the process's health endpoint how the aggregator is.
     pub reporter: Reporter,
 }

@@ -1,8 +1,7 @@
-//! The process: three loops, one that adds files to windows, one that publishes and one that merges and deletes files, until it is
-//! told to stop.
+//! The process: four loops, one that adds files to windows, one that publishes, one that merges and deletes files, and one that
+//! drops what is too old, until it is told to stop.
 //!
-//! A failure of the database or the broker ends none: each tries again with back-off, and neither publication nor merging delays
-//! windows.
+//! A failure of the database or the broker ends none: each tries again with back-off, and none of the others delays windows.
 
 use std::time::{Duration, Instant};
 
@@ -18,12 +17,15 @@ use crate::config::{AggregatorConfig, Compaction};
 use crate::lease::LeaseError;
 use crate::outbox::Outbox;
 use crate::removed_files::RemovedFiles;
+use crate::retention::Retention;
 use crate::topic::WindowTopic;
 use crate::windower::{Turn, Windower};
 use crate::{lease, metrics};
 
 /// Pause of a standby between two looks at the lease.
 const STANDBY_TICK: Duration = Duration::from_secs(1);
+/// Pause between two looks for something that is too old: a day ends once a day.
+const RETENTION_TICK: Duration = Duration::from_mins(5);
 /// Pause after a failure; it doubles with each one that follows.
 const FIRST_BACKOFF: Duration = Duration::from_millis(200);
 /// Longest pause after failures.
@@ -52,6 +54,7 @@ pub async fn run(config: AggregatorConfig, shutdown: CancellationToken) -> anyho
         compactor: (config.compaction == Compaction::On).then(|| Compactor::new(database.clone(), config.lake.clone())),
         removed: RemovedFiles::new(database.clone(), config.lake.clone()),
     };
+    let retention = Retention::new(database.clone(), config.lake.clone(), config.keep_days);
     let windower = Windower::new(database.clone(), config.lake, holder_name(), config.lease_start);
     let (fence_sender, fence) = watch::channel(None);
     let stop = shutdown.child_token();
@@ -62,11 +65,18 @@ pub async fn run(config: AggregatorConfig, shutdown: CancellationToken) -> anyho
     let outbox = Outbox::new(database.clone(), topic);
     publication.spawn(outbox_loop(outbox, fence.clone(), pace("publication"), stop.clone()));
     let mut compaction = JoinSet::new();
-    compaction.spawn(compaction_loop(keeper, fence, pace("compaction"), stop.clone()));
-    let (held, outbox, keeper) =
-        tokio::join!(end_of(&mut windows, &stop), end_of(&mut publication, &stop), end_of(&mut compaction, &stop));
+    compaction.spawn(compaction_loop(keeper, fence.clone(), pace("compaction"), stop.clone()));
+    let mut dropping = JoinSet::new();
+    dropping.spawn(retention_loop(retention, fence, pace("retention"), stop.clone()));
+    let (held, outbox, keeper, dropped) = tokio::join!(
+        end_of(&mut windows, &stop),
+        end_of(&mut publication, &stop),
+        end_of(&mut compaction, &stop),
+        end_of(&mut dropping, &stop)
+    );
     keeper.context("compaction failed")?;
     let (held, mut outbox) = (held.context("the loop of windows failed")?, outbox.context("publication failed")?);
+    dropped.context("retention failed")?;
     if let Some(fence) = held {
         let flushed = tokio::time::timeout(STOP_TIME, outbox.flush(fence)).await;
         if !matches!(flushed, Ok(Ok(()))) {
@@ -180,6 +190,34 @@ async fn compaction_loop(
             Err(error) => pace.after_error(&error),
         };
         pause_for(pause, &stop).await;
+    }
+}
+
+/// Drops what is too old until stopped.
+async fn retention_loop(
+    mut retention: Retention,
+    mut fence: watch::Receiver<Option<Fence>>,
+    mut pace: Pace,
+    stop: CancellationToken,
+) {
+    while let Some(held) = held_fence(&mut fence, &stop).await {
+        // Ending a pass half-way is harmless: the next one goes on with what the tables say.
+        let passed = tokio::select! {
+            () = stop.cancelled() => break,
+            passed = retention.pass(held) => passed,
+        };
+        let pause = match passed {
+            Ok(more) => {
+                pace.after(Turn { fence: Some(held), files: 0, more }, Duration::ZERO);
+                if more { Duration::ZERO } else { RETENTION_TICK }
+            }
+            Err(error) => pace.after_error(&error),
+        };
+        // Whoever gets the lease begins at once.
+        tokio::select! {
+            () = pause_for(pause, &stop) => {}
+            _ = fence.changed() => {}
+        }
     }
 }
 
