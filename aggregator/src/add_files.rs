@@ -52,6 +52,8 @@ pub(crate) struct Target {
     pub(crate) predecessor: i64,
     /// Minutes before this have no windows.
     pub(crate) minute_floor: UtcMillis,
+    /// Operations before this are in windows already, which were copied.
+    pub(crate) made_from: UtcMillis,
     /// The clock.
     pub(crate) now: UtcMillis,
 }
@@ -206,7 +208,8 @@ impl Adder<'_> {
                 return Ok((read, files.len() + 1));
             }
             match self.read_file(&file).await {
-                Ok(groups) => {
+                Ok(mut groups) => {
+                    groups.retain(|group| group.minute >= self.target.made_from);
                     operations += file.rows;
                     n_groups += groups.len();
                     read.push((file, groups));

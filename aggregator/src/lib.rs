@@ -8,6 +8,7 @@
 //! are lost (`give_up`). Beside all that small files become large ones (`compaction`), and what is no longer live is deleted
 //! (`removed_files`).
 //! (`outbox`, `publish`, `bury`, `topic`), which windows are deleted (`expire`), rebuilding (`rebuild`), operations
+//! (`outbox`, `publish`, `bury`, `topic`), which windows are deleted (`expire`), rebuilding (`rebuild`, `rebuild_copy`), operations
 //! that are too old ([`retention`]), and files that are lost (`give_up`).
 //!
 //! The law: the rows of `windowed_files`, the changes of windows and the check of the lease's fence are one transaction, so
@@ -34,6 +35,7 @@ mod pending;
 mod publish;
 mod rebuild;
 mod removed_files;
+mod rebuild_copy;
 pub mod retention;
 mod rows_statement;
 pub mod run;

@@ -2,7 +2,8 @@
 //!
 //! Anyone may ask; the active aggregator does it, a slice per turn. Every file that g has and g + 1 lacks is added as usual, and
 //! what each hour keeps is taken over from g (see `kept`), so that undamaged windows come out the same. A crash loses
-//! nothing: what was added is committed. Sums of hours whose files are gone cannot be made again; no file is dropped yet.
+//! nothing: what was added is committed. Windows before the retention floor are copied from g, since their files are gone
+//! (`rebuild_copy`).
 
 use std::time::{Duration, Instant};
 
@@ -104,6 +105,7 @@ pub(crate) async fn ask(database: &Database) -> Result<i64, sqlx::Error> {
     let floor = minutes_kept_from(lease::database_now(database).await?);
     let mut tx = database.begin().await?;
     tx.execute(include_str!("ask_rebuild_floor.sql"), &[floor.into()]).await?;
+    tx.execute(include_str!("ask_rebuild_copy.sql"), &[]).await?;
     tx.execute(include_str!("ask_rebuild.sql"), &[]).await?;
     let asked = tx.fetch_optional("select value from settings where name = 'window_rebuild'", &[]).await?;
     let asked = asked.ok_or(sqlx::Error::RowNotFound)?.int("value")?;

@@ -15,24 +15,28 @@ pub(crate) struct WindowSettings {
     pub(crate) minute_floor: UtcMillis,
     /// The same for the generation that is built: where its asker's clock had it, never above the other.
     pub(crate) rebuild_floor: UtcMillis,
+    /// Windows before this are copied into the generation that is built.
+    pub(crate) copy_before: UtcMillis,
 }
 
 impl WindowSettings {
     /// Reads them.
     pub(crate) async fn read(database: &Database) -> Result<Self, sqlx::Error> {
-        let names = "select name, value from settings where name in \
-                     ('window_generation', 'window_rebuild', 'window_minute_floor_ms', 'window_rebuild_floor_ms')";
+        let names = "select name, value from settings where name in ('window_generation', 'window_rebuild', \
+                     'window_minute_floor_ms', 'window_rebuild_floor_ms', 'window_copy_before_ms')";
         let mut settings = Self {
             generation: 0,
             rebuild: None,
             minute_floor: UtcMillis::default(),
             rebuild_floor: UtcMillis::default(),
+            copy_before: UtcMillis::default(),
         };
         for row in database.fetch_all(names, &[]).await? {
             let value = row.int("value")?;
             match row.text("name")?.as_str() {
                 "window_generation" => settings.generation = value,
                 "window_rebuild_floor_ms" => settings.rebuild_floor = UtcMillis::from_millis(value),
+                "window_copy_before_ms" => settings.copy_before = UtcMillis::from_millis(value),
                 "window_rebuild" => settings.rebuild = (value > 0).then_some(value),
                 _ => settings.minute_floor = UtcMillis::from_millis(value),
             }

@@ -14,6 +14,7 @@ use crate::expire::minutes_kept_from;
 use crate::kept::KeptCombinations;
 use crate::lease::{self, LeaseError, RENEW_AFTER};
 use crate::offsets::Place;
+use crate::rebuild_copy::CopiedTo;
 use crate::settings::WindowSettings;
 use crate::stored::StoredWindows;
 use crate::write_budget::WriteBudget;
@@ -31,6 +32,8 @@ pub(crate) struct Tenure {
     pub(crate) looked_to: HashMap<Place, i64>,
     /// Files up to this number were offered to the generation that is being built; -1: none yet.
     pub(crate) rebuild_after: i64,
+    /// The generation that is being built, and how far windows were copied into it.
+    pub(crate) copied: (i64, CopiedTo),
     /// How long windows take to be written.
     pub(crate) budget: WriteBudget,
     memories: HashMap<i64, Memory>,
@@ -57,6 +60,7 @@ impl Tenure {
             ids: DimensionIds::default(),
             looked_to: HashMap::new(),
             rebuild_after: -1,
+            copied: (0, 0),
             budget: WriteBudget::default(),
             memories: HashMap::new(),
             renewed_at: Instant::now(),

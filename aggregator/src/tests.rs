@@ -14,6 +14,7 @@ mod publication;
 mod rebuilding;
 pub(crate) mod station;
 mod retention;
+mod retention_rebuild;
 mod station;
 mod sums;
 

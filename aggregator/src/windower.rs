@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use opstream_schemas::UtcMillis;
 use opstream_schemas::database::Database;
@@ -16,6 +16,7 @@ use crate::file_sums::FileError;
 use crate::lease::{self, LeaseError};
 use crate::offsets::{Ahead, look_ahead};
 use crate::pending::{PendingFile, compare_manifest, files_to_rebuild, load_files};
+use crate::rebuild_copy::{Copied, CopiedTo, WindowCopy, copy_slice};
 use crate::settings::WindowSettings;
 use crate::tenure::Tenure;
 use crate::{expire, metrics, rebuild};
@@ -150,6 +151,7 @@ impl Windower {
         now: UtcMillis,
     ) -> Result<Turn, TurnError> {
         let WindowSettings { generation, minute_floor, .. } = settings;
+        let made_from = UtcMillis::from_millis(i64::MIN);
         let ahead = look_ahead(&self.database, generation, &tenure.looked_to).await?;
         let due: Vec<i64> = self.failures.due(generation).collect();
         let pending = self.pending(tenure, generation, ahead.iter().flat_map(Ahead::files).chain(due.clone())).await?;
@@ -162,7 +164,7 @@ impl Windower {
             || tenure.is_under_way(generation)
             || ahead.iter().any(|ahead| ahead.reached(|_| false).is_some())
         {
-            let target = Target { generation, predecessor: generation, minute_floor, now };
+            let target = Target { generation, predecessor: generation, minute_floor, made_from, now };
             (turn, done) = self.add(tenure, target, &ahead, files).await?;
         }
         for ahead in &ahead {
@@ -206,6 +208,9 @@ impl Windower {
         now: UtcMillis,
     ) -> Result<Turn, TurnError> {
         let Some(generation) = settings.rebuild else { return Ok(Turn::default()) };
+        if let Some(turn) = self.copy_beside(tenure, settings, generation).await? {
+            return Ok(turn);
+        }
         let generations = (settings.generation, generation);
         let files = files_to_rebuild(&self.database, generations, tenure.rebuild_after).await?;
         let Some(last) = files.last().map(|file| file.number) else {
@@ -223,7 +228,8 @@ impl Windower {
             return Ok(Turn::default());
         }
         let minute_floor = settings.rebuild_floor.min(settings.minute_floor);
-        let target = Target { generation, predecessor: settings.generation, minute_floor, now };
+        let (predecessor, made_from) = (settings.generation, settings.copy_before);
+        let target = Target { generation, predecessor, minute_floor, made_from, now };
         let (turn, done) = self.add(tenure, target, &[], files).await?;
         for number in done {
             self.failures.forget(generation, number);
@@ -232,6 +238,30 @@ impl Windower {
             tenure.rebuild_after = last;
         }
         Ok(Turn { more: true, ..turn })
+    }
+
+    /// Copies windows whose files are gone into the generation that is being built; `None` once all are there.
+    async fn copy_beside(
+        &self,
+        tenure: &mut Tenure,
+        settings: WindowSettings,
+        generation: i64,
+    ) -> Result<Option<Turn>, TurnError> {
+        let copy = WindowCopy { from: settings.generation, to: generation, before: settings.copy_before };
+        let done = if tenure.copied.0 == generation { tenure.copied.1 } else { 0 };
+        let began = Instant::now();
+        match copy_slice(&self.database, tenure.fence, copy, done).await? {
+            Copied::Everything => {
+                tenure.copied = (generation, CopiedTo::MAX);
+                Ok(None)
+            }
+            Copied::Waits => Ok(Some(Turn::default())),
+            Copied::Part(done) => {
+                tenure.wrote(began);
+                tenure.copied = (generation, done);
+                Ok(Some(Turn { more: true, ..Turn::default() }))
+            }
+        }
     }
 
     /// Adds files; returns the numbers of those that were committed.

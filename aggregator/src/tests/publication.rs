@@ -211,7 +211,9 @@ async fn a_replaced_generation_is_deleted_and_what_is_gone_gets_tombstones() {
         station.commit(&[TestOperation::at(NOON)]).await;
         station.settle(&mut windower).await;
         // A window that no file explains, as somebody might have inserted it.
-        station.execute("update windows set window_start_ms = 0 where level = 3 and dimension_set = 1", &[]).await;
+        station
+            .execute("update windows set window_start_ms = 1420070400000 where level = 3 and dimension_set = 1", &[])
+            .await;
         publish(&station.database, &mut broker.topic, Fence(1)).await.unwrap();
         crate::rebuild::ask(&station.database).await.unwrap();
         station.settle(&mut windower).await;
@@ -226,7 +228,7 @@ async fn a_replaced_generation_is_deleted_and_what_is_gone_gets_tombstones() {
         let records = broker.records(57);
         let tombstones: Vec<_> =
             records.iter().filter(|(_, value)| value.is_none()).map(|(key, _)| key.as_str()).collect();
-        assert_eq!(tombstones, [r#"["day",0,"workspace","w"]"#]);
+        assert_eq!(tombstones, [r#"["day",1420070400000,"workspace","w"]"#]);
     })
     .await;
 }
