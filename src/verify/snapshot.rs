@@ -46,7 +46,7 @@ pub(crate) enum VerifyError {
     /// Verify again; a read of this length needs a quieter time.
     #[error(
         "{path} was live when the snapshot began and has been removed since: verification took longer than removed \
-         files are kept, so run it again while less is being compacted"
+         files are kept, so run it again while less is being compacted or dropped"
     )]
     Outrun {
         /// The removed file.
@@ -119,9 +119,7 @@ impl Snapshot {
         let begun = database.begin_snapshot().await;
         let mut tx = begun.map_err(|source| VerifyError::Database { what: "the snapshot", source })?;
         let planned = match tx.engine() {
-            // Pages follow the primary key. Of a day's table without statistics the planner would rather sort all of it, for
-            // every page again.
-            Engine::Postgres => tx.execute("set local enable_sort = off", &[]).await.map(drop),
+            Engine::Postgres => prepare_postgres(&mut tx).await,
             Engine::Sqlite => Ok(()),
         };
         planned.map_err(|source| VerifyError::Database { what: "the snapshot", source })?;
@@ -257,6 +255,15 @@ impl Snapshot {
             windowed_before: UtcMillis::from_millis(row.optional_int("windowed_before_ms")?.unwrap_or(i64::MIN)),
         })
     }
+}
+
+async fn prepare_postgres(tx: &mut Transaction) -> Result<(), sqlx::Error> {
+    // Pages follow the primary key. Of a day's table without statistics the planner would rather sort all of it, for every page
+    // again.
+    tx.execute("set local enable_sort = off", &[]).await?;
+    // Retention drops the tables of days, which a snapshot alone does not hold. It waits for whoever has this lock, which must be there
+    // before the snapshot: that begins with the next statement.
+    tx.execute("lock table only operations in access share mode", &[]).await.map(drop)
 }
 
 impl Settings {

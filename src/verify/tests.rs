@@ -4,6 +4,7 @@ mod column_damage;
 mod damage;
 mod fixture;
 mod merged_files;
+mod retention;
 mod schema_page;
 mod window_damage;
 

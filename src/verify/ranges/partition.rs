@@ -53,8 +53,21 @@ pub(super) struct AppliedRange {
     pub(super) skipped: i64,
     /// Whether the broker had deleted the records before they were read.
     pub(super) is_gap: bool,
-    /// Whether all its rows are above the retention floor, so that none of them may be absent.
-    pub(super) is_kept: bool,
+    /// Whether retention made it of several, whose dead letters are gone.
+    pub(super) is_merged: bool,
+    /// How many of its rows are above the retention floor.
+    pub(super) kept: Kept,
+}
+
+/// How much of something is above the retention floor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// Nothing, so that no row may be there.
+    Nothing,
+    /// A file on both sides of the floor says no more.
+    Some,
+    /// Everything, so that no row may be absent.
+    All,
 }
 
 /// Checks every partition of the snapshot against the offsets that its rows came from.
@@ -202,11 +215,17 @@ impl RangesOutcome {
         let check = &mut self.source_offsets;
         check.compared("rows", u64::try_from(rows).unwrap_or(0));
         check.compared("dead letters", u64::try_from(dead).unwrap_or(0));
-        let has_its_rows = if range.is_kept { rows == range.rows } else { rows <= range.rows };
-        if !has_its_rows || dead != range.dead {
+        let has_its_rows = match range.kept {
+            Kept::All => rows == range.rows,
+            Kept::Some => rows <= range.rows,
+            Kept::Nothing => rows == 0,
+        };
+        let expected_dead = if range.is_merged { 0 } else { range.dead };
+        if !has_its_rows || dead != expected_dead {
+            let gone = if range.kept == Kept::Nothing { ", all dropped by retention," } else { "" };
             let what = format!(
-                "{}: range [{from}, {to}) counts {} rows and {} dead letters, the tables hold {rows} and {dead}",
-                sources.checkpoint.name, range.rows, range.dead
+                "{}: range [{from}, {to}) counts {} rows{gone} and {expected_dead} dead letters, the tables hold {rows} and {dead}",
+                sources.checkpoint.name, range.rows
             );
             check.find(|| Finding { what, cause: WRONG_ROWS.0, way_out: WRONG_ROWS.1 });
         }
@@ -240,13 +259,13 @@ impl RangesOutcome {
     /// A file is written for the rows of one transaction, whose ranges name it.
     async fn check_files_of_ranges(&mut self, snapshot: &mut Snapshot) -> Result<(), VerifyError> {
         let broken = |source| VerifyError::Database { what: "applied_ranges", source };
-        let rows = snapshot.fetch("applied_ranges", include_str!("files_of_ranges.sql"), &[]).await?;
+        let floor = snapshot.lowest_id();
+        let rows = snapshot.fetch("applied_ranges", include_str!("files_of_ranges.sql"), &[floor.into()]).await?;
         self.applied_ranges.findings_total += unfetched(&rows).map_err(broken)?;
         for row in rows {
             let (number, ranges) = (row.int("file_number").map_err(broken)?, row.int("range_rows").map_err(broken)?);
-            let listed = row.optional_int("file_rows").map_err(broken)?;
-            let listed = listed.map_or_else(|| "is not in the manifest".to_owned(), |rows| format!("lists {rows}"));
-            let what = format!("file {number}: its ranges count {ranges} rows, the manifest {listed}");
+            let listed = row.int("file_rows").map_err(broken)?;
+            let what = format!("file {number}: its ranges count {ranges} rows, the manifest lists {listed}");
             self.applied_ranges.find(|| Finding { what, cause: WRONG_RANGES.0, way_out: WRONG_RANGES.1 });
         }
         Ok(())
@@ -321,6 +340,11 @@ fn applied_range(row: &Row) -> Result<AppliedRange, sqlx::Error> {
         dead: row.int("dead")?,
         skipped: row.int("skipped")?,
         is_gap: row.int("is_gap")? == 1,
-        is_kept: row.int("is_kept")? == 1,
+        is_merged: row.int("is_merged")? == 1,
+        kept: match row.int("kept")? {
+            0 => Kept::Nothing,
+            1 => Kept::Some,
+            _ => Kept::All,
+        },
     })
 }
