@@ -328,7 +328,8 @@ async fn only_the_current_generation_is_read() {
 #[tokio::test]
 async fn progress_tells_committed_and_windowed_offsets() {
     let api = Fixture::new().await;
-    assert_eq!(answer(&api, "/v1/progress").await, json!({ "committed": [], "complete_to": null }));
+    let nothing = json!({ "committed": [], "complete_to": null, "retention_floor": "2015-01-01T00:00:00.000Z" });
+    assert_eq!(answer(&api, "/v1/progress").await, nothing);
     api.execute(
         "insert into streams (stream_id, cluster_id, topic, topic_id, first_seen_ms) values (1, 'c', $1, 'i', 0)",
         &[Topics::default().operations().into()],
@@ -355,7 +356,8 @@ async fn progress_tells_committed_and_windowed_offsets() {
           "windowed_to": 120
         }
       ],
-      "complete_to": "2026-11-23T08:00:00.000Z"
+      "complete_to": "2026-11-23T08:00:00.000Z",
+      "retention_floor": "2015-01-01T00:00:00.000Z"
     }
     "#);
 }

@@ -19,6 +19,9 @@ pub(crate) struct ProgressAnswer {
     /// producers still hold is not covered.
     #[schema(value_type = Option<String>, format = "date-time")]
     complete_to: Option<UtcMillis>,
+    /// Operations before this moment are refused, and those that were there are dropped; totals over time stay.
+    #[schema(value_type = String, format = "date-time")]
+    retention_floor: UtcMillis,
 }
 
 /// How far one partition has come.
@@ -47,5 +50,6 @@ pub(crate) async fn progress(State(state): State<Shared>) -> Result<Json<Progres
             windowed_to: place.windowed_to.0,
         })
         .collect();
-    Ok(Json(ProgressAnswer { committed, complete_to }))
+    state.retention_floor.refresh(&state.database).await?;
+    Ok(Json(ProgressAnswer { committed, complete_to, retention_floor: state.retention_floor.get() }))
 }

@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use opstream_schemas::OperationId;
 use opstream_schemas::database::Database;
+use opstream_schemas::{OperationId, UtcMillis};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sqlx::AssertSqlSafe;
@@ -28,7 +28,7 @@ pub(crate) struct OperationAnswer {
 /// One operation with its content.
 #[utoipa::path(get, path = "/v1/operations/{operation_id}", tag = "operations",
     params(("operation_id" = String, Path, description = "UUIDv7")),
-    responses((status = 200, body = OperationAnswer), (status = 404, body = ErrorAnswer, description = "Not here, or not yet")))]
+    responses((status = 200, body = OperationAnswer), (status = 404, body = ErrorAnswer, description = "Not here, not yet, or no longer kept")))]
 pub(crate) async fn show_operation(
     State(state): State<Shared>,
     Path(id): Path<String>,
@@ -39,12 +39,21 @@ pub(crate) async fn show_operation(
     let sql = format!("select {} from operations where operation_id = $1", Extent::Whole.select_list());
     let row = state.database.fetch_optional(AssertSqlSafe(sql), &[id.into()]).await?;
     let Some(row) = row else {
-        return Err(ApiError::NotFound {
-            message: format!("operation {id} is not here; /v1/progress says how far the topic has been read"),
-        });
+        state.retention_floor.refresh(&state.database).await?;
+        return Err(ApiError::NotFound { message: why_absent(id, state.retention_floor.get()) });
     };
     let content = if row.bool("has_content")? { find_content(&state, id).await? } else { None };
     Ok(Json(OperationAnswer { operation: Extent::Whole.read(&row)?, content }))
+}
+
+fn why_absent(id: OperationId, floor: UtcMillis) -> String {
+    if id.time() < floor {
+        return format!(
+            "operation {id} is of {}, and operations before {floor} are no longer kept; totals over time still count them",
+            id.time()
+        );
+    }
+    format!("operation {id} is not here; /v1/progress says how far the topic has been read")
 }
 
 async fn find_content(state: &Shared, id: OperationId) -> Result<Option<Content>, ApiError> {

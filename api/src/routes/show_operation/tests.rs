@@ -44,6 +44,22 @@ async fn what_is_not_there_is_a_404_and_what_is_no_id_a_400() {
     assert!(answer.status == 400 && answer.text.contains("UUIDv7"), "{}", answer.text);
 }
 
+#[tokio::test]
+async fn an_operation_that_is_no_longer_kept_says_so() {
+    let api = Fixture::new().await;
+    let floor = EIGHT + 3_600_000;
+    api.execute("update settings set value = $1 where name = 'retention_floor_ms'", &[floor.into()]).await;
+    let dropped = OperationId::generate(UtcMillis::from_millis(EIGHT));
+    let answer = api.get(&format!("/v1/operations/{dropped}")).await;
+    assert!(answer.status == 404 && answer.text.contains("no longer kept"), "{}", answer.text);
+    assert!(answer.text.contains(&UtcMillis::from_millis(floor).to_string()), "{}", answer.text);
+    let unknown = OperationId::generate(UtcMillis::from_millis(floor));
+    let answer = api.get(&format!("/v1/operations/{unknown}")).await;
+    assert!(answer.status == 404 && answer.text.contains("/v1/progress"), "{}", answer.text);
+    let progress = api.get("/v1/progress").await.json();
+    assert_eq!(progress["retention_floor"], UtcMillis::from_millis(floor).to_string());
+}
+
 /// Writes a file of contents for these ids and lists it in the manifest.
 async fn write_contents(api: &Fixture, file_number: i64, ids: &[OperationId]) {
     let path = format!("contents/2026-11-23/{file_number}.parquet");
