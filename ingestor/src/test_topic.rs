@@ -8,7 +8,7 @@ use opstream_schemas::avro::encode_operation;
 use opstream_schemas::condition::Reporter;
 use opstream_schemas::database::{Database, DatabaseUrl};
 use opstream_schemas::topics::Topics;
-use opstream_schemas::{Operation, OperationId, UtcMicros};
+use opstream_schemas::{Operation, OperationId, UtcMicros, UtcMillis};
 use rdkafka::ClientConfig;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer as _};
@@ -98,6 +98,13 @@ impl TestTopic {
     pub(crate) async fn execute(&self, sql: &'static str) {
         let mut tx = self.config.database.begin().await.unwrap();
         tx.execute(sql, &[]).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// What retention does to the floor.
+    pub(crate) async fn move_floor(&self, floor: UtcMillis) {
+        let mut tx = self.config.database.begin().await.unwrap();
+        tx.execute("update settings set value = $1 where name = 'retention_floor_ms'", &[floor.into()]).await.unwrap();
         tx.commit().await.unwrap();
     }
 

@@ -1,5 +1,8 @@
 //! The whole ingestor against a mock broker and SQLite: what must not stop it, and what must end it.
 
+use opstream_schemas::avro::encode_operation;
+use opstream_schemas::{Operation, UtcMicros};
+
 use super::*;
 use crate::test_topic::{TestTopic, operation};
 
@@ -69,6 +72,25 @@ async fn a_database_that_lost_its_last_commits_gets_the_operations_again() {
     topic.produce(0, &[operation(3)]);
     topic.eventually(OPERATIONS, 3).await;
     topic.eventually("select sum(rows) as n from applied_ranges", 3).await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_was_prepared_before_the_floor_moved_is_checked_again() {
+    let topic = TestTopic::new(1).await;
+    let running = topic.start();
+    topic.produce(0, &[operation(1)]);
+    topic.eventually(OPERATIONS, 1).await;
+    // The ingestor learns of it only when it stores. The test's operations are exactly of the first moment that is kept.
+    let floor = UtcMillis::from_millis(1_700_000_000_000);
+    topic.move_floor(floor).await;
+    let before = Operation::starting("chat", UtcMicros::from(floor.plus_millis(-1)));
+    let mut bytes = Vec::new();
+    encode_operation(&before, &mut bytes);
+    topic.produce(0, &[operation(2), bytes, operation(3)]);
+    topic.eventually(OPERATIONS, 3).await;
+    topic.eventually("select count(*) as n from dead_letters where reason_code = 'before_retention_floor'", 1).await;
+    topic.eventually("select next_offset as n from stream_partitions", 4).await;
     running.stop().await;
 }
 
