@@ -46,6 +46,11 @@ impl<'a> Pipeline<'a> {
         pipeline
     }
 
+    /// The variables of the next start.
+    pub(crate) fn set(&mut self, settings: &'static [(&'static str, &'static str)]) {
+        self.settings = settings;
+    }
+
     /// Starts the processes again, at the same addresses, after they were killed or stopped.
     pub(crate) async fn start_processes(&mut self) {
         self.processes = self.commands().iter().map(|command| self.start_command(command)).collect();

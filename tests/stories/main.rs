@@ -11,6 +11,7 @@ mod torture;
 mod a_flood_of_poison_is_held_and_reported;
 mod another_programs_database_is_left_alone;
 mod bad_records_become_dead_letters;
+mod days_are_dropped_whole_and_nothing_else;
 mod every_role_says_how_it_is;
 mod files_committed_in_reverse_order_are_both_windowed;
 mod imports_give_the_known_totals;
