@@ -7,6 +7,7 @@ mod cell;
 mod column;
 mod datum;
 mod decoder;
+mod inspect;
 mod json;
 mod layout;
 mod texts;
@@ -16,6 +17,7 @@ use arrow_select::filter::filter_record_batch;
 use opstream_schemas::avro::{OPERATION_V1_ID, RESERVED_IDS, SchemaId, builtin_schema, split_frame};
 
 use self::decoder::{Decoded, Decoder, layout_of};
+pub use self::inspect::{Inspection, inspect};
 use self::layout::Layout;
 use crate::dead_letter::Poison;
 use crate::record::RawBatch;
