@@ -5,7 +5,7 @@
 //! [`lake_file`] → [`store`] (together: [`committer`]) → a hint to the broker. [`ownership`] knows which partitions are ours,
 //! [`claiming`] claims them and [`marks`] watches how far they are, both through [`topic_log`]. [`dead_letter`] is what becomes
 //! of a record that cannot be an operation, [`breaker`] and [`hold`] keep a flood of those waiting, and [`outbox`] copies them to their topic.
-//! [`batch_files`] keeps a batch's files from attempt to attempt, and [`sweeper`] deletes what was left of them.
+//! [`trial`] says what would become of a record. [`batch_files`] keeps a batch's files from attempt to attempt, and [`sweeper`] deletes what was left of them.
 
 pub mod backoff;
 pub mod batch_files;
@@ -33,6 +33,7 @@ pub mod source;
 pub mod store;
 pub mod sweeper;
 pub mod topic_log;
+pub mod trial;
 
 #[cfg(test)]
 mod test_topic;
