@@ -5,7 +5,7 @@ use opstream_schemas::offsets::{Offset, Partition};
 use opstream_schemas::time::UtcMillis;
 use opstream_schemas::validate::Violation;
 
-use crate::record::{RawBatch, RawRecord};
+use crate::record::{Headers, RawBatch, RawRecord};
 
 /// Why a record cannot become an operation.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -116,4 +116,33 @@ fn hex(bytes: &[u8]) -> String {
         }
         text
     })
+}
+
+/// Reads [`DeadLetter::headers`] for sending them again. Leaves out a name with a NUL: the client takes names as C strings.
+pub fn sendable_headers(json: &str) -> Headers {
+    let pairs: Vec<(String, Option<String>)> = serde_json::from_str(json).unwrap_or_default();
+    let pairs = pairs.into_iter().map(|(name, value)| (name, value.map(|hex| bytes_of(&hex))));
+    pairs.filter(|(name, _)| !name.contains('\0')).collect()
+}
+
+fn bytes_of(hex: &str) -> Vec<u8> {
+    let digits: Vec<u8> =
+        hex.chars().filter_map(|c| c.to_digit(16)).filter_map(|digit| u8::try_from(digit).ok()).collect();
+    digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn original_headers_come_back_as_they_were() {
+        let json = r#"[["traceparent","30302d6162"],["empty",""],["none",null],["nul\u0000",null]]"#;
+        let expected = [
+            ("traceparent".to_owned(), Some(b"00-ab".to_vec())),
+            ("empty".to_owned(), Some(Vec::new())),
+            ("none".to_owned(), None),
+        ];
+        assert_eq!(sendable_headers(json), expected);
+    }
 }

@@ -4,6 +4,9 @@ use opstream_schemas::database::{Row, Value};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::FutureRecord;
 
+use crate::dead_letter::sendable_headers;
+use crate::record::Headers;
+
 /// A letter that waits to be copied.
 pub(super) struct Letter {
     stream: i64,
@@ -11,7 +14,7 @@ pub(super) struct Letter {
     offset: i64,
     key: Option<Vec<u8>>,
     value: Option<Vec<u8>>,
-    original_headers: Vec<(String, Option<Vec<u8>>)>,
+    original_headers: Headers,
     timestamp: Option<i64>,
     /// Kafka Connect's error headers, all of them text.
     error_headers: Vec<(&'static str, String)>,
@@ -37,7 +40,7 @@ impl Letter {
             offset,
             key: row.optional_bytes("record_key")?,
             value: row.optional_bytes("record_value")?,
-            original_headers: headers_of(&row.text("record_headers")?),
+            original_headers: sendable_headers(&row.text("record_headers")?),
             timestamp: row.optional_int("record_timestamp_ms")?,
             error_headers,
         })
@@ -70,34 +73,4 @@ impl Letter {
 
 fn owned<'a>(headers: impl Iterator<Item = (&'a str, Option<&'a [u8]>)>) -> OwnedHeaders {
     headers.fold(OwnedHeaders::new(), |headers, (key, value)| headers.insert(Header { key, value }))
-}
-
-/// Headers as `dead_letters.record_headers` keeps them: a JSON array of `[name, hexadecimal value or null]`.
-fn headers_of(json: &str) -> Vec<(String, Option<Vec<u8>>)> {
-    let pairs: Vec<(String, Option<String>)> = serde_json::from_str(json).unwrap_or_default();
-    let pairs = pairs.into_iter().map(|(name, value)| (name, value.map(|hex| bytes_of(&hex))));
-    // The client takes names as C strings.
-    pairs.filter(|(name, _)| !name.contains('\0')).collect()
-}
-
-fn bytes_of(hex: &str) -> Vec<u8> {
-    let digits: Vec<u8> =
-        hex.chars().filter_map(|c| c.to_digit(16)).filter_map(|digit| u8::try_from(digit).ok()).collect();
-    digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn original_headers_come_back_as_they_were() {
-        let json = r#"[["traceparent","30302d6162"],["empty",""],["none",null],["nul\u0000",null]]"#;
-        let expected = [
-            ("traceparent".to_owned(), Some(b"00-ab".to_vec())),
-            ("empty".to_owned(), Some(Vec::new())),
-            ("none".to_owned(), None),
-        ];
-        assert_eq!(headers_of(json), expected);
-    }
 }

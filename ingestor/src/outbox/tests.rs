@@ -93,7 +93,19 @@ async fn a_letter_that_is_too_large_does_not_hold_up_the_others() {
     assert_eq!(lengths, [None, Some(2), Some(2), Some(2)], "each once, the large one as a notice");
     assert_eq!(copies[0].1["opstream.value_bytes_left_in_dead_letters"], (11 << 20).to_string());
     assert_eq!(copies[0].1["__connect.errors.offset"], "0");
-    assert_eq!((copies[1].1["app"].as_str(), copies[1].1["__connect.errors.partition"].as_str()), ("hi", "3"));
+    let headers: Vec<_> = copies[1].1.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let expected = [
+        ("__connect.errors.connector.name", "opstream-ingestor"),
+        ("__connect.errors.exception.class.name", "undecodable"),
+        ("__connect.errors.exception.message", "why"),
+        ("__connect.errors.offset", "1"),
+        ("__connect.errors.partition", "3"),
+        ("__connect.errors.stage", "VALUE_CONVERTER"),
+        ("__connect.errors.topic", "llm.operations"),
+        ("app", "hi"),
+        ("opstream.first_failure_ms", "1"),
+    ];
+    assert_eq!(headers, expected, "the record's own and those that docs/topics.md promises");
 }
 
 #[tokio::test(flavor = "multi_thread")]
