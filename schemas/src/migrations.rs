@@ -26,12 +26,14 @@ macro_rules! step {
     };
 }
 
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 7] = [
+const STEPS: [Step; 7] = [
     step!("0001_create_tables"),
     step!("0002_create_windows"),
     step!("0003_extend_windows"),
     step!("0004_add_stream_partitions_count"),
     step!("0005_compact_files"),
+    step!("0006_mark_redriven_letters"),
     step!("0007_prepare_retention"),
 ];
 

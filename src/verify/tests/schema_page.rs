@@ -7,12 +7,14 @@ use sqlx::AssertSqlSafe;
 use super::fixture::Fixture;
 
 const PAGE: &str = include_str!("../../../docs/sql.md");
-const POSTGRES: [&str; 6] = [
+const POSTGRES: [&str; 7] = [
+const POSTGRES: [&str; 7] = [
     include_str!("../../../schemas/migrations/postgres/0001_create_tables.sql"),
     include_str!("../../../schemas/migrations/postgres/0002_create_windows.sql"),
     include_str!("../../../schemas/migrations/postgres/0003_extend_windows.sql"),
     include_str!("../../../schemas/migrations/postgres/0004_add_stream_partitions_count.sql"),
     include_str!("../../../schemas/migrations/postgres/0005_compact_files.sql"),
+    include_str!("../../../schemas/migrations/postgres/0006_mark_redriven_letters.sql"),
     include_str!("../../../schemas/migrations/postgres/0007_prepare_retention.sql"),
 ];
 
