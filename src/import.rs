@@ -13,6 +13,7 @@ mod door;
 mod feed;
 mod identity;
 mod json_lines;
+pub(crate) mod lines;
 mod summary;
 #[cfg(test)]
 mod test_door;

@@ -4,7 +4,6 @@
 //! gets one that follows from the line and its occurrence number; it needs a `started_at` for that.
 
 mod identified;
-mod lines;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -14,9 +13,9 @@ use std::sync::Arc;
 use anyhow::Context as _;
 
 use self::identified::identify;
-use self::lines::{Line, next_line};
 use super::feed::{At, Extent, Feed, Input, Item, Place, Record, Refusal};
 use super::identity::SeenIds;
+use super::lines::{self, Line, next_line};
 
 /// Arguments of `opstream import jsonl`.
 #[derive(Debug, clap::Args)]

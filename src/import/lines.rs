@@ -3,11 +3,11 @@
 use std::io::{self, BufRead, Read as _};
 
 /// Longest line: above what a topic takes as one record.
-pub(super) const LONGEST_LINE_BYTES: usize = 16 << 20;
+pub(crate) const LONGEST_LINE_BYTES: usize = 16 << 20;
 
 /// What was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Line {
+pub(crate) enum Line {
     /// A line stands in the buffer, without its end.
     Text {
         /// Bytes that it takes in the file.
@@ -26,7 +26,7 @@ pub(super) enum Line {
 ///
 /// # Errors
 /// When the source cannot be read.
-pub(super) fn next_line(source: &mut impl BufRead, buffer: &mut Vec<u8>) -> io::Result<Line> {
+pub(crate) fn next_line(source: &mut impl BufRead, buffer: &mut Vec<u8>) -> io::Result<Line> {
     buffer.clear();
     let limit = u64::try_from(LONGEST_LINE_BYTES).unwrap_or(u64::MAX).saturating_add(1);
     let n_read = source.take(limit).read_until(b'\n', buffer)?;
