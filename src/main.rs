@@ -4,6 +4,7 @@ mod aggregator_command;
 mod api_command;
 mod broker_command;
 mod command_line;
+mod dead_letters;
 mod demo;
 mod embedded_broker;
 mod env_file;
@@ -61,6 +62,7 @@ enum Command {
     /// Brings in operations that were recorded elsewhere: AiCore, CSV or JSON lines
     Import(import::ImportArgs),
     Demo(demo::DemoArgs),
+    DeadLetters(dead_letters::DeadLettersArgs),
     Verify(verify::VerifyArgs),
 }
 
@@ -99,6 +101,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Api(args) => Box::pin(api_command::run(args, shutdown)).await.map(done),
         Command::Import(args) => Box::pin(import::run(args, shutdown)).await,
         Command::Demo(args) => Box::pin(demo::run_command(args, shutdown)).await.map(done),
+        Command::DeadLetters(args) => Box::pin(dead_letters::run(args, shutdown)).await,
         Command::Verify(args) => Ok(Box::pin(verify::run(args, shutdown)).await),
     }
 }

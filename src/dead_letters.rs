@@ -1,0 +1,102 @@
+//! `opstream dead-letters`: lists the records that could not become operations, shows one of them, and sends them to the topic
+//! again, as they were or repaired.
+//!
+//! In: the table `dead_letters`, and for repaired ones a file of JSON lines. Out: tables or JSON lines on standard output, and
+//! records on the operations topic. It writes no row but the mark of what the broker has acknowledged: whatever is sent again
+//! takes the usual way through the topic. Record bytes may be prompts: lists never hold any, and `show` withholds content
+//! until it is asked for. docs/dead-letters.md describes all of it.
+
+mod escaped;
+mod filter;
+mod letter;
+mod list;
+mod place;
+mod summary;
+#[cfg(test)]
+mod test_letters;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use opstream_schemas::database::{Database, DatabaseUrl};
+use tokio_util::sync::CancellationToken;
+
+use crate::foreign_tables::refuse_foreign;
+use crate::settings::DatabaseArgs;
+
+/// Folder of `opstream up` when neither a folder nor a database is named.
+const DEFAULT_DATA: &str = "./opstream-data";
+
+/// Look at records that could not become operations, and bring them in after all.
+#[derive(clap::Args)]
+#[command(after_long_help = "Examples:
+  opstream dead-letters list                                   # the newest
+  opstream dead-letters list --summary                         # how many for which reason
+
+A letter is named by its place: STREAM/PARTITION/OFFSET, as `list` shows it.")]
+pub(crate) struct DeadLettersArgs {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(clap::Subcommand)]
+enum Action {
+    List(list::ListArgs),
+}
+
+/// Where the letters are.
+#[derive(clap::Args, Clone)]
+struct WhereArgs {
+    /// Folder of `opstream up`, with its database; wins over --database-url [default: ./opstream-data]
+    #[arg(long, value_name = "DIR", env = "OPSTREAM_DATA")]
+    data: Option<PathBuf>,
+    #[command(flatten)]
+    database: DatabaseArgs,
+}
+
+/// Does what was asked for; the exit code is a failure when some letters could not be sent.
+///
+/// # Errors
+/// When the database or the broker does not answer, a letter is not there, or an argument is not usable.
+pub(crate) async fn run(args: DeadLettersArgs, shutdown: CancellationToken) -> anyhow::Result<ExitCode> {
+    let work = async {
+        match args.action {
+            Action::List(args) => list::run(&args).await.map(|()| ExitCode::SUCCESS),
+        }
+    };
+    let interrupted =
+        "interrupted; what the broker had acknowledged is sent already, and a second run goes on from there";
+    shutdown.run_until_cancelled(Box::pin(work)).await.context(interrupted)?
+}
+
+impl WhereArgs {
+    /// Opens the database, which must be there and have this version's tables: looking at letters creates and changes none.
+    async fn open(&self) -> anyhow::Result<Database> {
+        let (url, is_shared) = self.url(Path::new(DEFAULT_DATA))?;
+        if let DatabaseUrl::Sqlite(file) = &url {
+            anyhow::ensure!(file.is_file(), "there is no database {}; name the folder with --data", file.display());
+        }
+        if is_shared {
+            Box::pin(refuse_foreign(&url)).await?;
+        }
+        let database = Box::pin(Database::connect(&url)).await?;
+        let looked = database.fetch_optional("select redriven_at_ms from dead_letters limit 1", &[]).await;
+        looked.with_context(|| {
+            format!("{url} has no dead letters of this version of opstream; start its roles with this version once")
+        })?;
+        Ok(database)
+    }
+
+    /// The address, and whether it comes from a variable that other programs have too. As with `opstream verify`, the folder is
+    /// preferred to that variable.
+    fn url(&self, default: &Path) -> anyhow::Result<(DatabaseUrl, bool)> {
+        let file = self.data.as_deref().unwrap_or(default).join("opstream.db");
+        let given = &self.database;
+        let is_named = given.database_url.is_some() || (given.connection_string.is_some() && !file.is_file());
+        if self.data.is_none() && is_named {
+            return Ok((given.url()?, given.database_url.is_none()));
+        }
+        Ok((DatabaseUrl::Sqlite(file), false))
+    }
+}

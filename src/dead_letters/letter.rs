@@ -1,0 +1,76 @@
+//! A dead letter with its record, as the table holds it.
+
+use opstream_ingestor::dead_letter::sendable_headers;
+use opstream_ingestor::record::Headers;
+use opstream_schemas::database::{Database, Row};
+use opstream_schemas::{OperationId, UtcMillis};
+
+use super::place::Place;
+
+/// Everything about one letter.
+#[derive(Clone, Debug)]
+pub(super) struct Letter {
+    /// Where the record was.
+    pub(super) place: Place,
+    /// Id of the cluster that it was on.
+    pub(super) cluster_id: String,
+    /// Name of the topic that it was on.
+    pub(super) topic: String,
+    /// Id of the topic's incarnation; empty where the client does not learn it.
+    pub(super) topic_id: String,
+    /// Stable code of the reason.
+    pub(super) reason_code: String,
+    /// The reason in words.
+    pub(super) reason: String,
+    /// The operation's id, if the record could be read that far.
+    pub(super) operation_id: Option<OperationId>,
+    /// Key of the record.
+    pub(super) key: Option<Vec<u8>>,
+    /// Value of the record.
+    pub(super) value: Option<Vec<u8>>,
+    /// Headers of the record.
+    pub(super) headers: Headers,
+    /// Timestamp of the record.
+    pub(super) timestamp: Option<UtcMillis>,
+    /// When it became a dead letter.
+    pub(super) stored_at: UtcMillis,
+    /// When it was copied to the topic of dead letters.
+    pub(super) published_at: Option<UtcMillis>,
+    /// When it was last sent to the operations topic again.
+    pub(super) redriven_at: Option<UtcMillis>,
+}
+
+impl Letter {
+    /// Reads a row of `letter.sql` or `redrive/page.sql`.
+    ///
+    /// # Errors
+    /// When a column is missing or of another type.
+    pub(super) fn of(row: &Row) -> Result<Self, sqlx::Error> {
+        let time = |column| row.optional_int(column).map(|millis| millis.map(UtcMillis::from_millis));
+        Ok(Self {
+            place: Place::of(row)?,
+            cluster_id: row.text("cluster_id")?,
+            topic: row.text("topic")?,
+            topic_id: row.text("topic_id")?,
+            reason_code: row.text("reason_code")?,
+            reason: row.text("reason")?,
+            operation_id: row.optional_id("operation_id")?,
+            key: row.optional_bytes("record_key")?,
+            value: row.optional_bytes("record_value")?,
+            headers: sendable_headers(&row.text("record_headers")?),
+            timestamp: time("record_timestamp_ms")?,
+            stored_at: UtcMillis::from_millis(row.int("stored_at_ms")?),
+            published_at: time("published_at_ms")?,
+            redriven_at: time("redriven_at_ms")?,
+        })
+    }
+
+    /// The letter of this place; none when there is none.
+    ///
+    /// # Errors
+    /// What the database answers.
+    pub(super) async fn find(database: &Database, place: Place) -> Result<Option<Self>, sqlx::Error> {
+        let row = database.fetch_optional(include_str!("letter.sql"), &place.values()).await?;
+        row.as_ref().map(Self::of).transpose()
+    }
+}
