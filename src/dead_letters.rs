@@ -11,9 +11,12 @@ mod filter;
 mod letter;
 mod list;
 mod place;
+mod show;
 mod summary;
 #[cfg(test)]
 mod test_letters;
+mod value_view;
+mod withheld;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -27,12 +30,16 @@ use crate::settings::DatabaseArgs;
 
 /// Folder of `opstream up` when neither a folder nor a database is named.
 const DEFAULT_DATA: &str = "./opstream-data";
+/// Header that names the place of the letter; a record that was sent again several times has it once for each, oldest first.
+const REDRIVEN_FROM: &str = "opstream.redriven_from";
 
 /// Look at records that could not become operations, and bring them in after all.
 #[derive(clap::Args)]
 #[command(after_long_help = "Examples:
   opstream dead-letters list                                   # the newest
   opstream dead-letters list --summary                         # how many for which reason
+  opstream dead-letters show 1/0/4711                          # everything about one, prompts withheld
+  opstream dead-letters show --json 1/0/4711 > letters.jsonl   # to repair it: edit `operation`, then
 
 A letter is named by its place: STREAM/PARTITION/OFFSET, as `list` shows it.")]
 pub(crate) struct DeadLettersArgs {
@@ -43,6 +50,7 @@ pub(crate) struct DeadLettersArgs {
 #[derive(clap::Subcommand)]
 enum Action {
     List(list::ListArgs),
+    Show(show::ShowArgs),
 }
 
 /// Where the letters are.
@@ -63,6 +71,7 @@ pub(crate) async fn run(args: DeadLettersArgs, shutdown: CancellationToken) -> a
     let work = async {
         match args.action {
             Action::List(args) => list::run(&args).await.map(|()| ExitCode::SUCCESS),
+            Action::Show(args) => show::run(&args).await.map(|()| ExitCode::SUCCESS),
         }
     };
     let interrupted =
