@@ -11,6 +11,7 @@ mod filter;
 mod letter;
 mod list;
 mod place;
+mod redrive;
 mod show;
 mod summary;
 #[cfg(test)]
@@ -39,7 +40,9 @@ const REDRIVEN_FROM: &str = "opstream.redriven_from";
   opstream dead-letters list                                   # the newest
   opstream dead-letters list --summary                         # how many for which reason
   opstream dead-letters show 1/0/4711                          # everything about one, prompts withheld
+  opstream dead-letters redrive --reason newer_schema          # after the ingestors were updated
   opstream dead-letters show --json 1/0/4711 > letters.jsonl   # to repair it: edit `operation`, then
+  opstream dead-letters redrive --from letters.jsonl
 
 A letter is named by its place: STREAM/PARTITION/OFFSET, as `list` shows it.")]
 pub(crate) struct DeadLettersArgs {
@@ -51,6 +54,7 @@ pub(crate) struct DeadLettersArgs {
 enum Action {
     List(list::ListArgs),
     Show(show::ShowArgs),
+    Redrive(Box<redrive::RedriveArgs>),
 }
 
 /// Where the letters are.
@@ -72,6 +76,7 @@ pub(crate) async fn run(args: DeadLettersArgs, shutdown: CancellationToken) -> a
         match args.action {
             Action::List(args) => list::run(&args).await.map(|()| ExitCode::SUCCESS),
             Action::Show(args) => show::run(&args).await.map(|()| ExitCode::SUCCESS),
+            Action::Redrive(args) => redrive::run(&args).await,
         }
     };
     let interrupted =

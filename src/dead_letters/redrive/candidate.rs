@@ -1,0 +1,82 @@
+//! A letter and what is to become of it. Pure.
+
+use opstream_ingestor::record::Headers;
+use opstream_ingestor::trial::try_value;
+
+use super::super::letter::Letter;
+use super::super::place::Place;
+use super::Rules;
+use crate::dead_letters::REDRIVEN_FROM;
+
+/// A letter that was looked at.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    /// What to call it in the report: its place, or the line of the file.
+    pub(super) name: String,
+    /// What is to become of it.
+    pub(super) fate: Fate,
+}
+
+/// What is to become of a letter.
+#[derive(Debug)]
+pub(super) enum Fate {
+    /// It goes to the topic.
+    Send {
+        /// The letter.
+        place: Place,
+        /// What is sent.
+        record: Record,
+    },
+    /// It went there before.
+    AlreadyRedriven,
+    /// It does not go.
+    Refused {
+        /// Counted under this code.
+        code: &'static str,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What is sent for a letter. It has no timestamp of its own: the topic's retention counts from when it is sent.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Record {
+    pub(super) key: Option<Vec<u8>>,
+    pub(super) value: Option<Vec<u8>>,
+    pub(super) headers: Headers,
+}
+
+impl Record {
+    /// Bytes of key, value and headers.
+    pub(super) fn size(&self) -> usize {
+        let length = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
+        let headers = self.headers.iter().map(|(name, value)| name.len() + length(value)).sum::<usize>();
+        length(&self.key) + length(&self.value) + headers
+    }
+}
+
+impl Candidate {
+    /// A letter that is to be sent as it is.
+    pub(super) fn as_it_was(letter: Letter, rules: Rules) -> Self {
+        let name = letter.place.to_string();
+        let verdict = try_value(letter.value.as_deref(), rules.accepted);
+        let fate = match verdict {
+            _ if letter.redriven_at.is_some() && !rules.again => Fate::AlreadyRedriven,
+            Err(poison) if !rules.unchecked => Fate::Refused { code: poison.code(), reason: poison.to_string() },
+            _ => {
+                let headers = headers(&letter);
+                let (place, key, value) = (letter.place, letter.key, letter.value);
+                Fate::Send { place, record: Record { key, value, headers } }
+            }
+        };
+        Self { name, fate }
+    }
+}
+
+/// The record's own headers and one more that names the letter.
+pub(super) fn headers(letter: &Letter) -> Headers {
+    let place = letter.place.to_string().into_bytes();
+    let mut headers = letter.headers.clone();
+    headers.push((REDRIVEN_FROM.to_owned(), Some(place)));
+    headers
+}
