@@ -128,6 +128,26 @@ async fn stored_ids_are_duplicates_until_they_are_forgotten() {
     assert_eq!(fixture.batch().ids().len(), 4, "the database may have lost them");
 }
 
+/// An outage is not poison.
+#[tokio::test]
+async fn a_database_that_does_not_do_its_work_is_waited_for_and_makes_no_dead_letter() {
+    let mut fixture = Fixture::new().await;
+    let batch = fixture.batch();
+    let Fixture { topic, committer, ownership, .. } = &mut fixture;
+    topic.execute("alter table stream_partitions rename to away").await;
+    let mut condition = topic.config.reporter.watch();
+    let mend = async {
+        drop(condition.wait_for(|condition| condition.hindrances.contains_key("storing a batch")).await.unwrap());
+        topic.execute("alter table away rename to stream_partitions").await;
+    };
+    let (stored, ()) = tokio::join!(committer.store(batch, ownership), mend);
+    let committed = Committed { positions: vec![(P0, position(2)), (P1, position(2))], reread: Vec::new() };
+    assert_eq!(stored, Stored::Committed(committed));
+    assert_eq!(fixture.stored().await.len(), 4);
+    let letters = fixture.topic.config.database.fetch_all("select 1 from dead_letters", &[]).await.unwrap();
+    assert!(letters.is_empty());
+}
+
 #[test]
 fn skipped_offsets_are_named_with_their_range() {
     let range = AppliedRange {
