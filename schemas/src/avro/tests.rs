@@ -1,5 +1,7 @@
 //! The encoder against apache-avro, which reads our bytes with our schema as any client would.
 
+mod evolution;
+
 use std::collections::BTreeMap;
 
 use apache_avro::types::Value;
