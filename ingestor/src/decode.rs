@@ -103,4 +103,6 @@ fn is_unknown_version(id: SchemaId) -> bool {
 }
 
 #[cfg(test)]
+mod evolution;
+#[cfg(test)]
 mod tests;

@@ -85,7 +85,7 @@ impl<'a> Decoder<'a> {
         Self::new(&COLUMNS, rows)
     }
 
-    fn new(fields: &'a [Field], rows: usize) -> Self {
+    pub(super) fn new(fields: &'a [Field], rows: usize) -> Self {
         let columns = fields.iter().map(|field| Column::new(field, rows)).collect();
         Self { fields, columns, rows: 0, block: Vec::with_capacity(BLOCK), cells: Vec::new() }
     }
