@@ -3,6 +3,7 @@
 pub(crate) mod backends;
 mod containers;
 pub(crate) mod data;
+pub(crate) mod earlier_version;
 pub(crate) mod eventually;
 pub(crate) mod page;
 pub(crate) mod pipeline;

@@ -8,6 +8,7 @@ mod harness;
 #[path = "../torture/mod.rs"]
 mod torture;
 
+mod a_database_of_an_earlier_version_goes_on;
 mod a_dead_letter_is_repaired_and_counts_once;
 mod a_flood_of_poison_is_held_and_reported;
 mod another_programs_database_is_left_alone;
