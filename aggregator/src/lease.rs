@@ -1,7 +1,8 @@
 //! Who may write windows: the holder of the highest fence. One aggregator is active, the others stand by.
 //!
 //! The expiry of the lease only decides when a standby may take over; what keeps a replaced holder out is the fence, which
-//! every one of its transactions checks first. Time is the database's, so that the clocks of several machines do not matter.
+//! every one of its transactions checks first. Fences also order what was published, so they never repeat, even when the database
+//! goes back to a copy: they begin from the clock. Time is the database's, so that the clocks of several machines do not matter.
 
 use std::time::Duration;
 
@@ -45,7 +46,7 @@ pub(crate) async fn acquire(
     let mut tx = database.begin().await?;
     let now = now_ms(&mut tx).await?;
     let expiry_limit = if start == LeaseStart::AtOnce { i64::MAX } else { now };
-    let values = [holder.into(), (now + lease_millis()).into(), expiry_limit.into()];
+    let values = [holder.into(), (now + lease_millis()).into(), expiry_limit.into(), now.into()];
     let taken = tx.fetch_optional(include_str!("acquire_lease.sql"), &values).await?;
     let fence = taken.map(|row| row.int("fence")).transpose()?;
     tx.commit().await?;

@@ -27,7 +27,6 @@ macro_rules! step {
 }
 
 const STEPS: [Step; 7] = [
-const STEPS: [Step; 7] = [
     step!("0001_create_tables"),
     step!("0002_create_windows"),
     step!("0003_extend_windows"),

@@ -1,10 +1,9 @@
 //! What a wrong clock does, and how it is made good.
 
 use opstream_schemas::database::Value;
-use opstream_schemas::offsets::Fence;
 
 use super::oracle::{TestOperation, stored_windows, windows_of};
-use super::station::Station;
+use super::station::{FIRST_FENCE, Station};
 use super::{MINUTE, NOON, at};
 use crate::expire::thin_marks;
 
@@ -74,7 +73,7 @@ async fn marks_of_completeness_are_thinned_while_windows_stand_still() {
                 }
             }
         }
-        thin_marks(&station.database, Fence(1)).await.unwrap();
+        thin_marks(&station.database, FIRST_FENCE).await.unwrap();
         let left = "select cast(partition as bigint) as partition, observed_at_ms from watermarks order by partition, observed_at_ms";
         let left = station.database.fetch_all(left, &[]).await.unwrap();
         let left: Vec<(i64, i64)> =

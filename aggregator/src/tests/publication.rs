@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use opstream_schemas::avro::{WINDOW_V1_ID, split_frame};
-use opstream_schemas::offsets::Fence;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::Message as _;
@@ -14,7 +13,7 @@ use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::oracle::TestOperation;
-use super::station::Station;
+use super::station::{FIRST_FENCE, SECOND_FENCE, Station};
 use super::{MINUTE, NOON, at};
 use crate::bury::{bury, bury_slice, noted};
 use crate::expire::{delete_expired_minutes, delete_other_generations};
@@ -73,9 +72,9 @@ async fn changed_windows_are_published_once() {
         let mut windower = station.windower();
         station.commit(&[TestOperation::at(NOON - 20 * MINUTE)]).await;
         station.settle(&mut windower).await;
-        assert_eq!(publish(&station.database, &mut broker.topic, Fence(1)).await.unwrap(), 28);
+        assert_eq!(publish(&station.database, &mut broker.topic, FIRST_FENCE).await.unwrap(), 28);
         assert_eq!(unpublished(station).await, 0);
-        assert_eq!(publish(&station.database, &mut broker.topic, Fence(1)).await.unwrap(), 0);
+        assert_eq!(publish(&station.database, &mut broker.topic, FIRST_FENCE).await.unwrap(), 0);
 
         let records = broker.records(28);
         assert_eq!(records.len(), 28);
@@ -96,13 +95,13 @@ async fn windows_that_change_again_and_again_are_published_at_a_pace() {
     let mut outbox = Outbox::new(station.database.clone(), topic).for_existing_topic();
     station.commit(&[TestOperation::at(NOON - 1440 * MINUTE)]).await;
     station.settle(&mut windower).await;
-    outbox.pass(Fence(1)).await.unwrap();
+    outbox.pass(FIRST_FENCE).await.unwrap();
     assert_eq!(unpublished(&station).await, 0);
     station.commit(&[TestOperation::at(NOON - 1440 * MINUTE)]).await;
     station.settle(&mut windower).await;
-    outbox.pass(Fence(1)).await.unwrap();
+    outbox.pass(FIRST_FENCE).await.unwrap();
     assert_eq!(unpublished(&station).await, 28, "windows of the past, too, wait for the next pass");
-    outbox.flush(Fence(1)).await.unwrap();
+    outbox.flush(FIRST_FENCE).await.unwrap();
     assert_eq!(unpublished(&station).await, 0);
 }
 
@@ -113,13 +112,13 @@ async fn a_producer_that_ended_is_replaced() {
     let mut windower = station.windower();
     station.commit(&[TestOperation::at(NOON)]).await;
     station.settle(&mut windower).await;
-    assert_eq!(publish(&station.database, &mut broker.topic, Fence(1)).await.unwrap(), 28);
+    assert_eq!(publish(&station.database, &mut broker.topic, FIRST_FENCE).await.unwrap(), 28);
     station.commit(&[TestOperation::at(NOON)]).await;
     station.settle(&mut windower).await;
     let out_of_order = RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
     broker.cluster.request_errors(RDKafkaApiKey::Produce, &[out_of_order]);
-    publish(&station.database, &mut broker.topic, Fence(1)).await.unwrap_err();
-    assert_eq!(publish(&station.database, &mut broker.topic, Fence(1)).await.unwrap(), 28);
+    publish(&station.database, &mut broker.topic, FIRST_FENCE).await.unwrap_err();
+    assert_eq!(publish(&station.database, &mut broker.topic, FIRST_FENCE).await.unwrap(), 28);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -129,15 +128,15 @@ async fn what_a_replaced_holder_sent_is_sent_again_by_its_successor() {
         let mut windower = station.windower();
         station.commit(&[TestOperation::at(NOON)]).await;
         station.settle(&mut windower).await;
-        station.execute("update aggregator_lease set fence = 2", &[]).await;
-        let late = publish(&station.database, &mut broker.topic, Fence(1)).await;
-        assert!(matches!(late, Err(PublishError::Lease(LeaseError::Replaced { fence: Fence(1) }))));
+        station.execute("update aggregator_lease set fence = fence + 1", &[]).await;
+        let late = publish(&station.database, &mut broker.topic, FIRST_FENCE).await;
+        assert!(matches!(late, Err(PublishError::Lease(LeaseError::Replaced { fence: FIRST_FENCE }))));
         assert!(unpublished(station).await > 0);
         // Even where the successor had published already.
         station.execute("update windows set published_revision = revision", &[]).await;
         station.execute("update windows set published_revision = 0 where level = 0", &[]).await;
-        publish(&station.database, &mut broker.topic, Fence(1)).await.unwrap_err();
-        assert_eq!(publish(&station.database, &mut broker.topic, Fence(2)).await.unwrap(), 7);
+        publish(&station.database, &mut broker.topic, FIRST_FENCE).await.unwrap_err();
+        assert_eq!(publish(&station.database, &mut broker.topic, SECOND_FENCE).await.unwrap(), 7);
     })
     .await;
 }
@@ -149,7 +148,7 @@ async fn expired_minutes_get_tombstones_and_wider_windows_stay() {
         let mut windower = station.windower();
         station.commit(&[TestOperation::at(NOON)]).await;
         station.settle(&mut windower).await;
-        publish(&station.database, &mut broker.topic, Fence(1)).await.unwrap();
+        publish(&station.database, &mut broker.topic, FIRST_FENCE).await.unwrap();
         // As if the holder had been killed between sending and marking.
         station.execute("update windows set published_revision = 0 where level = 0 and dimension_set = 1", &[]).await;
         let week_later = NOON + 7 * 1440 * MINUTE + 60 * MINUTE;
@@ -157,10 +156,10 @@ async fn expired_minutes_get_tombstones_and_wider_windows_stay() {
         station.settle_at(&mut windower, at(week_later)).await;
         station.settle_at(&mut windower, at(week_later)).await;
         let settings = WindowSettings::read(&station.database).await.unwrap();
-        assert!(!delete_expired_minutes(&station.database, Fence(1), settings).await.unwrap());
+        assert!(!delete_expired_minutes(&station.database, FIRST_FENCE, settings).await.unwrap());
         assert_eq!(station.int("select count(*) as n from windows where level = 0").await, 7);
         assert_eq!(station.int("select count(*) as n from windows").await, 21 + 28);
-        bury(&station.database, &mut broker.topic, Fence(1)).await.unwrap();
+        bury(&station.database, &mut broker.topic, FIRST_FENCE).await.unwrap();
         assert_eq!(station.int("select count(*) as n from window_tombstones").await, 0);
         let records = broker.records(35);
         let tombstones: Vec<_> = records.iter().filter(|(_, value)| value.is_none()).map(|(key, _)| key).collect();
@@ -187,18 +186,18 @@ async fn a_replaced_holders_tombstone_ends_no_window_of_its_successor() {
         let note = "insert into window_tombstones (dimension_set, level, window_start_ms, dimension_id) \
                     select dimension_set, level, window_start_ms, dimension_id from windows where level = 1";
         station.execute(note, &[]).await;
-        bury(&station.database, &mut broker.topic, Fence(1)).await.unwrap();
+        bury(&station.database, &mut broker.topic, FIRST_FENCE).await.unwrap();
         assert_eq!(unpublished(station).await, 0, "what is there again gets no tombstone");
 
         // The old holder asks while the windows are gone, and is frozen until they are there again.
         station.execute(note, &[]).await;
-        station.execute("update aggregator_lease set fence = 2", &[]).await;
+        station.execute("update aggregator_lease set fence = fence + 1", &[]).await;
         station.execute("update windows set generation = 9 where level = 1", &[]).await;
         let rows = noted(&station.database).await.unwrap();
         station.execute("update windows set generation = 1 where level = 1", &[]).await;
-        let late = bury_slice(&station.database, &mut broker.topic, Fence(1), &rows).await;
-        assert!(matches!(late, Err(PublishError::Lease(LeaseError::Replaced { fence: Fence(1) }))));
-        assert_eq!(publish(&station.database, &mut broker.topic, Fence(2)).await.unwrap(), 7);
+        let late = bury_slice(&station.database, &mut broker.topic, FIRST_FENCE, &rows).await;
+        assert!(matches!(late, Err(PublishError::Lease(LeaseError::Replaced { fence: FIRST_FENCE }))));
+        assert_eq!(publish(&station.database, &mut broker.topic, SECOND_FENCE).await.unwrap(), 7);
     })
     .await;
 }
@@ -214,14 +213,14 @@ async fn a_replaced_generation_is_deleted_and_what_is_gone_gets_tombstones() {
         station
             .execute("update windows set window_start_ms = 1420070400000 where level = 3 and dimension_set = 1", &[])
             .await;
-        publish(&station.database, &mut broker.topic, Fence(1)).await.unwrap();
+        publish(&station.database, &mut broker.topic, FIRST_FENCE).await.unwrap();
         crate::rebuild::ask(&station.database).await.unwrap();
         station.settle(&mut windower).await;
-        let republished = publish(&station.database, &mut broker.topic, Fence(1)).await.unwrap();
+        let republished = publish(&station.database, &mut broker.topic, FIRST_FENCE).await.unwrap();
         assert_eq!(republished, 28);
         let settings = WindowSettings::read(&station.database).await.unwrap();
-        while delete_other_generations(&station.database, Fence(1), settings).await.unwrap() {}
-        bury(&station.database, &mut broker.topic, Fence(1)).await.unwrap();
+        while delete_other_generations(&station.database, FIRST_FENCE, settings).await.unwrap() {}
+        bury(&station.database, &mut broker.topic, FIRST_FENCE).await.unwrap();
         assert_eq!(station.int("select count(*) as n from windows where generation < 2").await, 0);
         assert_eq!(station.int("select count(*) as n from windowed_files where generation < 2").await, 0);
         assert_eq!(station.int("select count(*) as n from windowed_files").await, 1);

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use opstream_schemas::database::{Database, DatabaseUrl, Transaction, Value};
 use opstream_schemas::lake::{FileKind, file_path, local_path};
+use opstream_schemas::offsets::Fence;
 use opstream_schemas::{OperationId, UtcMillis};
 use polars::prelude::*;
 use sqlx::AssertSqlSafe;
@@ -12,6 +13,10 @@ use super::oracle::TestOperation;
 use super::{NOON, at};
 use crate::config::LeaseStart;
 use crate::windower::{Turn, Windower};
+
+/// Fences of the first and the second holder of the lease: far ahead of the clock, which fences otherwise begin from.
+pub(crate) const FIRST_FENCE: Fence = Fence(1 << 60);
+pub(crate) const SECOND_FENCE: Fence = Fence(FIRST_FENCE.0 + 1);
 
 /// One partition whose operations are committed by hand.
 pub(crate) struct Station {
@@ -51,6 +56,8 @@ impl Station {
                 &[],
             )
             .await;
+        let before_first = [(FIRST_FENCE.0 - 1).into()];
+        station.execute("update aggregator_lease set fence = $1", &before_first).await;
         station
     }
 

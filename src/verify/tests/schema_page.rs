@@ -8,7 +8,6 @@ use super::fixture::Fixture;
 
 const PAGE: &str = include_str!("../../../docs/sql.md");
 const POSTGRES: [&str; 7] = [
-const POSTGRES: [&str; 7] = [
     include_str!("../../../schemas/migrations/postgres/0001_create_tables.sql"),
     include_str!("../../../schemas/migrations/postgres/0002_create_windows.sql"),
     include_str!("../../../schemas/migrations/postgres/0003_extend_windows.sql"),
