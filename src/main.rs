@@ -13,6 +13,7 @@ mod health_port;
 mod import;
 mod ingestor_command;
 mod listen;
+mod restore_files;
 mod roles;
 mod settings;
 mod signals;
@@ -64,6 +65,7 @@ enum Command {
     Demo(demo::DemoArgs),
     DeadLetters(dead_letters::DeadLettersArgs),
     Verify(verify::VerifyArgs),
+    RestoreFiles(restore_files::RestoreFilesArgs),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -102,6 +104,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Import(args) => Box::pin(import::run(args, shutdown)).await,
         Command::Demo(args) => Box::pin(demo::run_command(args, shutdown)).await.map(done),
         Command::DeadLetters(args) => Box::pin(dead_letters::run(args, shutdown)).await,
+        Command::RestoreFiles(args) => Box::pin(restore_files::run(args, shutdown)).await,
         Command::Verify(args) => Ok(Box::pin(verify::run(args, shutdown)).await),
     }
 }

@@ -42,7 +42,7 @@ use self::windows::WindowsCheck;
 use crate::settings::{DatabaseArgs, LakeArgs};
 
 /// Folder of `opstream up` when neither a folder nor a database is named.
-const DEFAULT_DATA: &str = "./opstream-data";
+pub(crate) const DEFAULT_DATA: &str = "./opstream-data";
 /// Exit code when something is not as promised.
 const FOUND: u8 = 1;
 /// Exit code when the verification could not run.
@@ -116,16 +116,25 @@ fn place(args: &VerifyArgs) -> anyhow::Result<(DatabaseUrl, PathBuf)> {
     place_beside(args, Path::new(DEFAULT_DATA))
 }
 
-/// The same for another default folder. `CONNECTION_STRING` may be another program's, so the folder is preferred to it.
+/// The same for another default folder.
 fn place_beside(args: &VerifyArgs, default: &Path) -> anyhow::Result<(DatabaseUrl, PathBuf)> {
-    let data = args.data.clone().unwrap_or_else(|| default.to_owned());
-    let file = data.join("opstream.db");
-    let database = &args.database;
+    place_of(args.data.as_deref(), default, (&args.database, &args.lake))
+}
+
+/// Database and lake of the folder, or of the flags where no folder is named. `CONNECTION_STRING` may be another program's, so the
+/// folder is preferred to it.
+pub(crate) fn place_of(
+    data: Option<&Path>,
+    default: &Path,
+    (database, lake): (&DatabaseArgs, &LakeArgs),
+) -> anyhow::Result<(DatabaseUrl, PathBuf)> {
+    let folder = data.unwrap_or(default);
+    let file = folder.join("opstream.db");
     let is_named = database.database_url.is_some() || (database.connection_string.is_some() && !file.is_file());
-    if args.data.is_none() && is_named {
-        return Ok((database.url()?, args.lake.lake.clone()));
+    if data.is_none() && is_named {
+        return Ok((database.url()?, lake.lake.clone()));
     }
-    Ok((DatabaseUrl::Sqlite(file), data.join("lake")))
+    Ok((DatabaseUrl::Sqlite(file), folder.join("lake")))
 }
 
 /// Runs every check on one snapshot that is taken now.

@@ -16,8 +16,8 @@ use super::snapshot::{ListedFile, Snapshot, VerifyError, id_after, unfetched};
 
 const LOST_FILE: (&str, &str) = (
     "the file was deleted, moved or damaged outside opstream, or --lake names another folder than the pipeline writes to",
-    "bring the file back from a backup of the lake; while the topic still holds its offsets a fresh database and lake \
-     can also read them again",
+    "bring the file back from a backup of the lake, or, when it is gone, have `opstream restore-files` write it again from the \
+     rows; while the topic still holds its offsets a fresh database and lake can also read them again",
 );
 const WRONG_MANIFEST: (&str, &str) = (
     "the manifest row or the file was changed after its commit",

@@ -5,6 +5,7 @@ mod damage;
 mod fixture;
 mod merged_files;
 mod retention;
+mod restored_files;
 mod schema_page;
 mod window_damage;
 
