@@ -11,6 +11,7 @@ mod torture;
 mod a_database_of_an_earlier_version_goes_on;
 mod a_dead_letter_is_repaired_and_counts_once;
 mod a_flood_of_poison_is_held_and_reported;
+mod a_restore_from_copies_of_different_moments_converges;
 mod another_programs_database_is_left_alone;
 mod bad_records_become_dead_letters;
 mod days_are_dropped_whole_and_nothing_else;
