@@ -1,4 +1,5 @@
-//! What the stories stand on: real backends, the test data, the real `opstream` process, and waiting without sleeping.
+//! What the stories stand on: real backends, the test data, the real `opstream` process under load and under faults, and
+//! waiting without sleeping.
 
 pub(crate) mod backends;
 mod containers;
@@ -6,6 +7,7 @@ pub(crate) mod data;
 pub(crate) mod earlier_version;
 pub(crate) mod eventually;
 pub(crate) mod page;
+pub(crate) mod fault_proxy;
 pub(crate) mod pipeline;
 pub(crate) mod process;
 pub(crate) mod servers;
