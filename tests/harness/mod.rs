@@ -8,6 +8,7 @@ pub(crate) mod earlier_version;
 pub(crate) mod eventually;
 pub(crate) mod page;
 pub(crate) mod fault_proxy;
+pub(crate) mod load;
 pub(crate) mod pipeline;
 pub(crate) mod process;
 pub(crate) mod servers;

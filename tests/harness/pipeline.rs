@@ -1,4 +1,5 @@
-//! The whole pipeline as its users start it: `opstream up`, or one process per role on a real Kafka and Postgres.
+//! The whole pipeline as its users start it: `opstream up`, or one process per role, which is the only way on a real Kafka
+//! and Postgres.
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -13,16 +14,24 @@ use super::process::{Process, free_port};
 
 /// How long what was acknowledged may take to be stored and windowed on a busy machine.
 const SETTLED_WITHIN: Duration = Duration::from_mins(2);
+/// How long it may take until a fault shows in a role's readiness, or its end.
+const SAID_WITHIN: Duration = Duration::from_mins(1);
+
+/// Partitions of the topic of operations, where a story creates it.
+const PARTITIONS: &str = "3";
 
 /// A running pipeline.
 pub(crate) struct Pipeline<'a> {
     backends: &'a Backends,
     processes: Vec<Process>,
+    is_one_process: bool,
     api_port: u16,
     broker_port: u16,
     /// Of the ingestor and the aggregator, where they are processes of their own.
     health_ports: [u16; 2],
-    settings: &'static [(&'static str, &'static str)],
+    settings: Vec<(&'static str, String)>,
+    /// Addresses of the database for the ingestor and the aggregator, where they have their own.
+    stores_database_urls: Option<[String; 2]>,
     /// Faults of the processes that are started from now on.
     faults: String,
 }
@@ -34,26 +43,71 @@ impl<'a> Pipeline<'a> {
     }
 
     /// Starts every role with these variables too.
-    pub(crate) async fn start_with(backends: &'a Backends, settings: &'static [(&'static str, &'static str)]) -> Self {
-        let (api_port, broker_port, health_ports) = (free_port(), free_port(), [free_port(), free_port()]);
-        let (processes, faults) = (Vec::new(), String::new());
-        let mut pipeline = Self { backends, processes, api_port, broker_port, health_ports, settings, faults };
-        if backends.kafka_bootstrap.is_some() {
-            let created = pipeline.run(&["topics", "--partitions", "3"]).await;
-            assert!(created.status.success(), "{created:?}");
-        }
+    pub(crate) async fn start_with(backends: &'a Backends, settings: &[(&'static str, &str)]) -> Self {
+        let mut pipeline = Self::prepare(backends, settings).await;
         pipeline.start_processes().await;
         pipeline
     }
 
     /// The variables of the next start.
-    pub(crate) fn set(&mut self, settings: &'static [(&'static str, &'static str)]) {
-        self.settings = settings;
+    pub(crate) fn set(&mut self, settings: &[(&'static str, &str)]) {
+        self.settings = settings.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+    }
+
+    /// Starts every role as a process of its own, the embedded broker too.
+    pub(crate) async fn start_apart(backends: &'a Backends, settings: &[(&'static str, &str)]) -> Self {
+        let mut pipeline = Self::prepare(backends, settings).await;
+        pipeline.is_one_process = false;
+        pipeline.start_processes().await;
+        pipeline
+    }
+
+    /// Starts every role as a process of its own; the ingestor and the aggregator reach the database through these addresses.
+    pub(crate) async fn start_behind(backends: &'a Backends, database_urls: [String; 2]) -> Self {
+        let mut pipeline = Self::prepare(backends, &[]).await;
+        pipeline.is_one_process = false;
+        pipeline.stores_database_urls = Some(database_urls);
+        pipeline.start_processes().await;
+        pipeline
+    }
+
+    async fn prepare(backends: &'a Backends, settings: &[(&'static str, &str)]) -> Self {
+        let pipeline = Self {
+            backends,
+            processes: Vec::new(),
+            is_one_process: backends.kafka_bootstrap.is_none(),
+            api_port: free_port(),
+            broker_port: free_port(),
+            health_ports: [free_port(), free_port()],
+            settings: settings.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
+            stores_database_urls: None,
+            faults: String::new(),
+        };
+        if backends.kafka_bootstrap.is_some() {
+            pipeline.create_topics().await;
+        }
+        pipeline
+    }
+
+    /// Creates the topics that are missing.
+    pub(crate) async fn create_topics(&self) {
+        let created = self.run(&["topics", "--partitions", PARTITIONS]).await;
+        assert!(created.status.success(), "{created:?}");
     }
 
     /// Starts the processes again, at the same addresses, after they were killed or stopped.
     pub(crate) async fn start_processes(&mut self) {
-        self.processes = self.commands().iter().map(|command| self.start_command(command)).collect();
+        let roles: &[&str] = match (self.is_one_process, &self.backends.kafka_bootstrap) {
+            (true, _) => &["up"],
+            (false, None) => &["broker", "ingestor", "aggregator", "api"],
+            (false, Some(_)) => &["ingestor", "aggregator", "api"],
+        };
+        self.processes = roles.iter().map(|role| self.start_again(role)).collect();
+        self.ready().await;
+    }
+
+    /// Waits until the front door is ready.
+    pub(crate) async fn ready(&mut self) {
         let url = self.url();
         self.processes.last_mut().expect("at least one process was started").ready(&url).await;
     }
@@ -62,14 +116,13 @@ impl<'a> Pipeline<'a> {
     /// up` has every role. Does not wait until they are ready: the faults may come before.
     pub(crate) async fn restart(&mut self, roles: &[&str], faults: &str) {
         faults.clone_into(&mut self.faults);
-        let commands = self.commands();
-        for (place, command) in commands.iter().enumerate() {
-            let role = command[0].as_str();
-            if role == "up" || roles.contains(&role) {
+        for place in 0..self.processes.len() {
+            let role = self.processes[place].role().to_owned();
+            if role == "up" || roles.contains(&role.as_str()) {
                 self.processes[place].kill().await;
             }
             if self.processes[place].has_ended() {
-                self.processes[place] = self.start_command(command);
+                self.processes[place] = self.start_again(&role);
             }
         }
     }
@@ -85,26 +138,41 @@ impl<'a> Pipeline<'a> {
         self.processes.iter().map(lines).sum()
     }
 
-    fn commands(&self) -> Vec<Vec<String>> {
-        let at = |port: u16| format!("127.0.0.1:{port}");
-        let [ingestor, aggregator] = self.health_ports.map(at);
-        let (api, broker) = (at(self.api_port), at(self.broker_port));
-        let commands: Vec<Vec<&str>> = match self.backends.kafka_bootstrap {
-            None => vec![vec!["up", "--listen", &api, "--broker-listen", &broker]],
-            Some(_) => vec![
-                vec!["ingestor", "--content", "lake", "--instance", "ingestor-1", "--health-listen", &ingestor],
-                vec!["aggregator", "--health-listen", &aggregator],
-                vec!["api", "--content", "lake", "--listen", &api],
-            ],
+    /// Starts the process that runs this role, at its address.
+    pub(crate) fn start_again(&self, role: &str) -> Process {
+        let listen = format!("127.0.0.1:{}", self.api_port);
+        let broker = format!("127.0.0.1:{}", self.broker_port);
+        let [ingestor, aggregator] = self.health_ports.map(|port| format!("127.0.0.1:{port}"));
+        let arguments: Vec<&str> = match role {
+            "up" => vec!["up", "--listen", &listen, "--broker-listen", &broker],
+            "broker" => vec!["broker", "--broker-listen", &broker, "--partitions", PARTITIONS],
+            "ingestor" => {
+                vec!["ingestor", "--content", "lake", "--instance", "ingestor-1", "--health-listen", &ingestor]
+            }
+            "aggregator" => vec!["aggregator", "--health-listen", &aggregator],
+            "api" => vec!["api", "--content", "lake", "--listen", &listen],
+            other => panic!("no process runs the role {other}"),
         };
-        commands.into_iter().map(|words| words.into_iter().map(str::to_owned).collect()).collect()
+        let mut more = Vec::new();
+        if let ("ingestor", Some([url, _])) | ("aggregator", Some([_, url])) = (role, &self.stores_database_urls) {
+            more.push(("OPSTREAM_DATABASE_URL", url.as_str()));
+        }
+        if !self.faults.is_empty() {
+            more.push(("OPSTREAM_FAILPOINTS", self.faults.as_str()));
+        }
+        self.start_role_with(&arguments, &more)
     }
 
-    fn start_command(&self, words: &[String]) -> Process {
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let faults = Some(self.faults.clone()).filter(|faults| !faults.is_empty());
-        let variables = self.variables().into_iter().chain(faults.map(|faults| ("OPSTREAM_FAILPOINTS", faults)));
-        self.spawn(&words, &variables.collect::<Vec<_>>())
+    /// The running process whose first argument is this.
+    pub(crate) fn process(&mut self, role: &str) -> &mut Process {
+        let found = self.processes.iter_mut().find(|process| process.role() == role);
+        found.unwrap_or_else(|| panic!("no process runs the role {role}"))
+    }
+
+    /// Puts a process in the place of the one that ran the same role.
+    pub(crate) fn replace(&mut self, role: &str) {
+        let started = self.start_again(role);
+        *self.process(role) = started;
     }
 
     fn variables(&self) -> Vec<(&'static str, String)> {
@@ -117,17 +185,19 @@ impl<'a> Pipeline<'a> {
             ("OPSTREAM_LAKE", self.lake().display().to_string()),
             ("OPSTREAM_URL", self.url()),
         ];
-        let settings = self.settings.iter().map(|(name, value)| (*name, (*value).to_owned()));
-        folder.into_iter().chain(roles).chain(settings).collect()
+        folder.into_iter().chain(roles).chain(self.settings.clone()).collect()
     }
 
     /// Starts one more process of this pipeline.
     pub(crate) fn start_role(&self, arguments: &[&str]) -> Process {
-        self.spawn(arguments, &self.variables())
+        self.start_role_with(arguments, &[])
     }
 
-    fn spawn(&self, arguments: &[&str], variables: &[(&'static str, String)]) -> Process {
-        let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    /// Starts one more process of this pipeline, with these variables too.
+    pub(crate) fn start_role_with(&self, arguments: &[&str], more: &[(&str, &str)]) -> Process {
+        let variables = self.variables();
+        let variables = variables.iter().map(|(name, value)| (*name, value.as_str()));
+        let variables: Vec<(&str, &str)> = variables.chain(more.iter().copied()).collect();
         Process::start_with(self.backends.folder.path(), arguments, &variables)
     }
 
@@ -167,9 +237,9 @@ impl<'a> Pipeline<'a> {
     /// Where a role answers how it is: `opstream up` answers for all of its roles.
     pub(crate) fn health_url(&self, role: &str) -> String {
         let [ingestor, aggregator] = self.health_ports;
-        match (role, self.backends.kafka_bootstrap.is_some()) {
-            ("ingestor", true) => format!("http://127.0.0.1:{ingestor}"),
-            ("aggregator", true) => format!("http://127.0.0.1:{aggregator}"),
+        match (role, self.is_one_process) {
+            ("ingestor", false) => format!("http://127.0.0.1:{ingestor}"),
+            ("aggregator", false) => format!("http://127.0.0.1:{aggregator}"),
             _ => self.url(),
         }
     }
@@ -227,6 +297,56 @@ impl<'a> Pipeline<'a> {
         let status = answer.status();
         let body: Value = answer.json().await.map_err(|error| error.to_string())?;
         if status.is_success() { Ok(body) } else { Err(format!("{status}: {body}")) }
+    }
+
+    /// Offsets that the database says are applied, over all partitions.
+    pub(crate) async fn committed(&self) -> i64 {
+        let progress = self.get("/v1/progress").await.expect("the api answers");
+        progress["committed"].as_array().into_iter().flatten().filter_map(|entry| entry["next_offset"].as_i64()).sum()
+    }
+
+    /// A counter or gauge of a role, summed over its labels.
+    ///
+    /// # Errors
+    /// When the role does not answer, or has no such metric yet.
+    pub(crate) async fn metric(&self, role: &str, name: &str) -> Result<f64, String> {
+        let address = format!("{}/metrics", self.health_url(role));
+        let answer = reqwest::get(address).await.map_err(|error| error.to_string())?;
+        let text = answer.text().await.map_err(|error| error.to_string())?;
+        let values =
+            text.lines().filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])));
+        let values: Vec<f64> = values.filter_map(|line| line.rsplit(' ').next()?.parse().ok()).collect();
+        if values.is_empty() { Err(format!("{role} has no {name}")) } else { Ok(values.iter().sum()) }
+    }
+
+    /// What a role answers when it is asked whether it can work: `None` when it can, else all it says.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub(crate) async fn hindrance(&self, role: &str) -> Result<Option<String>, String> {
+        let url = format!("{}/health/ready", self.health_url(role));
+        let answer = reqwest::get(url).await.map_err(|error| format!("{role}: {error}"))?;
+        let is_ready = answer.status().is_success();
+        let text = answer.text().await.map_err(|error| format!("{role}: {error}"))?;
+        Ok((!is_ready).then_some(text))
+    }
+
+    /// Waits until the role says that it cannot work, with these words among its reasons.
+    pub(crate) async fn says(&self, role: &str, words: &str) {
+        eventually(SAID_WITHIN, async || match self.hindrance(role).await? {
+            Some(reason) if reason.contains(words) => Ok(()),
+            other => Err(format!("{role} says {other:?}, not {words:?}")),
+        })
+        .await;
+    }
+
+    /// Waits until the role says that it can work.
+    pub(crate) async fn can_work(&self, role: &str) {
+        eventually(SAID_WITHIN, async || match self.hindrance(role).await? {
+            None => Ok(()),
+            Some(reason) => Err(format!("{role} says {reason}")),
+        })
+        .await;
     }
 
     /// Waits until every offset that was acknowledged so far is stored and in windows.

@@ -89,6 +89,18 @@ impl Process {
         assert!(sent.success(), "kill -s {name} {id} failed");
     }
 
+    /// The first argument.
+    pub(crate) fn role(&self) -> &str {
+        self.command_line.split(' ').next().unwrap_or_default()
+    }
+
+    /// Memory that is resident now, in bytes. `None` where there is no `/proc`.
+    pub(crate) fn resident_bytes(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()?)).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        line.trim().trim_end_matches(" kB").parse::<u64>().ok().map(|kibibytes| kibibytes * 1024)
+    }
+
     /// Waits until the process ends by itself.
     ///
     /// # Panics
