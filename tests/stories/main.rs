@@ -10,6 +10,7 @@ mod torture;
 
 mod a_database_of_an_earlier_version_goes_on;
 mod a_dead_letter_is_repaired_and_counts_once;
+mod a_connection_cut_at_the_commit_leaves_no_doubt;
 mod a_flood_of_poison_is_held_and_reported;
 mod a_restore_from_copies_of_different_moments_converges;
 mod another_programs_database_is_left_alone;
@@ -21,6 +22,7 @@ mod imports_give_the_known_totals;
 mod killed_again_and_again_nothing_is_lost_or_doubled;
 mod neither_many_days_nor_a_frozen_neighbour_stop_the_ingestor;
 mod small_files_become_few_and_nothing_changes;
+mod postgres_out_of_reach_is_waited_for;
 mod stock_clients_read_topics_and_files;
 mod stopped_and_started_again_it_goes_on;
 mod the_oracle_finds_what_is_wrong;
