@@ -12,3 +12,5 @@ pub(crate) mod load;
 pub(crate) mod pipeline;
 pub(crate) mod process;
 pub(crate) mod servers;
+mod servers;
+pub(crate) mod windows_topic;
