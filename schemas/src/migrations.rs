@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::{Connection as _, PgPool, SqlSafeStr as _};
+use sqlx::{Connection as _, PgPool, SqlSafeStr as _, SqlitePool};
 
 use crate::database::Database;
 
@@ -39,15 +39,15 @@ const STEPS: [Step; 7] = [
 static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| migrator(|step| step.postgres));
 static SQLITE: LazyLock<Migrator> = LazyLock::new(|| migrator(|step| step.sqlite));
 
-/// Brings the tables to this version; does nothing when they are there. Several processes may call it at once: Postgres
-/// holds an advisory lock meanwhile, SQLite its writer lock.
+/// Brings the tables to this version; does nothing when they are there. Several processes may call it at once: in Postgres an
+/// advisory lock is held meanwhile, in SQLite the writer lock.
 ///
 /// # Errors
 /// When the database does not answer, or was migrated by a newer version of opstream.
 pub async fn migrate(database: &Database) -> Result<(), MigrateError> {
     match database {
         Database::Postgres(pool) => Box::pin(migrate_postgres(pool)).await,
-        Database::Sqlite { writer, .. } => SQLITE.run(writer).await,
+        Database::Sqlite { writer, .. } => Box::pin(migrate_sqlite(writer)).await,
     }
 }
 
@@ -57,6 +57,14 @@ async fn migrate_postgres(pool: &PgPool) -> Result<(), MigrateError> {
     sqlx::query("set lock_timeout = 0").execute(&mut connection).await?;
     POSTGRES.run(&mut connection).await?;
     Ok(connection.close().await?)
+}
+
+/// One transaction for all steps. The driver itself locks nothing between looking which steps are missing and taking them, so
+/// two processes would take the same.
+async fn migrate_sqlite(writer: &SqlitePool) -> Result<(), MigrateError> {
+    let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+    SQLITE.run(&mut *tx).await?;
+    Ok(tx.commit().await?)
 }
 
 fn migrator(text: impl Fn(&Step) -> &'static str) -> Migrator {
@@ -75,6 +83,21 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::database::DatabaseUrl;
+
+    #[tokio::test]
+    async fn several_processes_create_the_tables_of_sqlite_at_once() {
+        for _ in 0..5 {
+            let folder = tempfile::tempdir().unwrap();
+            let url = DatabaseUrl::Sqlite(folder.path().join("opstream.db"));
+            let open = async || {
+                let database = Database::connect(&url).await.unwrap();
+                migrate(&database).await.unwrap();
+                database.close().await;
+            };
+            tokio::join!(open(), open(), open(), open());
+        }
+    }
 
     #[test]
     fn every_file_of_both_folders_is_a_step() {
