@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # One Apache Kafka broker for the tests: KRaft mode, one node, loopback only, from Kafka's own jars.
 #
-#   kafka.sh start FOLDER   starts a broker with an empty log in FOLDER/kafka, waits until it is ready and prints the
-#                           address as a line for `eval`; if it runs already, only prints
+#   kafka.sh start FOLDER   starts a broker in FOLDER/kafka, with an empty log or after a crash with its own, waits until it
+#                           is ready and prints the address as a line for `eval`; if it runs already, only prints
+#   kafka.sh crash FOLDER   kills it and leaves FOLDER/kafka as it is
 #   kafka.sh stop FOLDER    stops it and deletes FOLDER/kafka
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/processes.sh"
 
-usage="usage: kafka.sh start|stop FOLDER"
+usage="usage: kafka.sh start|crash|stop FOLDER"
 command=${1:?$usage} folder=${2:?$usage}/kafka
 
 # Copies the jars into the cache, once per version of pom.xml, and sets `jars`.
@@ -68,22 +69,28 @@ start() {
     if ! runs "$folder/pid" "$folder"; then
         require_java
         fetch_jars
-        rm -rf "$folder"
-        mkdir -p "$folder"
-        local port
-        port=$(free_port)
-        write_properties "$port" "$(free_port)"
-        say "starting Kafka on 127.0.0.1:$port"
         local java=(java -Xms256m -Xmx768m "-Dlog4j2.configurationFile=$here/kafka/log4j2.properties" -cp "$jars/*")
-        "${java[@]}" kafka.tools.StorageTool format --standalone --config "$folder/server.properties" \
-            --cluster-id "$("${java[@]}" kafka.tools.StorageTool random-uuid)" >"$folder/output" 2>&1 ||
-            fail "Kafka's log was not formatted: $(cat "$folder/output")"
-        setsid "${java[@]}" kafka.Kafka "$folder/server.properties" >>"$folder/output" 2>&1 </dev/null &
+        [[ -e $folder/crashed ]] || create_log
+        rm -f "$folder/crashed"
+        say "starting Kafka on $(cat "$folder/address")"
+        setsid "${java[@]}" kafka.Kafka "$folder/server.properties" >"$folder/output" 2>&1 </dev/null &
         echo $! >"$folder/pid"
-        echo "127.0.0.1:$port" >"$folder/address"
     fi
     wait_until_ready
     echo "export OPSTREAM_TEST_KAFKA=$(cat "$folder/address")"
+}
+
+# Uses `java` of its caller.
+create_log() {
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    local port
+    port=$(free_port)
+    write_properties "$port" "$(free_port)"
+    "${java[@]}" kafka.tools.StorageTool format --standalone --config "$folder/server.properties" \
+        --cluster-id "$("${java[@]}" kafka.tools.StorageTool random-uuid)" >"$folder/output" 2>&1 ||
+        fail "Kafka's log was not formatted: $(cat "$folder/output")"
+    echo "127.0.0.1:$port" >"$folder/address"
 }
 
 wait_until_ready() {
@@ -98,6 +105,10 @@ wait_until_ready() {
 
 case $command in
 start) start ;;
+crash)
+    touch "$folder/crashed"
+    kill_process "$folder/pid" "$folder"
+    ;;
 stop)
     say "stopping Kafka"
     stop_process "$folder/pid" "$folder"

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # One PostgreSQL server for the tests: loopback only, fsync on, its own port, in a folder of its own.
 #
-#   postgres.sh start FOLDER   starts an empty server in FOLDER/postgres and prints its address as a line for `eval`;
-#                              if it runs already, only prints
+#   postgres.sh start FOLDER   starts a server in FOLDER/postgres, empty or after a crash with its data, and prints its
+#                              address as a line for `eval`; if it runs already, only prints
+#   postgres.sh crash FOLDER   ends it at once, without a checkpoint, and leaves FOLDER/postgres as it is
 #   postgres.sh stop FOLDER    stops it and deletes FOLDER/postgres
 #
 # As root the server runs as user `postgres`, who must be able to enter FOLDER.
@@ -10,7 +11,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/processes.sh"
 
-usage="usage: postgres.sh start|stop FOLDER"
+usage="usage: postgres.sh start|crash|stop FOLDER"
 command=${1:?$usage} folder=${2:?$usage}/postgres
 
 # Prints the folder with initdb: Debian's newest version, else whatever the PATH has.
@@ -63,15 +64,20 @@ SETTINGS
 start() {
     programs=$(find_programs) || { install_postgres && programs=$(find_programs); }
     if ! as_server_user "$programs/pg_ctl" status --pgdata="$folder/data" >/dev/null 2>&1; then
-        local port
-        port=$(free_port)
-        say "starting $("$programs/postgres" --version) on 127.0.0.1:$port"
-        create_server "$port"
+        [[ -e $folder/crashed ]] || create_server "$(free_port)"
+        rm -f "$folder/crashed"
+        say "starting $("$programs/postgres" --version) in $folder"
         as_server_user "$programs/pg_ctl" start --wait --timeout=60 --pgdata="$folder/data" \
             --log="$folder/output" >/dev/null ||
             fail "PostgreSQL did not start: $(tail -n 40 "$folder/output")"
     fi
     echo "export OPSTREAM_TEST_POSTGRES=$(cat "$folder/address")"
+}
+
+crash() {
+    programs=$(find_programs)
+    touch "$folder/crashed"
+    as_server_user "$programs/pg_ctl" stop --mode=immediate --pgdata="$folder/data" >/dev/null
 }
 
 stop() {
@@ -84,6 +90,7 @@ stop() {
 
 case $command in
 start) start ;;
+crash) crash ;;
 stop)
     say "stopping PostgreSQL"
     stop

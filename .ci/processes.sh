@@ -54,6 +54,14 @@ stop_process() {
     kill -KILL "$pid" 2>/dev/null || true
 }
 
+# Kills that process and waits until it is gone.
+kill_process() {
+    local pid_file=$1 folder=$2
+    runs "$pid_file" "$folder" || return 0
+    kill -KILL "$(cat "$pid_file")"
+    while runs "$pid_file" "$folder"; do sleep 0.05; done
+}
+
 # Installs Debian packages where that is possible without asking anyone: as root, with apt-get.
 install_packages() {
     if [[ $EUID -ne 0 ]] || ! command -v apt-get >/dev/null; then
