@@ -6,6 +6,7 @@ mod broker_command;
 mod command_line;
 mod dead_letters;
 mod demo;
+mod disk_watch;
 mod embedded_broker;
 mod env_file;
 mod foreign_tables;

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::aggregator_command::CompactionArgs;
 use crate::broker_command::BrokerArgs;
 use crate::demo::DemoConfig;
+use crate::disk_watch::watch_disk;
 use crate::embedded_broker::EmbeddedBroker;
 use crate::ingestor_command::BatchArgs;
 use crate::roles::{Roles, first_error};
@@ -67,6 +68,7 @@ struct Pipeline {
     bootstrap: String,
     ingestor: Reporter,
     aggregator: Reporter,
+    disk: Reporter,
 }
 
 /// Runs until `shutdown` is cancelled, then drains.
@@ -85,8 +87,8 @@ pub(crate) async fn run(args: UpArgs, shutdown: CancellationToken) -> anyhow::Re
         Some(Err(error)) => Err(error),
         Some(Ok((listener, database))) => {
             let bootstrap = broker.address().to_string();
-            let (ingestor, aggregator) = (Reporter::default(), Reporter::default());
-            let pipeline = Pipeline { args, database: database.clone(), topics, bootstrap, ingestor, aggregator };
+            let [ingestor, aggregator, disk] = std::array::from_fn(|_| Reporter::default());
+            let pipeline = Pipeline { args, database: database.clone(), topics, bootstrap, ingestor, aggregator, disk };
             let outcome = tokio::select! {
                 outcome = pipeline.run_roles(listener, token, &shutdown) => outcome,
                 error = broker.failed() => Err(error.context("the embedded broker failed")),
@@ -126,6 +128,7 @@ impl Pipeline {
         let (mut doors, mut stores) = (Roles::default(), Roles::default());
         stores.spawn("ingestor", opstream_ingestor::run(self.ingestor(), storing.clone()));
         stores.spawn("aggregator", opstream_aggregator::run(self.aggregator(), storing.clone()));
+        stores.spawn("disk watch", watch_disk(self.args.broker.data.clone(), self.disk.clone(), storing.clone()));
         doors.spawn("api", opstream_api::serve(listener, self.api(address, token)?, intake.clone()));
         if self.args.demo {
             let demo = DemoConfig::for_laptop(&self.bootstrap, &self.topics);
@@ -159,6 +162,7 @@ impl Pipeline {
             roles: vec![
                 RoleWatch { name: "ingestor", condition: self.ingestor.watch() },
                 RoleWatch { name: "aggregator", condition: self.aggregator.watch() },
+                RoleWatch { name: "disk", condition: self.disk.watch() },
             ],
         })
     }
