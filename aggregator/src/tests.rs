@@ -12,9 +12,9 @@ pub(crate) mod oracle;
 mod portions;
 mod publication;
 mod rebuilding;
-pub(crate) mod station;
 mod retention;
 mod retention_rebuild;
+pub(crate) mod station;
 mod station;
 mod sums;
 

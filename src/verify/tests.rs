@@ -4,8 +4,8 @@ mod column_damage;
 mod damage;
 mod fixture;
 mod merged_files;
-mod retention;
 mod restored_files;
+mod retention;
 mod schema_page;
 mod window_damage;
 

@@ -13,4 +13,5 @@ pub(crate) mod pipeline;
 pub(crate) mod private_server;
 pub(crate) mod process;
 pub(crate) mod servers;
+pub(crate) mod small_disk;
 pub(crate) mod windows_topic;

@@ -15,6 +15,8 @@ mod a_connection_cut_at_the_commit_leaves_no_doubt;
 mod a_flood_of_poison_is_held_and_reported;
 mod a_restore_from_copies_of_different_moments_converges;
 mod a_frozen_owner_commits_nothing_after_its_successor;
+mod a_full_or_protected_disk_is_waited_for;
+mod another_process_that_locks_sqlite_is_waited_for;
 mod another_programs_database_is_left_alone;
 mod bad_records_become_dead_letters;
 mod days_are_dropped_whole_and_nothing_else;
