@@ -1,0 +1,113 @@
+//! The topic of operations is deleted and made again, under the running pipeline and while it is down. Its partitions stop,
+//! readiness and the log say why, and nothing is counted twice. The way out of docs/topics.md has the new topic read from its
+//! beginning.
+
+use std::time::Duration;
+
+use opstream_schemas::avro::encode_operation;
+use opstream_schemas::{Operation, UtcMicros};
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::producer::{FutureProducer, FutureRecord};
+
+use crate::harness::backends::{Backends, Combination, each_combination};
+use crate::harness::eventually::eventually;
+use crate::harness::pipeline::Pipeline;
+
+const DEADLINE: Duration = Duration::from_mins(2);
+/// More before than after, in each partition: the new log ends before the checkpoint.
+const BEFORE: u64 = 30;
+const AFTER: u64 = 5;
+
+#[tokio::test]
+async fn it_stops_says_why_and_is_read_from_its_beginning_when_somebody_decides_so() {
+    each_combination(async |backends: &Backends| {
+        for is_running in [true, false] {
+            story(backends, is_running).await;
+        }
+    })
+    .await;
+}
+
+async fn story(backends: &Backends, is_running: bool) {
+    let mut pipeline = Pipeline::start(backends).await;
+    let counted = pipeline.operations().await;
+    record(&pipeline, BEFORE).await;
+    pipeline.settle().await;
+    match (is_running, backends.combination) {
+        (true, _) => make_again(&pipeline).await,
+        (false, Combination::KafkaPostgres) => {
+            pipeline.stop().await;
+            make_again(&pipeline).await;
+            pipeline.start_processes().await;
+        }
+        (false, Combination::EmbeddedSqlite) => {
+            // Only its own broker can delete the topic, and after the start nobody waits for readiness, which does not come.
+            make_again(&pipeline).await;
+            pipeline.kill_one("up").await;
+            pipeline.start_one("up");
+        }
+    }
+    record(&pipeline, AFTER).await;
+    pipeline.says("ingestor", "wait for an operator").await;
+    assert_eq!(pipeline.operations().await, counted + 3 * BEFORE, "something was counted");
+    pipeline.assert_verified().await;
+
+    pipeline.stop().await;
+    let log = pipeline.process(if backends.kafka_bootstrap.is_some() { "ingestor" } else { "up" }).log();
+    assert!(log.contains("the topic was recreated or restored"), "{log}");
+    read_it_as_a_new_one(&pipeline).await;
+    pipeline.start_processes().await;
+    eventually(DEADLINE, async || match pipeline.operations().await {
+        all if all == counted + 3 * (BEFORE + AFTER) => Ok(()),
+        all => Err(format!("{all} operations, {counted} of them from before")),
+    })
+    .await;
+    pipeline.can_work("ingestor").await;
+    pipeline.assert_verified().await;
+    pipeline.stop().await;
+}
+
+/// The statement of docs/topics.md.
+async fn read_it_as_a_new_one(pipeline: &Pipeline<'_>) {
+    let database = pipeline.database().await;
+    let mut tx = database.begin().await.unwrap();
+    let set_aside = "update streams set topic_id = 'until ' || stream_id where topic = $1 and topic_id = ''";
+    assert_eq!(tx.execute(set_aside, &[pipeline.topic("operations").into()]).await.unwrap(), 1);
+    tx.commit().await.unwrap();
+    database.close().await;
+}
+
+async fn make_again(pipeline: &Pipeline<'_>) {
+    let admin: AdminClient<DefaultClientContext> =
+        ClientConfig::new().set("bootstrap.servers", pipeline.bootstrap()).create().unwrap();
+    let topic = pipeline.topic("operations");
+    let deleted = admin.delete_topics(&[&topic], &AdminOptions::new()).await.unwrap();
+    deleted.into_iter().next().unwrap().unwrap();
+    // Kafka deletes in the background, and refuses the name meanwhile.
+    eventually(DEADLINE, async || {
+        let wanted = [NewTopic::new(&topic, 3, TopicReplication::Fixed(1))];
+        let made = admin.create_topics(&wanted, &AdminOptions::new()).await.map_err(|error| error.to_string())?;
+        made.into_iter().next().unwrap().map_err(|(topic, error)| format!("{topic}: {error}"))
+    })
+    .await;
+}
+
+/// Sends so many operations to each of the three partitions.
+async fn record(pipeline: &Pipeline<'_>, operations: u64) {
+    let producer: FutureProducer = ClientConfig::new().set("bootstrap.servers", pipeline.bootstrap()).create().unwrap();
+    let topic = pipeline.topic("operations");
+    let mut value = Vec::new();
+    for _ in 0..operations {
+        let deliveries = (0..3).map(|partition| {
+            value.clear();
+            encode_operation(&Operation::starting("chat", UtcMicros::now()), &mut value);
+            let record: FutureRecord<'_, (), _> = FutureRecord::to(&topic).partition(partition).payload(&value);
+            producer.send_result(record).map_err(|(error, _)| error).unwrap()
+        });
+        for delivery in deliveries.collect::<Vec<_>>() {
+            tokio::time::timeout(DEADLINE, delivery).await.unwrap().unwrap().unwrap();
+        }
+    }
+}
