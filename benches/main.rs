@@ -1,7 +1,7 @@
 //! `make bench`: measures throughput, latency, memory and size on this machine, each figure beside its budget.
 //!
 //! One measurement per file, in the order of an operation's way: [`recording`], [`preparing`], [`storing`] with
-//! [`windowing`] and [`verifying`], then the [`whole_pipeline`] with [`freshness`], [`panels`], and other tools ([`peers`]). Those with
+//! [`windowing`], [`verifying`] and [`scaling`], then the [`whole_pipeline`] with [`freshness`], [`panels`], and other tools ([`peers`]). Those with
 //! processes run the real `opstream` on the backends of the tests' harness, on the laptop's and, where servers are named
 //! or Docker can start them, on Kafka and Postgres. docs/benchmarks.md explains the figures.
 
@@ -22,6 +22,7 @@ mod producing;
 mod recording;
 mod report;
 mod roles;
+mod scaling;
 mod storing;
 mod verifying;
 mod waiting;
@@ -84,6 +85,8 @@ enum Part {
     Preparing,
     /// Topic to SQL and Parquet, and files to windows.
     Storing,
+    /// One ingestor and two.
+    Scaling,
     /// Everything at once, the front door and freshness.
     Pipeline,
     /// Questions of the page.
@@ -139,6 +142,7 @@ impl Part {
             Self::Recording => "record() in the application",
             Self::Preparing => "the ingestor's computation",
             Self::Storing => "topic to SQL, Parquet and windows",
+            Self::Scaling => "one ingestor and two",
             Self::Pipeline => "the whole pipeline",
             Self::Panels => "panels",
             Self::Peers => "AiCore and Phoenix",
@@ -154,6 +158,7 @@ async fn measure(part: Part, quick: bool, report: &mut Report) {
         Part::Recording => alone(async || recording::measure(operations).await).await,
         Part::Preparing => alone(async || preparing::measure(operations)).await,
         Part::Storing => on_each(async |backends| storing::measure(backends, operations).await).await,
+        Part::Scaling => on_each(async |backends| scaling::measure(backends, operations).await).await,
         Part::Pipeline => on_each(async |backends| whole_pipeline::measure(backends, operations).await).await,
         Part::Panels => on_each(async |backends| Box::pin(panels::measure(backends, extent)).await).await,
         Part::Peers => return peers::measure(report, quick).await,
