@@ -62,8 +62,9 @@ pub enum ClaimError {
     },
     /// Only an operator can decide.
     #[error(
-        "partition {partition} is stored up to offset {next} but the topic's log ends at {end}: the topic was recreated or restored; \
-         reading it again could count operations twice. Give the new topic another name, or restore the log"
+        "partition {partition} is stored up to offset {next} but the topic's log ends at {end}: the topic was recreated or restored, and \
+         nothing of the partition is read until somebody decides. Restore the log, or have the new one read from its beginning as \
+         docs/topics.md says"
     )]
     BeyondEnd {
         /// The partition.
