@@ -217,7 +217,7 @@ impl Line {
             match traffic {
                 Traffic::Late(delay) => tokio::time::sleep(delay).await,
                 Traffic::Slow(bytes) => {
-                    tokio::time::sleep(Duration::from_secs_f64(length as f64 / f64::from(bytes))).await
+                    tokio::time::sleep(Duration::from_secs_f64(length as f64 / f64::from(bytes))).await;
                 }
                 _ => {}
             }
