@@ -4,12 +4,9 @@
 //! values on the topic `llm.windows`. In reading order: the configuration ([`config`]), the loops ([`mod@run`]), who may
 //! write (`lease`), one turn (`windower`): which files (`offsets`, `pending`), the way of a batch (`add_files`), what is in a file
 //! (`file_sums`), which windows that changes (`kept`, `changes`, `stored`), and the transaction (`commit`); then publication
-//! (`outbox`, `publish`, `bury`, `topic`), what is deleted (`expire`), rebuilding (`rebuild`), and files that
-//! are lost (`give_up`). Beside all that small files become large ones (`compaction`), and what is no longer live is deleted
-//! (`removed_files`).
-//! (`outbox`, `publish`, `bury`, `topic`), which windows are deleted (`expire`), rebuilding (`rebuild`), operations
-//! (`outbox`, `publish`, `bury`, `topic`), which windows are deleted (`expire`), rebuilding (`rebuild`, `rebuild_copy`), operations
-//! that are too old ([`retention`]), and files that are lost (`give_up`).
+//! (`outbox`, `publish`, `bury`, `topic`), which windows are deleted (`expire`), rebuilding (`rebuild`, `rebuild_copy`), and files
+//! that are lost (`give_up`). Beside all that small files become large ones (`compaction`), operations that are too old are
+//! dropped ([`retention`]), and what is no longer live is deleted (`removed_files`).
 //!
 //! The law: the rows of `windowed_files`, the changes of windows and the check of the lease's fence are one transaction, so
 //! that every operation of every live file is in the windows exactly once, whoever crashes when. Windows are made from the

@@ -15,7 +15,6 @@ mod rebuilding;
 mod retention;
 mod retention_rebuild;
 pub(crate) mod station;
-mod station;
 mod sums;
 
 use opstream_schemas::UtcMillis;

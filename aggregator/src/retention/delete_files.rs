@@ -44,7 +44,7 @@ pub(super) async fn delete_slice(
         files.push(RemovedFile { number: row.int("file_number")?, path: row.text("path")? });
     }
     if files.is_empty() {
-        return Ok(false);
+        return forget_past_files(database, fence, floor).await;
     }
     let found = files.len();
     // A panic would be an error in the program; nothing is forgotten then.
@@ -55,6 +55,20 @@ pub(super) async fn delete_slice(
     metrics::record_deleted_files(deleted.len());
     // One that cannot be deleted would be found first again.
     Ok(deleted.len() == found)
+}
+
+/// What is known of files that were merged into others goes last: nobody compares ranges below the floor with it.
+async fn forget_past_files(database: &Database, fence: Fence, floor: UtcMillis) -> Result<bool, RetentionError> {
+    let found = "select 1 as found from past_files where max_operation_id < $1 limit 1";
+    if database.fetch_optional(found, &[lowest_kept(floor).into()]).await?.is_none() {
+        return Ok(false);
+    }
+    let mut tx = lease::begin(database, fence).await?;
+    let slice = "delete from past_files where file_number in \
+                 (select file_number from past_files where max_operation_id < $1 order by file_number limit 1000)";
+    tx.execute(slice, &[lowest_kept(floor).into()]).await?;
+    tx.commit().await?;
+    Ok(true)
 }
 
 /// Numbers of those that are not there any more.

@@ -17,6 +17,12 @@ select
                 from lake_files file
                 where file.file_number = applied.file_number and file.max_operation_id >= $6
             ) then 0
+            -- Merged into another file, which may hold what is kept.
+            when exists (
+                select 1
+                from past_files past
+                where past.file_number = applied.file_number and past.max_operation_id >= $6
+            ) then 0
             when applied.dead > 0 and exists (
                 select 1
                 from dead_letters letter

@@ -50,10 +50,10 @@ async fn a_range_is_compared_with_what_is_known_of_its_past_file() {
     fixture.run("update past_files set rows = rows + 1 where file_number = 5", &[]).await;
     let report = fixture.verify().await;
     assert_eq!(failing(&report), ["applied_ranges"]);
-    fixture.run("delete from past_files where file_number = 5", &[]).await;
-    let report = fixture.verify().await;
-    assert_eq!(failing(&report), ["applied_ranges"]);
     assert!(found(&report, "applied_ranges")[0].contains('5'), "{report:#?}");
+    // A range whose file nobody knows was dropped with it, and then it has no rows.
+    fixture.run("delete from past_files where file_number = 5", &[]).await;
+    assert_eq!(failing(&fixture.verify().await), ["source_offsets"]);
 }
 
 #[tokio::test]
