@@ -32,6 +32,7 @@ use std::time::{Duration, Instant};
 
 use opstream_schemas::UtcMillis;
 use opstream_schemas::database::Database;
+use opstream_schemas::failpoint::{self, Step};
 use opstream_schemas::offsets::Fence;
 use tokio_util::sync::CancellationToken;
 
@@ -103,6 +104,7 @@ impl Compactor {
         }
         let inputs: Vec<Input> = decoded.iter().map(|decoded| decoded.input.clone()).collect();
         let Some(outputs) = self.write(decoded, stop).await? else { return Ok(true) };
+        failpoint::reach(Step::MergeWritten).await.map_err(sqlx::Error::from)?;
         if self.flip(fence, &Merge { grounds, inputs: &inputs, outputs: &outputs }).await? {
             record(plan.reason, &inputs, &outputs, began.elapsed());
         }

@@ -110,7 +110,7 @@ fn crash(step: Step, rng: &mut StdRng) -> Disturbance {
 /// Some steps come several times a second, some every few seconds, and a claim once in a life.
 fn latest_visit(step: Step) -> u64 {
     match step.part() {
-        "claim" | "letters" | "publication" => 1,
+        "claim" | "letters" | "publication" | "compaction" => 1,
         _ => 6,
     }
 }

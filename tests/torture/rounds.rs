@@ -77,7 +77,7 @@ async fn restart(pipeline: &mut Pipeline<'_>, load: &Load, recoveries: &Recoveri
 /// The roles that go through a plan's steps; all of them for none.
 fn roles_of(plan: &str) -> Vec<&'static str> {
     let role = |step: Step| match step.part() {
-        "aggregation" | "publication" => "aggregator",
+        "aggregation" | "publication" | "compaction" => "aggregator",
         _ => "ingestor",
     };
     let steps = plan.split(';').filter_map(|piece| Step::from_name(piece.trim().split('=').next()?));

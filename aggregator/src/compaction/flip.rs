@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use opstream_schemas::database::{Database, Engine, Transaction, Value};
+use opstream_schemas::failpoint::{self, Step};
 use opstream_schemas::lake::FileKind;
 use opstream_schemas::offsets::Fence;
 
@@ -81,7 +82,12 @@ impl Refusal {
 pub(super) async fn flip(database: &Database, fence: Fence, merge: &Merge<'_>) -> Result<(), FlipError> {
     let mut tx = lease::begin(database, fence).await?;
     match run(&mut tx, merge).await {
-        Ok(()) => Ok(tx.commit().await?),
+        Ok(()) => {
+            failpoint::reach(Step::MergeComing).await.map_err(sqlx::Error::from)?;
+            tx.commit().await?;
+            failpoint::reach(Step::MergeCommitted).await.map_err(sqlx::Error::from)?;
+            Ok(())
+        }
         Err(error) => {
             // Dropping the transaction would roll it back too, but not before we go on.
             tx.rollback().await?;

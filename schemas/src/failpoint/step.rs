@@ -49,6 +49,12 @@ pub enum Step {
     WindowsSent,
     /// They are marked.
     WindowsMarked,
+    /// Small files were merged into new ones, which no row names.
+    MergeWritten,
+    /// In the transaction that lists the new files instead of the old: the commit comes next.
+    MergeComing,
+    /// It is committed, and the aggregator does not know it yet.
+    MergeCommitted,
 }
 
 /// Every step with its name, which begins with the part of the pipeline that it belongs to.
@@ -76,6 +82,9 @@ const NAMES: &[(Step, &str)] = &[
     (Step::WindowsCommitted, "aggregation.committed"),
     (Step::WindowsSent, "publication.sent"),
     (Step::WindowsMarked, "publication.marked"),
+    (Step::MergeWritten, "compaction.written"),
+    (Step::MergeComing, "compaction.coming"),
+    (Step::MergeCommitted, "compaction.committed"),
 ];
 
 impl Step {
