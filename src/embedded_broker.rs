@@ -48,6 +48,8 @@ mod compaction;
 mod connection;
 mod coordinator;
 mod group;
+#[cfg(test)]
+mod hostile;
 mod log;
 mod maintenance;
 mod offsets;

@@ -28,6 +28,8 @@ mod committing;
 mod describing;
 mod fetching;
 mod grouping;
+#[cfg(test)]
+mod hostile;
 mod listing;
 mod producing;
 mod shape;

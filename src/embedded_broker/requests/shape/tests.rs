@@ -1,9 +1,6 @@
 //! Builds requests from their shapes, so that the shapes can be compared with the decoder's idea of them.
 
-use bytes::Bytes;
-use kafka_protocol::messages as kafka;
-use kafka_protocol::protocol::Decodable;
-
+use super::super::hostile::decode;
 use super::*;
 
 /// What a built request is filled with.
@@ -108,39 +105,6 @@ pub(in crate::embedded_broker) fn every_version() -> impl Iterator<Item = (&'sta
     SUPPORTED.iter().flat_map(|kind| (kind.lowest..=kind.highest).map(move |version| (kind, version)))
 }
 
-/// Bytes that the decoder leaves over.
-fn left_over(kind: &Kind, version: i16, request: &[u8]) -> usize {
-    fn decode<R: Decodable>(version: i16, mut body: Bytes) -> usize {
-        R::decode(&mut body, version).map(|_| body.len()).unwrap()
-    }
-    let mut body = Bytes::copy_from_slice(request);
-    kafka::RequestHeader::decode(&mut body, kind.key.request_header_version(version)).unwrap();
-    match kind.key {
-        ApiKey::Produce => decode::<kafka::ProduceRequest>(version, body),
-        ApiKey::Fetch => decode::<kafka::FetchRequest>(version, body),
-        ApiKey::ListOffsets => decode::<kafka::ListOffsetsRequest>(version, body),
-        ApiKey::Metadata => decode::<kafka::MetadataRequest>(version, body),
-        ApiKey::OffsetCommit => decode::<kafka::OffsetCommitRequest>(version, body),
-        ApiKey::OffsetFetch => decode::<kafka::OffsetFetchRequest>(version, body),
-        ApiKey::FindCoordinator => decode::<kafka::FindCoordinatorRequest>(version, body),
-        ApiKey::JoinGroup => decode::<kafka::JoinGroupRequest>(version, body),
-        ApiKey::Heartbeat => decode::<kafka::HeartbeatRequest>(version, body),
-        ApiKey::LeaveGroup => decode::<kafka::LeaveGroupRequest>(version, body),
-        ApiKey::SyncGroup => decode::<kafka::SyncGroupRequest>(version, body),
-        ApiKey::DescribeGroups => decode::<kafka::DescribeGroupsRequest>(version, body),
-        ApiKey::ListGroups => decode::<kafka::ListGroupsRequest>(version, body),
-        ApiKey::ApiVersions => decode::<kafka::ApiVersionsRequest>(version, body),
-        ApiKey::CreateTopics => decode::<kafka::CreateTopicsRequest>(version, body),
-        ApiKey::DeleteTopics => decode::<kafka::DeleteTopicsRequest>(version, body),
-        ApiKey::InitProducerId => decode::<kafka::InitProducerIdRequest>(version, body),
-        ApiKey::DescribeConfigs => decode::<kafka::DescribeConfigsRequest>(version, body),
-        ApiKey::CreatePartitions => decode::<kafka::CreatePartitionsRequest>(version, body),
-        ApiKey::DeleteGroups => decode::<kafka::DeleteGroupsRequest>(version, body),
-        ApiKey::DescribeCluster => decode::<kafka::DescribeClusterRequest>(version, body),
-        key => unreachable!("{key:?} is not supported"),
-    }
-}
-
 /// Would a shape lack a count, the decoder would take one of these bytes for it and not end where the shape ends.
 #[test]
 fn the_shapes_are_what_the_decoder_expects() {
@@ -148,7 +112,7 @@ fn the_shapes_are_what_the_decoder_expects() {
         for (n_elements, number, text) in [(0, 0, ""), (1, 0, "x"), (2, 1, "abc"), (3, 5, "a longer text")] {
             let (request, _) = build(kind, version, Filling { text, blob: b"bytes", number, n_elements });
             assert_eq!(kind.check(version, &request), Ok(()), "{:?} {version}", kind.key);
-            assert_eq!(left_over(kind, version, &request), 0, "{:?} {version}", kind.key);
+            assert_eq!(decode(kind, version, &request).unwrap(), 0, "{:?} {version}", kind.key);
         }
     }
 }
