@@ -10,6 +10,8 @@ mod admission;
 mod answer;
 mod body;
 mod document;
+#[cfg(test)]
+mod hostile;
 mod identity;
 mod item;
 mod lines;
