@@ -105,4 +105,6 @@ fn is_unknown_version(id: SchemaId) -> bool {
 #[cfg(test)]
 mod evolution;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod tests;
