@@ -8,13 +8,16 @@ CARGO ?= cargo
 ARGS ?=
 # What `make bench` runs. The profile is that of `make up`, so that the dependencies are compiled once.
 BENCH ?= $(CARGO) bench --locked --profile dev --config benches/profile.toml --bench pipeline -- $(ARGS)
+# How long `make fuzz` runs each of its targets, or those named in TARGETS.
+FUZZ_SECONDS ?= 30
+TARGETS ?=
 # The longest a source file may be, in lines.
 LONGEST_FILE := 400
 
 # What `make torture` runs: the build of `make up`, which has failpoints.
 TORTURE ?= $(CARGO) bench --locked --profile dev --bench torture -- $(ARGS)
 
-.PHONY: help up install test bench torture check file-lengths prerequisites dashboard
+.PHONY: help up install test bench torture fuzz check file-lengths prerequisites dashboard
 
 help: ## Lists these commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -35,9 +38,13 @@ bench: prerequisites dashboard ## Measures throughput, latency, memory and size 
 torture: prerequisites dashboard ## Kills, breaks and stalls running pipelines, hundreds of times, and judges the result
 	@$(TORTURE)
 
+fuzz: ## Feeds hostile bytes to whatever reads bytes from outside, 30 seconds each: FUZZ_SECONDS, TARGETS
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) fuzz/run.sh $(TARGETS)
+
 check: prerequisites dashboard file-lengths ## Formatting, lints, documentation, file lengths, licences, unused dependencies
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path tests/harness/containers/Cargo.toml --check
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings --allow rustdoc::private_intra_doc_links" $(CARGO) doc --locked --workspace --no-deps --document-private-items
 	@$(call run_if_installed,cargo-deny,$(CARGO) deny check)
