@@ -19,9 +19,9 @@ use super::segment::{Place, Segment};
 /// # Panics
 /// When anything is not as it must be.
 pub(crate) fn check_batch_of(bytes: &[u8]) {
-    check_produced(Bytes::copy_from_slice(bytes));
+    check_produced(&Bytes::copy_from_slice(bytes));
     if let Some(completed) = completed(bytes) {
-        check_produced(completed);
+        check_produced(&completed);
     }
 }
 
@@ -36,10 +36,10 @@ fn completed(bytes: &[u8]) -> Option<Bytes> {
     Some(batch.into())
 }
 
-fn check_produced(batch: Bytes) {
-    let Ok(header) = check_batch(&batch) else { return };
-    let Ok(records) = read_records(&header, &batch) else { return };
-    let rewritten = rewrite(&header, &batch, &records).expect("what was unpacked is packed again").freeze();
+fn check_produced(batch: &Bytes) {
+    let Ok(header) = check_batch(batch) else { return };
+    let Ok(records) = read_records(&header, batch) else { return };
+    let rewritten = rewrite(&header, batch, &records).expect("what was unpacked is packed again").freeze();
     let after = BatchHeader::parse(&rewritten).expect("a batch is written");
     assert!(after.matches_checksum(&rewritten), "a wrong checksum is written");
     assert_eq!(

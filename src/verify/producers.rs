@@ -229,7 +229,9 @@ mod tests {
     #[test]
     fn dead_letters_are_named_as_an_explanation() {
         let mut producers = Producers::default();
-        [0, 2].iter().for_each(|number| producers.add(&Arc::from("p"), *number));
+        for number in [0, 2] {
+            producers.add(&Arc::from("p"), number);
+        }
         assert!(producers.judge(FLOOR, 4).notes[0].ends_with("; 4 dead letters may be among them"));
     }
 }

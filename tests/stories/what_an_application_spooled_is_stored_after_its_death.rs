@@ -102,7 +102,9 @@ async fn application() {
     let record: usize = environment(RECORD).unwrap().parse().unwrap();
     let operations: Vec<Operation> = (0..record).map(operation).collect();
     let ids: Vec<OperationId> = operations.iter().map(|operation| operation.operation_id).collect();
-    operations.into_iter().for_each(|operation| producer.record(operation));
+    for operation in operations {
+        producer.record(operation);
+    }
     let counters = reached(&producer, |counters| counters.queued == 0).await;
     if record == 0 {
         reached(&producer, |counters| counters.spool.bytes == 0).await;

@@ -69,7 +69,7 @@ pub(crate) fn sample(crashes: usize, seed: u64) -> Vec<Disturbance> {
     let every_step: Vec<Step> = Step::all().collect();
     let mut disturbances: Vec<Disturbance> = every_step
         .choose_multiple(&mut rng, crashes)
-        .map(|step| *step)
+        .copied()
         .collect::<Vec<_>>()
         .into_iter()
         .map(|step| crash(step, &mut rng))

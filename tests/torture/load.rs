@@ -108,7 +108,7 @@ fn start_producer(pipeline: &Pipeline<'_>) -> Producer {
 
 async fn record(producer: Producer, ledger: Arc<Ledger>, shared: Arc<Shared>) {
     while let Some(numbers) = shared.next(&ledger, PORTION).await {
-        let is_repeated = numbers.start / PORTION % PORTIONS_PER_REPEAT == 0;
+        let is_repeated = (numbers.start / PORTION).is_multiple_of(PORTIONS_PER_REPEAT);
         let now = UtcMillis::now();
         let portion: Vec<Operation> = numbers.map(|number| operation(number, now)).collect();
         let again = is_repeated.then(|| portion.clone());

@@ -38,7 +38,10 @@ pub(crate) fn check(body: &[u8]) -> Vec<Operation> {
     let admission = Admission {
         accepted_times: ACCEPTED,
         now: NOW,
-        idempotency_key: (body.len() % 2 == 0).then(|| IdempotencyKey::new(b"a key").expect("visible characters")),
+        idempotency_key: body
+            .len()
+            .is_multiple_of(2)
+            .then(|| IdempotencyKey::new(b"a key").expect("visible characters")),
         content: ContentCapture::On,
     };
     let mut accepted = Vec::new();

@@ -8,6 +8,7 @@ use apache_avro::types::Value as Avro;
 use opstream_schemas::database::{Database, Row};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{BorrowedMessage, Message as _};
+use rdkafka::metadata::MetadataPartition;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use super::{Verdict, examples};
@@ -95,7 +96,7 @@ fn decode(schema: &Schema, value: &[u8]) -> (Place, Numbers) {
     };
     let field = |name: &str| {
         let found = fields.iter().find(|(field, _)| field == name);
-        found.map(|(_, value)| value).unwrap_or_else(|| panic!("the schema has no field {name}"))
+        found.map_or_else(|| panic!("the schema has no field {name}"), |(_, value)| value)
     };
     let text = |name: &str| match field(name) {
         Avro::String(text) => Some(text.clone()),
@@ -133,7 +134,7 @@ fn read_blocking<T>(bootstrap: &str, topic: &str, read: &dyn Fn(&BorrowedMessage
         .create()
         .expect("the settings are valid");
     let metadata = consumer.fetch_metadata(Some(topic), ANSWER_LIMIT).expect("the broker answers");
-    let partitions: Vec<i32> = metadata.topics()[0].partitions().iter().map(|partition| partition.id()).collect();
+    let partitions: Vec<i32> = metadata.topics()[0].partitions().iter().map(MetadataPartition::id).collect();
     let mut places = TopicPartitionList::new();
     for partition in &partitions {
         places.add_partition_offset(topic, *partition, Offset::Beginning).expect("the beginning is a place");
