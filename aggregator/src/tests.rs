@@ -8,6 +8,7 @@ mod clock;
 mod damage;
 mod lease;
 mod lost;
+mod model;
 pub(crate) mod oracle;
 mod portions;
 mod publication;
