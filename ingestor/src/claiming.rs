@@ -133,44 +133,64 @@ impl Claimer {
         if ticket.stop.is_cancelled() {
             return None;
         }
-        Some(self.claim(ticket, log).await)
+        let claimant = Claimant { owner: self.owner, fence: ticket.fence };
+        Some(claim(&self.database, (self.stream, partition), claimant, log).await)
     }
+}
 
-    async fn claim(&self, ticket: &Ticket, log: OffsetRange) -> Result<Claim, ClaimError> {
-        let partition = ticket.partition;
-        let place = (self.stream, partition);
-        let claim = match ticket.fence {
-            None => claim_partition(&self.database, place, self.owner, log.from).await?,
-            Some(ours) => {
-                let (fence, next_offset) = read_checkpoint(&self.database, self.stream, partition).await?;
-                if fence != ours {
-                    return Err(StoreError::Fenced { partition, found: fence.0, ours: ours.0 }.into());
-                }
-                Claim { fence, next_offset }
+/// Who claims a partition.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Claimant {
+    /// Names the process in `stream_partitions.owner`.
+    pub(crate) owner: Uuid,
+    /// Its fence when the partition is its own already and only has to be read again.
+    pub(crate) fence: Option<Fence>,
+}
+
+/// Claims a partition whose log goes from one offset to another, and passes what retention has removed of it.
+pub(crate) async fn claim(
+    database: &Database,
+    place: (StreamId, Partition),
+    claimant: Claimant,
+    log: OffsetRange,
+) -> Result<Claim, ClaimError> {
+    let (stream, partition) = place;
+    let claim = match claimant.fence {
+        None => claim_partition(database, place, claimant.owner, log.from).await?,
+        Some(ours) => {
+            let (fence, next_offset) = read_checkpoint(database, stream, partition).await?;
+            if fence != ours {
+                return Err(StoreError::Fenced { partition, found: fence.0, ours: ours.0 }.into());
             }
-        };
-        let next = claim.next_offset;
-        if next > log.to {
-            return Err(ClaimError::BeyondEnd { partition, next, end: log.to });
+            Claim { fence, next_offset }
         }
-        if next < log.from {
-            self.pass_gap(partition, claim.fence, OffsetRange { from: next, to: log.from }).await?;
-            return Ok(Claim { next_offset: log.from, ..claim });
-        }
-        Ok(claim)
+    };
+    let next = claim.next_offset;
+    if next > log.to {
+        return Err(ClaimError::BeyondEnd { partition, next, end: log.to });
     }
+    if next < log.from {
+        pass_gap(database, place, claim.fence, OffsetRange { from: next, to: log.from }).await?;
+        return Ok(Claim { next_offset: log.from, ..claim });
+    }
+    Ok(claim)
+}
 
-    async fn pass_gap(&self, partition: Partition, fence: Fence, gap: OffsetRange) -> Result<(), StoreError> {
-        record_retention_gap(&self.database, (self.stream, partition), fence, gap).await?;
-        tracing::error!(
-            partition = partition.0,
-            from = gap.from.0,
-            to = gap.to.0,
-            "the topic's retention removed records before they were stored; they are lost and recorded as a gap"
-        );
-        metrics::record_retention_gap(gap.len());
-        Ok(())
-    }
+async fn pass_gap(
+    database: &Database,
+    place: (StreamId, Partition),
+    fence: Fence,
+    gap: OffsetRange,
+) -> Result<(), StoreError> {
+    record_retention_gap(database, place, fence, gap).await?;
+    tracing::error!(
+        partition = place.1.0,
+        from = gap.from.0,
+        to = gap.to.0,
+        "the topic's retention removed records before they were stored; they are lost and recorded as a gap"
+    );
+    metrics::record_retention_gap(gap.len());
+    Ok(())
 }
 
 /// Whether trying again is of no use.
