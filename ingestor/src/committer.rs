@@ -106,7 +106,13 @@ impl Committer {
 
     /// Stores what is ours of the batch, waiting outages out. The rest was read before a revocation or a restart, so it is
     /// somebody else's or being read again.
-    pub async fn store(&mut self, mut batch: PreparedBatch, ownership: &Ownership) -> Stored {
+    pub async fn store(&mut self, batch: PreparedBatch, ownership: &Ownership) -> Stored {
+        let work = self.begin(batch, ownership).await;
+        // Boxed, because the future of a transaction is large and would be copied along with every caller's.
+        Box::pin(self.store_work(work)).await
+    }
+
+    async fn begin(&self, mut batch: PreparedBatch, ownership: &Ownership) -> Work {
         let mut fences = BTreeMap::new();
         let mut stale = BTreeSet::new();
         for range in batch.ranges() {
@@ -121,9 +127,7 @@ impl Committer {
             files.discard().await;
             batch.drop_partitions(&stale);
         }
-        let work = Work { batch: Arc::new(batch), fences, files, reread: Vec::new() };
-        // Boxed, because the future of a transaction is large and would be copied along with every caller's.
-        Box::pin(self.store_work(work)).await
+        Work { batch: Arc::new(batch), fences, files, reread: Vec::new() }
     }
 
     async fn store_work(&mut self, mut work: Work) -> Stored {
@@ -351,5 +355,7 @@ fn skipped_text(range: &AppliedRange) -> String {
     format!("{} of partition {} in [{from}, {to})", range.skipped, range.partition)
 }
 
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod tests;

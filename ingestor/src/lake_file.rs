@@ -147,7 +147,8 @@ fn encode(file: File, columns: &RecordBatch) -> Result<File, ParquetError> {
     writer.into_inner()
 }
 
-fn summarise(kind: FileKind, columns: &RecordBatch) -> Summary {
+/// What the manifest must say about a file of these columns.
+pub(crate) fn summarise(kind: FileKind, columns: &RecordBatch) -> Summary {
     let ids = columns.column_by_name("operation_id").expect("stored columns have an id").as_fixed_size_binary();
     let every_id = || ids.iter().map(|id| id.expect("operation_id is not nullable"));
     let bounds =
