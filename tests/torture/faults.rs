@@ -80,6 +80,15 @@ pub(crate) fn sample(crashes: usize, seed: u64) -> Vec<Disturbance> {
     disturbances
 }
 
+/// Settings of a pipeline that meets them: files are merged while they are small, and full batches are not.
+pub(crate) fn settings(disturbances: &[Disturbance]) -> &'static [(&'static str, &'static str)] {
+    let meets_compaction = |disturbance: &Disturbance| match disturbance {
+        Disturbance::Crash(plan) | Disturbance::Planned { plan, .. } => plan.contains("compaction."),
+        Disturbance::KillAfter(_) => false,
+    };
+    if disturbances.iter().any(meets_compaction) { &[("OPSTREAM_BATCH_RECORDS", "2000")] } else { &[] }
+}
+
 /// How many faults these are.
 pub(crate) fn count(disturbances: &[Disturbance]) -> usize {
     let faults = |disturbance: &Disturbance| match disturbance {

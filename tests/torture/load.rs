@@ -23,9 +23,16 @@ const PORTION: u64 = 1_000;
 const POSTED: u64 = 200;
 /// One in so many portions is sent again.
 const PORTIONS_PER_REPEAT: u64 = 20;
-/// Acknowledged records that may wait to be windowed; above it the load holds on, so that a slow machine recovers in the end.
-const MOST_BEHIND: u64 = 150_000;
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// How much is handed over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Extent {
+    /// Most operations.
+    pub(crate) operations: u64,
+    /// Acknowledged records that may wait to be windowed; above it the load holds on, so that a slow machine recovers in the end.
+    pub(crate) behind: u64,
+}
 
 /// The load of one run.
 pub(crate) struct Load {
@@ -39,13 +46,13 @@ pub(crate) struct Shared {
     stopping: AtomicBool,
     /// Records that the windows have, as somebody has seen.
     windowed: AtomicU64,
-    most: u64,
+    extent: Extent,
 }
 
 impl Load {
-    /// Starts to send to this pipeline, at most `most` operations.
-    pub(crate) fn start(pipeline: &Pipeline<'_>, ledger: Arc<Ledger>, most: u64) -> Self {
-        let shared = Arc::new(Shared { stopping: AtomicBool::new(false), windowed: AtomicU64::new(0), most });
+    /// Starts to send to this pipeline.
+    pub(crate) fn start(pipeline: &Pipeline<'_>, ledger: Arc<Ledger>, extent: Extent) -> Self {
+        let shared = Arc::new(Shared { stopping: AtomicBool::new(false), windowed: AtomicU64::new(0), extent });
         let mut senders = JoinSet::new();
         for _ in 0..LANES {
             let producer = start_producer(pipeline);
@@ -88,8 +95,8 @@ impl Shared {
                 return None;
             }
             let behind = ledger.acknowledged().records.saturating_sub(self.windowed.load(Ordering::Acquire));
-            if behind < MOST_BEHIND {
-                return ledger.hand_over(count, self.most);
+            if behind < self.extent.behind {
+                return ledger.hand_over(count, self.extent.operations);
             }
             tokio::time::sleep(PAUSE).await;
         }

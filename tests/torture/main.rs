@@ -27,7 +27,11 @@ use self::harness::backends::{Backends, Combination};
 use self::machine::Machine;
 use self::report::{Line, Report};
 use self::torture::faults::{Class, Disturbance};
+use self::torture::load::Extent;
 use self::torture::run::{Outcome, run};
+
+/// Enough to keep every stage busy.
+const MOST_BEHIND: u64 = 150_000;
 
 /// Disturbs running pipelines and judges what became of the acknowledged operations.
 #[derive(Parser)]
@@ -104,7 +108,8 @@ async fn torment(arguments: &Arguments, class: Class, mut backends: Backends, re
     let combination = backends.combination;
     say(&format!("{combination}: {} × {class}", arguments.rounds));
     let disturbances = class.rounds(usize::from(arguments.rounds), arguments.seed);
-    let outcome = Box::pin(try_run(&backends, &disturbances, arguments.operations)).await;
+    let extent = Extent { operations: arguments.operations, behind: MOST_BEHIND };
+    let outcome = Box::pin(try_run(&backends, &disturbances, extent)).await;
     let is_clean = outcome.as_ref().is_ok_and(|outcome| outcome.verdict.is_clean());
     match &outcome {
         Ok(outcome) => say(&format!("  {outcome}")),
@@ -119,8 +124,8 @@ async fn torment(arguments: &Arguments, class: Class, mut backends: Backends, re
 }
 
 /// As [`run`], and what it panicked with.
-async fn try_run(backends: &Backends, disturbances: &[Disturbance], most: u64) -> Result<Outcome, String> {
-    let outcome = AssertUnwindSafe(run(backends, disturbances, most)).catch_unwind().await;
+async fn try_run(backends: &Backends, disturbances: &[Disturbance], extent: Extent) -> Result<Outcome, String> {
+    let outcome = AssertUnwindSafe(run(backends, disturbances, extent)).catch_unwind().await;
     outcome.map_err(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref().copied());
         text.unwrap_or("it panicked without a text").to_owned()

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::faults::{self, Disturbance};
 use super::ledger::Ledger;
-use super::load::Load;
+use super::load::{Extent, Load};
 use super::oracle::{self, Verdict};
 use super::recovery::Recoveries;
 use super::rounds;
@@ -33,15 +33,15 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Disturbs a new pipeline while at most `most` operations are handed over, and judges it.
+/// Disturbs a new pipeline under load, and judges it.
 ///
 /// # Panics
 /// When the pipeline does not recover, or a fault does not happen.
-pub(crate) async fn run(backends: &Backends, disturbances: &[Disturbance], most: u64) -> Outcome {
+pub(crate) async fn run(backends: &Backends, disturbances: &[Disturbance], extent: Extent) -> Outcome {
     let began = Instant::now();
-    let mut pipeline = Pipeline::start(backends).await;
+    let mut pipeline = Pipeline::start_with(backends, faults::settings(disturbances)).await;
     let ledger = Arc::new(Ledger::create(&pipeline.folder().join("ledger")));
-    let load = Load::start(&pipeline, ledger, most);
+    let load = Load::start(&pipeline, ledger, extent);
     let recoveries = Recoveries::default();
     let watched = pipeline.database().await;
     tokio::select! {
