@@ -326,6 +326,7 @@ proptest! {
                 world.check().await;
             }
             world.finish().await;
+            world.station.database.close().await;
         }));
     }
 }

@@ -132,6 +132,8 @@ async fn live(history: Vec<Step>) {
     check_tables(&world).await;
     check_files(&world).await;
     world.reference.assert_complete();
+    // Else its threads would stay until the last history.
+    world.config.database.close().await;
 }
 
 fn config() -> ProptestConfig {
