@@ -4,6 +4,7 @@
 //! The price of the two models is written down here a second time, as their provider publishes it: the pipeline's own catalogue is
 //! what is judged.
 
+use opstream_schemas::database::Row;
 use opstream_schemas::time::DAY_MILLIS;
 use opstream_schemas::{Operation, OperationId, UtcMicros, UtcMillis};
 
@@ -54,6 +55,23 @@ impl Combination {
             agent_id: text("planner"),
             action_id: text(if place.is_multiple_of(4) { "plan" } else { "answer" }),
         }
+    }
+}
+
+impl Combination {
+    /// That of a row of `operations`, or of `window_dimensions`: the columns have the same names.
+    pub(crate) fn from_row(row: &Row) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            workspace: row.text("workspace")?,
+            project: row.optional_text("project")?,
+            team: row.optional_text("team")?,
+            environment: row.optional_text("environment")?,
+            provider: row.optional_text("provider")?,
+            model: row.optional_text("model")?,
+            operation_type: row.optional_text("operation_type")?,
+            agent_id: row.optional_text("agent_id")?,
+            action_id: row.optional_text("action_id")?,
+        })
     }
 }
 

@@ -74,17 +74,7 @@ pub(super) async fn read(database: &Database, handed_over: u64, verdict: &mut Ve
 }
 
 fn difference(row: &Row, number: u64) -> Result<Option<String>, sqlx::Error> {
-    let combination = Combination {
-        workspace: row.text("workspace")?,
-        project: row.optional_text("project")?,
-        team: row.optional_text("team")?,
-        environment: row.optional_text("environment")?,
-        provider: row.optional_text("provider")?,
-        model: row.optional_text("model")?,
-        operation_type: row.optional_text("operation_type")?,
-        agent_id: row.optional_text("agent_id")?,
-        action_id: row.optional_text("action_id")?,
-    };
+    let combination = Combination::from_row(row)?;
     let cost = row.optional_int("cost_nano_usd")?;
     let measures = Measures {
         failures: i64::from(!row.bool("success")?),

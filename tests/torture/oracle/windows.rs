@@ -80,17 +80,7 @@ fn kept_by(set: i64, all: Combination) -> Combination {
 }
 
 fn place_of(row: &Row) -> Result<Place, sqlx::Error> {
-    let combination = Combination {
-        workspace: row.text("workspace")?,
-        project: row.optional_text("project")?,
-        team: row.optional_text("team")?,
-        environment: row.optional_text("environment")?,
-        provider: row.optional_text("provider")?,
-        model: row.optional_text("model")?,
-        operation_type: row.optional_text("operation_type")?,
-        agent_id: row.optional_text("agent_id")?,
-        action_id: row.optional_text("action_id")?,
-    };
+    let combination = Combination::from_row(row)?;
     Ok((row.int("dimension_set")?, row.int("level")?, row.int("window_start_ms")?, combination))
 }
 
