@@ -8,15 +8,15 @@
 mod origins;
 mod table_rows;
 
-use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use opstream_ingestor::lake_file::{LakeFile, SUMMED, Summary, remove_lake_file, write_lake_file};
+use opstream_ingestor::lake_file::{LakeFile, SUMMED, Summary, write_lake_file};
 use opstream_schemas::UtcMillis;
 use opstream_schemas::database::{Database, DatabaseUrl, Row};
+use opstream_schemas::lake::durable::{remove_unlisted, rename_durably};
 use opstream_schemas::lake::{FileKind, local_path};
 use tokio_util::sync::CancellationToken;
 
@@ -132,7 +132,7 @@ async fn write_again(
     let writing = move || write_lake_file(&root, kind, &rows, UtcMillis::now());
     let written = tokio::task::spawn_blocking(writing).await?.context("cannot write the lake")?;
     if !file.is_same(&written.summary) {
-        remove_lake_file(lake, &written.path);
+        remove_unlisted(lake, &written.path);
         let found = written.summary.rows;
         return Ok(Err(file.lost(&format!("the tables have {found} of its {} rows, or others", file.summary.rows))));
     }
@@ -155,10 +155,7 @@ async fn set_length(database: &Database, file: &ListedFile, written: &LakeFile) 
 
 fn put_in_place(lake: &Path, written: &LakeFile, target: &Path) -> std::io::Result<()> {
     let source = local_path(lake, &written.path).expect("our own paths stay inside the lake");
-    let folder = target.parent().expect("a lake file lies in a day's folder");
-    std::fs::create_dir_all(folder)?;
-    std::fs::rename(source, target)?;
-    File::open(folder)?.sync_all()
+    rename_durably(&source, target)
 }
 
 impl ListedFile {

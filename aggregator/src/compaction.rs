@@ -14,7 +14,6 @@
 
 mod candidates;
 mod decode;
-mod durable_file;
 mod flip;
 mod grounds;
 mod left_out;

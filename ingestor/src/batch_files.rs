@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use arrow_array::RecordBatch;
 use opstream_schemas::failpoint::{self, Step};
 use opstream_schemas::lake::FileKind;
+use opstream_schemas::lake::durable::remove_unlisted;
 use opstream_schemas::time::UtcMillis;
 
-use crate::lake_file::{LakeFile, LakeFileError, remove_lake_file, write_lake_file};
+use crate::lake_file::{LakeFile, LakeFileError, write_lake_file};
 use crate::prepare::PreparedBatch;
 
 /// How long files may be offered to the database, which refuses them an hour after they were named.
@@ -53,7 +54,7 @@ impl BatchFiles {
     /// Removes the files, as far as that is possible. Blocks.
     fn remove(&self, lake: &Path) {
         for file in [&self.operations, &self.contents].into_iter().flatten() {
-            remove_lake_file(lake, &file.path);
+            remove_unlisted(lake, &file.path);
         }
     }
 }

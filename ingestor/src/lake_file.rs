@@ -11,6 +11,7 @@ use arrow_array::types::Int64Type;
 use arrow_array::{Array, RecordBatch};
 use opstream_schemas::OperationId;
 use opstream_schemas::failpoint::{self, Step};
+use opstream_schemas::lake::durable::{create_durably, create_folder, remove_unlisted};
 use opstream_schemas::lake::{FileKind, file_path, id_hash, local_path};
 use opstream_schemas::time::UtcMillis;
 use parquet::arrow::ArrowWriter;
@@ -94,20 +95,9 @@ pub fn write_lake_file(
     match write_durably(&target, columns) {
         Ok(bytes) => Ok(LakeFile { kind, path, named_at, bytes, summary: summarise(kind, columns) }),
         Err(source) => {
-            remove_lake_file(root, &path);
+            remove_unlisted(root, &path);
             Err(LakeFileError::Write { path, source })
         }
-    }
-}
-
-/// Removes a file that no transaction lists or will list; one that cannot be removed is left to the sweeper. Blocks.
-pub fn remove_lake_file(root: &Path, path: &str) {
-    let target = local_path(root, path).expect("our own paths stay inside the lake");
-    match fs::remove_file(target) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            tracing::debug!(path, %error, "an unlisted file was not removed; the sweeper will");
-        }
-        _ => {}
     }
 }
 
@@ -124,15 +114,12 @@ pub fn open_lake(root: &Path) -> io::Result<()> {
 
 /// Returns the length of the file once it and its entry in the folder are on disk.
 fn write_durably(target: &Path, columns: &RecordBatch) -> io::Result<i64> {
-    let folder = target.parent().expect("a lake file lies in a day's folder");
-    create_folder(folder)?;
-    let named = File::create_new(target)?;
-    failpoint::reach_blocking(Step::FileNamed)?;
-    let file = encode(named, columns).map_err(io::Error::other)?;
-    file.sync_all()?;
-    failpoint::reach_blocking(Step::FileWritten)?;
-    sync_folder(folder)?;
-    Ok(i64::try_from(file.metadata()?.len()).unwrap_or(i64::MAX))
+    create_durably(target, |file| {
+        failpoint::reach_blocking(Step::FileNamed)?;
+        let file = encode(file, columns).map_err(io::Error::other)?;
+        failpoint::reach_blocking(Step::FileWritten)?;
+        Ok(file)
+    })
 }
 
 fn encode(file: File, columns: &RecordBatch) -> Result<File, ParquetError> {
@@ -177,28 +164,6 @@ fn sum_of(columns: &RecordBatch, name: &'static str) -> i64 {
     let column = columns.column_by_name(name).expect("summed columns are stored columns").as_primitive::<Int64Type>();
     // Checked amounts of a bounded number of operations: `opstream_schemas::validate` proves that they fit.
     column.iter().flatten().sum()
-}
-
-/// Creates the folder and makes each new entry durable.
-fn create_folder(folder: &Path) -> io::Result<()> {
-    if folder.try_exists()? {
-        return Ok(());
-    }
-    if let Some(parent) = folder.parent() {
-        // The parent of a relative name is the working folder.
-        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-        create_folder(parent)?;
-        match fs::create_dir(folder) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            created => created?,
-        }
-        sync_folder(parent)?;
-    }
-    Ok(())
-}
-
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]

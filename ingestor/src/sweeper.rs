@@ -15,13 +15,13 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use opstream_schemas::database::{Database, Engine, Value, within};
+use opstream_schemas::lake::durable::remove_unlisted;
 use opstream_schemas::lake::local_path;
 use opstream_schemas::time::UtcMillis;
 use sqlx::AssertSqlSafe;
 use tokio_util::sync::CancellationToken;
 
 use self::folder::{DayFolder, day_folders};
-use crate::lake_file::remove_lake_file;
 
 /// How old an unlisted file must be, milliseconds.
 const ABANDONED_AFTER_MS: i64 = 24 * 3_600_000;
@@ -128,7 +128,7 @@ impl Sweeper {
         let lake = self.lake.clone();
         tokio::task::spawn_blocking(move || {
             for path in &tally.unlisted {
-                remove_lake_file(&lake, path);
+                remove_unlisted(&lake, path);
             }
         })
         .await?;

@@ -3,6 +3,8 @@
 //! Parquet files hold the same columns under the same names as the SQL table `operations`; content is in files of its
 //! own with [`CONTENT_COLUMNS`]. Readers never list a folder: the table `lake_files` says which files exist.
 
+pub mod durable;
+
 use std::path::{Component, Path, PathBuf};
 
 use crate::UtcMillis;
@@ -128,6 +130,18 @@ pub const CONTENT_COLUMNS: &[Column] = &[
     column("input_messages", ColumnKind::Text, Nullable::Yes),
     column("output_messages", ColumnKind::Text, Nullable::Yes),
     column("tool_definitions", ColumnKind::Text, Nullable::Yes),
+];
+
+/// The manifest's columns that are sums over a file's rows. All are 0 for a file of contents.
+pub const MANIFEST_SUMS: [&str; 8] = [
+    "failures",
+    "unpriced",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "cost_nano_usd",
+    "reported_cost_nano_usd",
 ];
 
 /// What a file of the lake holds.

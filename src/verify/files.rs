@@ -7,9 +7,10 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use opstream_schemas::lake::FileKind;
+use opstream_schemas::lake::MANIFEST_SUMS;
 use opstream_schemas::{OperationId, UtcMillis};
 
-use super::lake_file::{FileSums, LakeFileError, MeasuredContents, SUMMED, measure_contents, measure_operations};
+use super::lake_file::{FileSums, LakeFileError, MeasuredContents, measure_contents, measure_operations};
 use super::progress::Progress;
 use super::report::{Check, Finding};
 use super::snapshot::{ListedFile, Snapshot, VerifyError, id_after, unfetched};
@@ -177,7 +178,7 @@ fn compare_sums(check: &mut Check, file: &ListedFile, found: &FileSums) {
     compare("id_hash", listed.id_hash.to_string(), found.id_hash.to_string());
     compare("min_operation_id", id_text(listed.min_id), id_text(found.min_id));
     compare("max_operation_id", id_text(listed.max_id), id_text(found.max_id));
-    for (name, (listed, found)) in SUMMED.iter().zip(listed.sums.iter().zip(&found.sums)) {
+    for (name, (listed, found)) in MANIFEST_SUMS.iter().zip(listed.sums.iter().zip(&found.sums)) {
         compare(name, listed.to_string(), found.to_string());
     }
     if !differences.is_empty() {

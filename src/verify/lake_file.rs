@@ -11,6 +11,7 @@ use std::path::Path;
 
 use arrow_array::{Array, RecordBatch, StringArray};
 use opstream_schemas::OperationId;
+use opstream_schemas::lake::MANIFEST_SUMS;
 use opstream_schemas::lake::{CONTENT_COLUMNS, Column, OPERATION_COLUMNS, id_hash, value_hash};
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
@@ -63,21 +64,9 @@ pub(super) struct FileSums {
     pub(super) min_id: Option<OperationId>,
     /// Highest id; none without rows.
     pub(super) max_id: Option<OperationId>,
-    /// Sums in the order of [`SUMMED`]. They are wider than their columns, so that damage cannot overflow them.
-    pub(super) sums: [i128; SUMMED.len()],
+    /// Sums in the order of [`MANIFEST_SUMS`]. They are wider than their columns, so that damage cannot overflow them.
+    pub(super) sums: [i128; MANIFEST_SUMS.len()],
 }
-
-/// The manifest's columns that are sums over a file's rows. All are 0 for a file of contents.
-pub(super) const SUMMED: [&str; 8] = [
-    "failures",
-    "unpriced",
-    "input_tokens",
-    "output_tokens",
-    "cache_read_tokens",
-    "cache_write_tokens",
-    "cost_nano_usd",
-    "reported_cost_nano_usd",
-];
 
 /// An operations file as a whole.
 #[derive(Debug, Default)]
@@ -101,7 +90,7 @@ pub(super) struct MeasuredContents {
 pub(super) fn measure_operations(path: &Path) -> Result<Measured, LakeFileError> {
     let sources: Vec<&Column> = ["success", "has_content"]
         .iter()
-        .chain(&SUMMED)
+        .chain(&MANIFEST_SUMS)
         .filter_map(|name| OPERATION_COLUMNS.iter().find(|column| column.name == *name))
         .collect();
     let mut measured = Measured::default();
@@ -209,9 +198,9 @@ impl FileSums {
         Ok(ids)
     }
 
-    /// The sum of one of [`SUMMED`].
+    /// The sum of one of [`MANIFEST_SUMS`].
     pub(super) fn sum_of(&mut self, name: &str) -> &mut i128 {
-        let place = SUMMED.iter().position(|summed| *summed == name).expect("every summed column is listed");
+        let place = MANIFEST_SUMS.iter().position(|summed| *summed == name).expect("every summed column is listed");
         &mut self.sums[place]
     }
 }

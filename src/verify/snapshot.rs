@@ -8,12 +8,13 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use opstream_schemas::database::{Database, Engine, Row, Transaction, Value};
+use opstream_schemas::lake::MANIFEST_SUMS;
 use opstream_schemas::lake::{FileKind, local_path};
 use opstream_schemas::{OperationId, UtcMillis};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 use super::facts::{Facts, Interner, select_list};
-use super::lake_file::{FileSums, IdRange, SUMMED, content_hash};
+use super::lake_file::{FileSums, IdRange, content_hash};
 
 /// How much is held in memory at once.
 #[derive(Clone, Copy, Debug)]
@@ -289,7 +290,7 @@ fn listed_sums(row: &Row) -> Result<FileSums, sqlx::Error> {
         max_id: Some(row.id("max_operation_id")?),
         ..FileSums::default()
     };
-    for name in SUMMED {
+    for name in MANIFEST_SUMS {
         *sums.sum_of(name) = row.int(name)?.into();
     }
     Ok(sums)

@@ -3,11 +3,14 @@
 //! Memory: the decoded inputs ([`super::decode::MOST_BYTES`]), 24 bytes for the place of each row, one step of rows twice, and the
 //! compressed pages of one row group.
 
+use std::fs::File;
+use std::io;
 use std::path::Path;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch};
 use arrow_select::interleave::interleave_record_batch;
+use opstream_schemas::lake::durable::{create_durably, remove_unlisted};
 use opstream_schemas::lake::{FileKind, file_path, local_path};
 use opstream_schemas::{OperationId, UtcMillis};
 use parquet::arrow::ArrowWriter;
@@ -18,7 +21,6 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::decode::{Decoded, InputError, open, step_rows};
-use super::durable_file::{remove, write_durably};
 use super::stored_columns::{are_same, stored_schema, to_stored};
 use super::summary::{Summary, id_of};
 
@@ -115,7 +117,7 @@ pub(super) fn write_outputs(inputs: &[Decoded], place: &Workplace<'_>) -> Result
 /// Removes files that no transaction lists or will list. Blocks.
 pub(super) fn remove_outputs(lake: &Path, outputs: &Outputs) {
     let files = outputs.files.iter().flat_map(|output| std::iter::once(&output.operations).chain(&output.contents));
-    files.for_each(|file| remove(lake, &file.path));
+    files.for_each(|file| remove_unlisted(lake, &file.path));
 }
 
 /// Where a row is.
@@ -169,22 +171,31 @@ impl<'a> Sorted<'a> {
         &self.rows[from..to]
     }
 
+    fn encode(
+        &self,
+        rows: &[RowPlace],
+        (file, summary): (File, &mut Summary),
+        stop: &CancellationToken,
+    ) -> Result<File, ParquetError> {
+        let mut writer = ArrowWriter::try_new(file, stored_schema(self.kind), Some(properties()?))?;
+        for step in rows.chunks(step_rows(self.kind)) {
+            if stop.is_cancelled() {
+                break;
+            }
+            let batch = self.take(step);
+            summary.add_batch(self.kind, &batch);
+            writer.write(&batch)?;
+        }
+        writer.into_inner()
+    }
+
     /// Writes these rows to a new file and reads them back.
     fn write(&self, rows: &[RowPlace], place: &Workplace<'_>) -> Result<WrittenFile, MergeError> {
         let path = file_path(self.kind, place.named_at, Uuid::new_v4());
         let local = local_path(place.lake, &path).expect("our own paths stay inside the lake");
         let mut summary = Summary::default();
-        let written = write_durably(&local, |file| {
-            let mut writer = ArrowWriter::try_new(file, stored_schema(self.kind), Some(properties()?))?;
-            for step in rows.chunks(step_rows(self.kind)) {
-                if place.stop.is_cancelled() {
-                    break;
-                }
-                let batch = self.take(step);
-                summary.add_batch(self.kind, &batch);
-                writer.write(&batch)?;
-            }
-            writer.into_inner()
+        let written = create_durably(&local, |file| {
+            self.encode(rows, (file, &mut summary), place.stop).map_err(io::Error::other)
         });
         let checked = written.map_err(|source| MergeError::Write { path: path.clone(), source }).and_then(|bytes| {
             if place.stop.is_cancelled() {
@@ -198,7 +209,7 @@ impl<'a> Sorted<'a> {
         match checked {
             Ok(bytes) => Ok(WrittenFile { kind: self.kind, path, bytes, summary }),
             Err(error) => {
-                remove(place.lake, &path);
+                remove_unlisted(place.lake, &path);
                 Err(error)
             }
         }

@@ -5,19 +5,7 @@ use arrow_array::types::Int64Type;
 use arrow_array::{Array, RecordBatch};
 use opstream_schemas::OperationId;
 use opstream_schemas::database::Row;
-use opstream_schemas::lake::{FileKind, id_hash};
-
-/// The manifest's columns that are sums over rows. All are 0 for contents.
-pub(super) const SUMMED: [&str; 8] = [
-    "failures",
-    "unpriced",
-    "input_tokens",
-    "output_tokens",
-    "cache_read_tokens",
-    "cache_write_tokens",
-    "cost_nano_usd",
-    "reported_cost_nano_usd",
-];
+use opstream_schemas::lake::{FileKind, MANIFEST_SUMS, id_hash};
 
 /// Rows of one or several files, added up. Two that are equal hold the same ids and the same sums.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,15 +16,15 @@ pub(super) struct Summary {
     pub(super) id_hash: i64,
     /// Lowest and highest id; none without rows.
     pub(super) ids: Option<(OperationId, OperationId)>,
-    /// Sums in the order of [`SUMMED`]. Wider than their columns: several files may hold more than one column takes.
-    pub(super) sums: [i128; SUMMED.len()],
+    /// Sums in the order of [`MANIFEST_SUMS`]. Wider than their columns: several files may hold more than one column takes.
+    pub(super) sums: [i128; MANIFEST_SUMS.len()],
 }
 
 impl Summary {
     /// What a row of the manifest states.
     pub(super) fn from_row(row: &Row) -> Result<Self, sqlx::Error> {
-        let mut sums = [0; SUMMED.len()];
-        for (sum, name) in sums.iter_mut().zip(SUMMED) {
+        let mut sums = [0; MANIFEST_SUMS.len()];
+        for (sum, name) in sums.iter_mut().zip(MANIFEST_SUMS) {
             *sum = row.int(name)?.into();
         }
         let ids = Some((row.id("min_operation_id")?, row.id("max_operation_id")?));
@@ -52,10 +40,10 @@ impl Summary {
             rows: count(batch.num_rows()),
             id_hash: id_hash(every_id()),
             ids: lowest_and_highest.map(|(lowest, highest)| (id_of(lowest), id_of(highest))),
-            sums: [0; SUMMED.len()],
+            sums: [0; MANIFEST_SUMS.len()],
         };
         if kind == FileKind::Operations {
-            added.sums = SUMMED.map(|name| sum_of(batch, name));
+            added.sums = MANIFEST_SUMS.map(|name| sum_of(batch, name));
         }
         self.add(&added);
     }
@@ -83,7 +71,7 @@ impl Summary {
         };
         compare("rows", self.rows.into(), found.rows.into());
         compare("id_hash", self.id_hash.into(), found.id_hash.into());
-        for (name, (stated, found)) in SUMMED.iter().zip(self.sums.iter().zip(&found.sums)) {
+        for (name, (stated, found)) in MANIFEST_SUMS.iter().zip(self.sums.iter().zip(&found.sums)) {
             compare(name, *stated, *found);
         }
         if self.ids != found.ids {

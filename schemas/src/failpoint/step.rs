@@ -7,7 +7,7 @@ pub enum Step {
     BatchRead,
     /// The file of operations has its name and no content.
     FileNamed,
-    /// Its content is on disk; its entry in the folder may not be.
+    /// Its content is written; neither it nor its entry in the folder need be on disk.
     FileWritten,
     /// All files of the batch are durable; no row names them.
     FilesReady,

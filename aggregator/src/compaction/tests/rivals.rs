@@ -154,7 +154,7 @@ async fn sums_that_differ_and_names_that_are_too_old_are_refused() {
                 other => panic!("{other:?}"),
             }
         };
-        for place in 0..super::super::summary::SUMMED.len() {
+        for place in 0..opstream_schemas::lake::MANIFEST_SUMS.len() {
             assert_eq!(try_with(&|o| o.files[0].operations.summary.sums[place] += 1).await, Refusal::OtherSums);
         }
         assert_eq!(try_with(&|o| o.files[0].operations.summary.rows += 1).await, Refusal::OtherSums);
