@@ -9,6 +9,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::acknowledgement::Waiter;
+use crate::record::Record;
 
 /// Records above this size change hands instead of being copied, so that a large prompt does not hold the lock.
 const COPIED_BYTES: usize = 32 * 1024;
@@ -51,20 +52,6 @@ enum Place {
     Copied(usize),
     /// A buffer of its own.
     Apart(Vec<u8>),
-}
-
-/// Key and value of one record.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Record<'a> {
-    pub(crate) key: &'a [u8],
-    pub(crate) value: &'a [u8],
-}
-
-impl Record<'_> {
-    /// What the ledger counts.
-    pub(crate) fn bytes(self) -> usize {
-        self.key.len() + self.value.len()
-    }
 }
 
 /// The place takes nothing any more.

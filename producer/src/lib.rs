@@ -51,9 +51,9 @@ mod identity;
 mod ledger;
 pub mod metrics;
 mod producer;
+mod record;
 mod report;
-#[doc(hidden)]
-pub mod spool;
+mod spool;
 
 pub use acknowledgement::{Acknowledged, RecordError};
 pub use config::{ProducerConfig, Sink, Spool, StartError};

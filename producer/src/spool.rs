@@ -16,6 +16,8 @@ pub(crate) mod books;
 mod disk;
 mod flight;
 mod folder;
+#[cfg(test)]
+mod hostile;
 mod resending;
 mod segment;
 mod writing;
@@ -23,4 +25,4 @@ mod writing;
 pub(crate) use backlog::Backlog;
 pub(crate) use books::SpoolBooks;
 pub(crate) use flight::{Flight, Load};
-pub use segment::{Entries, Segment, SegmentDamage, read_segment};
+pub(crate) use segment::Entries;

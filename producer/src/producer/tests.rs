@@ -63,6 +63,11 @@ fn operation(session_id: &str) -> Operation {
 
 /// Reads `expected` messages of the topic from its beginning.
 fn read_topic(cluster: &Cluster, partitions: i32, expected: usize) -> Vec<OwnedMessage> {
+    read_until(cluster, partitions, |messages| messages.len() >= expected)
+}
+
+/// Reads messages of the topic from its beginning until there are enough of them.
+fn read_until(cluster: &Cluster, partitions: i32, is_enough: impl Fn(&[OwnedMessage]) -> bool) -> Vec<OwnedMessage> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", cluster.bootstrap_servers())
         .set("group.id", "test")
@@ -75,9 +80,9 @@ fn read_topic(cluster: &Cluster, partitions: i32, expected: usize) -> Vec<OwnedM
     }
     consumer.assign(&assignment).unwrap();
     let mut messages = Vec::new();
-    while messages.len() < expected {
+    while !is_enough(&messages) {
         let message = consumer.poll(PATIENCE);
-        messages.push(message.unwrap_or_else(|| panic!("{} of {expected} messages", messages.len())).unwrap().detach());
+        messages.push(message.unwrap_or_else(|| panic!("only {} messages", messages.len())).unwrap().detach());
     }
     messages
 }

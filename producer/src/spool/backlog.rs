@@ -22,7 +22,7 @@ use super::segment::{Entries, HEADER_BYTES};
 use super::writing::Writing;
 use crate::config::Spool;
 use crate::delivery::Shared;
-use crate::hand_over::Record;
+use crate::record::Record;
 
 /// A segment is this part of the spool: what is dropped at a time when the spool is full.
 const SEGMENTS: u64 = 32;
@@ -46,6 +46,8 @@ pub(crate) struct Backlog {
     stored: VecDeque<StoredSegment>,
     writing: Option<Writing>,
     resending: Option<Resending>,
+    /// The time in the name of the newest segment of this producer.
+    named_at: UtcMillis,
     /// Bytes of all segments in the folder.
     bytes: u64,
     shared: Arc<Shared>,
@@ -70,6 +72,7 @@ impl Backlog {
             stored: VecDeque::new(),
             writing: None,
             resending: None,
+            named_at: UtcMillis::from_millis(0),
             bytes: 0,
             shared,
             disk: Disk::new(now),
@@ -130,7 +133,9 @@ impl Backlog {
         let mut writing = if let Some(writing) = self.writing.take() {
             writing
         } else {
-            let created = Writing::create(&folder, UtcMillis::now())?;
+            // Names tell the order to the next start, also where two segments begin within a millisecond or the clock goes back.
+            self.named_at = UtcMillis::now().max(self.named_at.plus_millis(1));
+            let created = Writing::create(&folder, self.named_at)?;
             self.add_bytes(created.bytes());
             created
         };

@@ -11,7 +11,7 @@ use super::books::SpoolBooks;
 use super::flight::{Flight, Load};
 use super::folder::StoredSegment;
 use super::segment::{Entries, Segment, SegmentDamage, read_segment};
-use crate::hand_over::Record;
+use crate::record::Record;
 
 /// A segment in memory. Its file stays until every operation is settled.
 #[derive(Debug)]

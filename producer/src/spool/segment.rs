@@ -11,12 +11,12 @@
 //! A segment is only appended to. What is damaged in it costs the entries it lies in and no others: the reader goes on at
 //! the next marker whose lengths and content agree with their checksums. No byte of the marker occurs in UTF-8, so no text
 //! of an operation, not even a copy of a segment in a prompt, can pass for an entry. Lengths are believed only after their
-//! checksum, and only within the bytes that are there: hostile bytes cost time in proportion to their number, and nothing else.
+//! checksum, and only within the bytes that are there: nothing is allocated for them.
 //!
 //! A process that ends while it writes leaves the beginning of an entry behind, a machine that loses power perhaps
 //! zeros. That is the normal end of a segment and no damage: [`SegmentDamage::torn_bytes`] counts it apart.
 
-use crate::hand_over::Record;
+use crate::record::Record;
 
 /// First bytes of a segment, before its version.
 const MAGIC: [u8; 7] = *b"opspool";
@@ -31,7 +31,7 @@ pub(crate) const ENTRY_OVERHEAD_BYTES: usize = 20;
 
 /// Entries in a buffer: those of a segment that was read, or those that are about to be written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Entries {
+pub(crate) struct Entries {
     bytes: Vec<u8>,
     places: Vec<Place>,
 }
@@ -46,18 +46,18 @@ struct Place {
 
 /// What of a segment is no entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SegmentDamage {
+pub(crate) struct SegmentDamage {
     /// Runs of damaged bytes in which entries may have been. Neighbouring damaged entries are one run.
-    pub places: u64,
+    pub(crate) places: u64,
     /// Damaged bytes, those of a damaged header included.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
     /// Bytes of a last entry that was never written to its end.
-    pub torn_bytes: u64,
+    pub(crate) torn_bytes: u64,
 }
 
 /// A segment as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Segment {
+pub(crate) enum Segment {
     /// Everything that is intact, in the order of writing.
     Read(Entries, SegmentDamage),
     /// A later version of opstream wrote it; only that one can read it.
@@ -69,7 +69,7 @@ pub enum Segment {
 
 impl Entries {
     /// Appends an entry. False, and nothing is appended, when it is longer than 4 GiB.
-    pub fn push(&mut self, key: &[u8], value: &[u8]) -> bool {
+    pub(crate) fn push(&mut self, key: &[u8], value: &[u8]) -> bool {
         let (Ok(key_length), Ok(value_length)) = (u32::try_from(key.len()), u32::try_from(value.len())) else {
             return false;
         };
@@ -85,17 +85,17 @@ impl Entries {
     }
 
     /// How many there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.places.len()
     }
 
     /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.places.is_empty()
     }
 
     /// Key and value of each, in the order of writing.
-    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         (0..self.len()).filter_map(|index| self.record(index)).map(|record| (record.key, record.value))
     }
 
@@ -131,7 +131,7 @@ pub(crate) fn header() -> [u8; HEADER_BYTES] {
 }
 
 /// Reads a whole segment. Never fails: what cannot be read is damage.
-pub fn read_segment(bytes: Vec<u8>) -> Segment {
+pub(crate) fn read_segment(bytes: Vec<u8>) -> Segment {
     let mut position = 0;
     if let Some(version) = version_of(&bytes) {
         if version != VERSION {

@@ -14,7 +14,7 @@ use tracing::debug;
 
 use super::Shared;
 use crate::acknowledgement::{Acknowledged, Origin, RecordError, Ticket, Waiter, tell};
-use crate::hand_over::Record;
+use crate::record::Record;
 
 /// Context of a client; clones share everything, so that a replaced client reports to the same place.
 #[derive(Clone)]

@@ -13,8 +13,8 @@ use super::deliveries::Deliveries;
 use super::{Shared, settings};
 use crate::acknowledgement::{Origin, Ticket, Waiter};
 use crate::config::{ProducerConfig, StartError};
-use crate::hand_over::Record;
 use crate::metrics::record_client_replaced;
+use crate::record::Record;
 
 /// Least time between two replacements of the client; doubles while they follow each other.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);

@@ -11,7 +11,8 @@ use super::link::Link;
 use super::reach::Reach;
 use crate::acknowledgement::{Origin, Ticket};
 use crate::config::{Spool, StartError};
-use crate::hand_over::{Collected, Record};
+use crate::hand_over::Collected;
+use crate::record::Record;
 use crate::spool::{Backlog, Entries, Load};
 
 /// Entries are written in pieces of about this size.

@@ -138,14 +138,17 @@ async fn what_times_out_because_one_of_several_brokers_is_away_goes_to_disk() {
     config.properties.insert("message.timeout.ms".to_owned(), "300".to_owned());
     let producer = start(config);
     let mut expected = record_numbers(&producer, 0..20);
-    eventually(&producer, |counters| counters.sent == 20).await;
+    // On a busy machine even these may time out, and come to the topic twice.
+    let delivered = |counters: &Counters| counters.sent + counters.spool.resent;
+    eventually(&producer, |counters| delivered(&counters) == 20).await;
     cluster.broker_down(2).unwrap();
     expected.append(&mut record_numbers(&producer, 20..60));
     let counters = eventually(&producer, |counters| counters.queued == 0).await;
-    assert!(counters.failed == 0 && counters.spooled > 0 && counters.sent > 20, "{counters:?}");
+    assert!(counters.failed == 0 && counters.spooled > 0 && delivered(&counters) > 20, "{counters:?}");
     cluster.broker_up(2).unwrap();
     eventually(&producer, |counters| counters.spool.waiting == 0).await;
-    assert_eq!(keys(&read_topic(&cluster, 2, 60)), expected);
+    let messages = read_until(&cluster, 2, |messages| keys(messages).len() >= expected.len());
+    assert_eq!(keys(&messages), expected);
 }
 
 #[tokio::test]

@@ -199,6 +199,18 @@ fn an_operation_larger_than_the_spool_is_left_to_the_caller_and_costs_no_other()
 }
 
 #[test]
+fn the_next_start_has_the_order_even_of_segments_that_began_within_a_millisecond() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut desk = Desk::open(folder.path(), Instant::now());
+    for number in 0..50 {
+        assert!(desk.store(number, 10));
+        desk.backlog.finish(desk.now);
+    }
+    drop(desk);
+    assert_eq!(Desk::open(folder.path(), Instant::now()).drain(), (0..50).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_damaged_segment_costs_its_damaged_operations_by_count() {
     let folder = tempfile::tempdir().unwrap();
     let mut desk = Desk::open(folder.path(), Instant::now());
