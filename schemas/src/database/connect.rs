@@ -1,7 +1,7 @@
 //! Opens a database and hands out transactions and reads.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -21,6 +21,8 @@ const SQLITE_CHECKPOINT_PAGES: &str = "8000";
 const SQLITE_READERS: u32 = 4;
 /// How long a SQLite writer of another process may hold its lock before we give up.
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Pause before a file is opened again that another process is opening.
+const SQLITE_OPEN_AGAIN: Duration = Duration::from_millis(10);
 /// How long to wait for a connection before the database counts as unavailable.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection that comes back to the pool may take to show that it is still alive.
@@ -229,7 +231,7 @@ async fn connect_sqlite(file: &Path) -> Result<Database, sqlx::Error> {
         .pragma("cache_size", SQLITE_WRITER_CACHE_KIB)
         .pragma("wal_autocheckpoint", SQLITE_CHECKPOINT_PAGES);
     let writer = single.after_release(|connection, _| Box::pin(has_no_transaction(connection)));
-    let writer = writer.connect_with(options_of_writer).await?;
+    let writer = patiently(async || writer.clone().connect_with(options_of_writer.clone()).await).await?;
     let readers = SqlitePoolOptions::new()
         .max_connections(SQLITE_READERS)
         .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -240,6 +242,26 @@ async fn connect_sqlite(file: &Path) -> Result<Database, sqlx::Error> {
                 Ok(true)
             })
         });
-    let readers = readers.connect_with(options.read_only(true).create_if_missing(false)).await?;
+    let options = options.read_only(true).create_if_missing(false);
+    let readers = patiently(async || readers.clone().connect_with(options.clone()).await).await?;
     Ok(Database::Sqlite { writer, readers })
+}
+
+/// Opens again while another process is opening the file for the first time: SQLite does not wait for the lock that the change of a
+/// new file to WAL mode takes, but refuses at once.
+async fn patiently(open: impl AsyncFn() -> Result<SqlitePool, sqlx::Error>) -> Result<SqlitePool, sqlx::Error> {
+    let begun = Instant::now();
+    loop {
+        match open().await {
+            Err(error) if is_busy(&error) && begun.elapsed() < SQLITE_BUSY_TIMEOUT => {
+                tokio::time::sleep(SQLITE_OPEN_AGAIN).await;
+            }
+            opened => return opened,
+        }
+    }
+}
+
+fn is_busy(error: &sqlx::Error) -> bool {
+    const SQLITE_BUSY: &str = "5";
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == SQLITE_BUSY)
 }
