@@ -19,7 +19,7 @@ pub(crate) const RENEW_AFTER: Duration = Duration::from_secs(3);
 
 /// A transaction that was not begun.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum LeaseError {
+pub enum LeaseError {
     /// Another aggregator took over: forget everything and stand by.
     #[error("fence {} of the aggregator's lease was replaced by another holder", .fence.0)]
     Replaced {

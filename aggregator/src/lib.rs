@@ -46,6 +46,7 @@ mod write_budget;
 pub use config::{AggregatorConfig, Compaction, LeaseStart};
 pub use give_up::{GiveUpError, GivenUp, give_up_file};
 pub use rebuild::{RebuildReport, abandon_rebuild, rebuild};
+pub use removed_files::RemovedFiles;
 pub use retention::KeepDays;
 pub use run::run;
 

@@ -2,19 +2,20 @@
 //!
 //! In that order: a row that is still there says what is to be deleted, whoever crashed when. What `applied_ranges` refers to is kept
 //! in `past_files`, so that `opstream verify` can go on comparing every range with its file. Files that an operator gave up stay
-//! listed: a copy may turn up.
+//! listed until retention has passed them: a copy may turn up.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use opstream_schemas::UtcMillis;
 use opstream_schemas::database::{Database, Value};
 use opstream_schemas::lake::local_path;
 use opstream_schemas::offsets::Fence;
+use opstream_schemas::{OperationId, UtcMillis};
 
 use crate::lease::{self, LeaseError};
 use crate::metrics;
+use crate::retention::read_floor;
 use crate::rows_statement::RowsStatement;
 
 /// How long a file stays after it ceased to be live: readers that planned with it finish sooner, or plan again.
@@ -27,6 +28,15 @@ const START: (i64, i64) = (i64::MIN, -1);
 static REMEMBER: LazyLock<RowsStatement> = LazyLock::new(|| statement(include_str!("remember_files.sql")));
 static UNMARK: LazyLock<RowsStatement> =
     LazyLock::new(|| statement("delete from windowed_files where file_number in ({rows})"));
+/// A file that was given up half-way is finished by nobody.
+static UNMARK_GIVEN_UP: LazyLock<RowsStatement> = LazyLock::new(|| {
+    statement(
+        "delete from window_progress where file_number in \
+         (select file_number from given_up_files where file_number in ({rows}))",
+    )
+});
+static FORGET_GIVEN_UP: LazyLock<RowsStatement> =
+    LazyLock::new(|| statement("delete from given_up_files where file_number in ({rows})"));
 static FORGET_CONTENTS: LazyLock<RowsStatement> = LazyLock::new(|| {
     statement(
         "delete from lake_files where file_number in ({rows}) and kind = 'contents' and removed_at_ms is not null",
@@ -40,7 +50,7 @@ fn statement(text: &str) -> RowsStatement {
 
 /// Deletes what is to be deleted, slice by slice, and forgets it. Files that the system does not let go stay listed, are named in the
 /// log and tried again the next time.
-pub(crate) struct RemovedFiles {
+pub struct RemovedFiles {
     database: Database,
     lake: PathBuf,
     /// Files up to this one, by the time of their removal and their number, were tried in this pass.
@@ -50,7 +60,7 @@ pub(crate) struct RemovedFiles {
 
 impl RemovedFiles {
     /// Has deleted nothing yet.
-    pub(crate) fn new(database: Database, lake: PathBuf) -> Self {
+    pub fn new(database: Database, lake: PathBuf) -> Self {
         Self { database, lake, after: START, refused: 0 }
     }
 
@@ -65,11 +75,16 @@ impl RemovedFiles {
     }
 
     /// Deletes a slice of what ceased to be live an hour before `now`. Returns whether there may be more.
-    pub(crate) async fn delete_slice(&mut self, fence: Fence, now: UtcMillis) -> Result<bool, LeaseError> {
+    ///
+    /// # Errors
+    /// When the lease was replaced or the database fails.
+    pub async fn delete_slice(&mut self, fence: Fence, now: UtcMillis) -> Result<bool, LeaseError> {
         if self.after == START {
             self.refused = 0;
         }
-        let values = [now.millis() - KEPT_MS, self.after.0, self.after.1].map(Value::from);
+        let lowest_kept = OperationId::lowest_at(read_floor(&self.database).await?);
+        let values =
+            [Value::from(now.plus_millis(-KEPT_MS)), self.after.0.into(), self.after.1.into(), lowest_kept.into()];
         let rows = self.database.fetch_all(include_str!("removed_files.sql"), &values).await?;
         let Some(last) = rows.last() else {
             self.after = START;
@@ -95,7 +110,7 @@ impl RemovedFiles {
     async fn forget(&self, fence: Fence, numbers: &[i64]) -> Result<(), LeaseError> {
         let mut tx = lease::begin(&self.database, fence).await?;
         // Contents before the operations that they refer to.
-        for statement in [&REMEMBER, &UNMARK, &FORGET_CONTENTS, &FORGET] {
+        for statement in [&REMEMBER, &UNMARK, &UNMARK_GIVEN_UP, &FORGET_GIVEN_UP, &FORGET_CONTENTS, &FORGET] {
             for (range, text) in statement.chunks(tx.engine(), numbers.len()) {
                 let values: Vec<Value> = numbers[range].iter().map(|number| Value::from(*number)).collect();
                 tx.execute(text, &values).await?;

@@ -5,17 +5,16 @@
 //! the floor: it is advanced first, the ingestor stores nothing below it (it holds the floor in the transaction of a batch), and
 //! `opstream verify` looks at nothing below it. So it does not matter in which order and how fast the rest disappears.
 //!
-//! Only files whose operations are in windows are removed. A file that reaches above the floor stays whole.
+//! Only files whose operations are in windows are removed; [`RemovedFiles`](crate::removed_files) deletes them from the disk later. A file that reaches above the floor stays whole.
 
 mod days;
-mod delete_files;
 mod floor;
+mod forget_files;
 mod merge_ranges;
 mod postgres_days;
 mod preview;
 mod remove_files;
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use opstream_schemas::database::{Database, Row};
@@ -58,14 +57,14 @@ pub enum Step {
     DropRows,
     /// What is known of offsets whose operations are gone becomes one range, and their dead letters go.
     MergeRanges,
-    /// Removed files are deleted from the disk an hour later, and then from the manifest.
-    DeleteFiles,
+    /// What is known of files that were deleted goes, once no range names them.
+    ForgetFiles,
 }
 
 impl Step {
     /// Every step, in order.
     pub const ALL: [Self; 5] =
-        [Self::AdvanceFloor, Self::RemoveFiles, Self::DropRows, Self::MergeRanges, Self::DeleteFiles];
+        [Self::AdvanceFloor, Self::RemoveFiles, Self::DropRows, Self::MergeRanges, Self::ForgetFiles];
 }
 
 /// A step that failed; the next pass tries again.
@@ -94,7 +93,6 @@ impl From<LeaseError> for RetentionError {
 /// Drops what is too old.
 pub struct Retention {
     database: Database,
-    lake: std::sync::Arc<PathBuf>,
     keep_days: Option<KeepDays>,
     /// The day whose rows are being deleted one slice after the other.
     dropping: Option<DroppedDay>,
@@ -102,8 +100,8 @@ pub struct Retention {
 
 impl Retention {
     /// Without `keep_days` the floor stays where it is; what an earlier setting left below it still goes.
-    pub fn new(database: Database, lake: PathBuf, keep_days: Option<KeepDays>) -> Self {
-        Self { database, lake: std::sync::Arc::new(lake), keep_days, dropping: None }
+    pub fn new(database: Database, keep_days: Option<KeepDays>) -> Self {
+        Self { database, keep_days, dropping: None }
     }
 
     /// One pass by the database's clock. Returns whether the next one has work to do already.
@@ -150,16 +148,13 @@ impl Retention {
             Step::RemoveFiles => remove_files::remove_slice(database, fence, (floor, now)).await,
             Step::DropRows => days::drop_slice(database, fence, floor, &mut self.dropping).await,
             Step::MergeRanges => merge_ranges::merge_slice(database, fence, (floor, now)).await,
-            Step::DeleteFiles => {
-                let lake = std::sync::Arc::clone(&self.lake);
-                delete_files::delete_slice(database, fence, lake, (floor, now)).await
-            }
+            Step::ForgetFiles => forget_files::forget_slice(database, fence, floor).await,
         }
     }
 }
 
 /// Start of what is kept.
-async fn read_floor(database: &Database) -> Result<UtcMillis, sqlx::Error> {
+pub(crate) async fn read_floor(database: &Database) -> Result<UtcMillis, sqlx::Error> {
     let sql = "select value from settings where name = 'retention_floor_ms'";
     let row = database.fetch_optional(sql, &[]).await?.ok_or(sqlx::Error::RowNotFound)?;
     row.int("value").map(UtcMillis::from_millis)

@@ -54,7 +54,7 @@ pub async fn run(config: AggregatorConfig, shutdown: CancellationToken) -> anyho
         compactor: (config.compaction == Compaction::On).then(|| Compactor::new(database.clone(), config.lake.clone())),
         removed: RemovedFiles::new(database.clone(), config.lake.clone()),
     };
-    let retention = Retention::new(database.clone(), config.lake.clone(), config.keep_days);
+    let retention = Retention::new(database.clone(), config.keep_days);
     let windower = Windower::new(database.clone(), config.lake, holder_name(), config.lease_start);
     let (fence_sender, fence) = watch::channel(None);
     let stop = shutdown.child_token();

@@ -14,6 +14,7 @@ use super::oracle::{TestOperation, stored_windows, windows_of};
 use super::station::Station;
 use super::{MINUTE, NOON, at};
 use crate::give_up::give_up_file;
+use crate::removed_files::RemovedFiles;
 use crate::retention::{KeepDays, Retention, Step};
 use crate::windower::Windower;
 
@@ -33,7 +34,7 @@ pub(super) fn days_ago(days: i64) -> TestOperation {
 /// Takes a step to its end with one day kept. Each slice is taken by a new process, as if the one before had been killed behind it.
 pub(super) async fn take_all(station: &Station, step: Step, fence: Fence, now: i64) {
     for _ in 0..1000 {
-        let mut retention = Retention::new(station.database.clone(), station.lake(), KeepDays::new(1));
+        let mut retention = Retention::new(station.database.clone(), KeepDays::new(1));
         if !retention.take(step, fence, at(now)).await.unwrap() {
             return;
         }
@@ -45,6 +46,12 @@ pub(super) async fn take_everything(station: &Station, windower: &Windower, now:
     for step in Step::ALL {
         take_all(station, step, windower.fence().unwrap(), now).await;
     }
+    delete_files(station, windower.fence().unwrap(), now).await;
+}
+
+/// Deletes what may go at that time, each slice by a new process.
+async fn delete_files(station: &Station, fence: Fence, now: i64) {
+    while RemovedFiles::new(station.database.clone(), station.lake()).delete_slice(fence, at(now)).await.unwrap() {}
 }
 
 impl Station {
@@ -118,9 +125,9 @@ async fn whole_days_go_with_their_files_and_windows_stay() {
             "select from_offset * 100 + to_offset * 10 + rows as n from applied_ranges where merged_at_ms is not null";
         assert_eq!(station.int(merged).await, 33);
 
-        take_all(station, Step::DeleteFiles, fence, NOON + HOUR - 1).await;
+        delete_files(station, fence, NOON + HOUR - 1).await;
         assert!(path.is_file() && station.int(LISTED).await == 4);
-        take_all(station, Step::DeleteFiles, fence, NOON + HOUR).await;
+        delete_files(station, fence, NOON + HOUR).await;
         assert!(!path.is_file());
         assert_eq!((station.int(LISTED).await, station.int("select count(*) as n from windowed_files").await), (2, 2));
         let gone = "select count(*) as n from lake_files where file_number in ($1, $2)";
@@ -230,7 +237,7 @@ async fn a_replaced_aggregator_drops_nothing() {
         station.commit_with_rows(&[days_ago(0)]).await;
         station.settle(&mut windower).await;
         let replaced = Fence(windower.fence().unwrap().0 - 1);
-        let mut retention = Retention::new(station.database.clone(), station.lake(), KeepDays::new(1));
+        let mut retention = Retention::new(station.database.clone(), KeepDays::new(1));
         let refused = retention.take(Step::AdvanceFloor, replaced, at(NOON)).await;
         assert!(matches!(refused, Err(crate::retention::RetentionError::Replaced { .. })), "{refused:?}");
         take_all(station, Step::AdvanceFloor, windower.fence().unwrap(), NOON).await;

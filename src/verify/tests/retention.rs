@@ -1,7 +1,7 @@
 //! Retention leaves nothing that looks like a loss, after whatever step a snapshot is taken; and what is kept is checked as before.
 
-use opstream_aggregator::KeepDays;
 use opstream_aggregator::retention::{Retention, Step};
+use opstream_aggregator::{KeepDays, RemovedFiles};
 use opstream_schemas::UtcMillis;
 use opstream_schemas::offsets::Fence;
 use opstream_schemas::time::DAY_MILLIS;
@@ -33,15 +33,18 @@ async fn filled() -> Fixture {
 }
 
 fn retention(fixture: &Fixture) -> Retention {
-    Retention::new(fixture.database().clone(), fixture.lake().to_owned(), KeepDays::new(1))
+    Retention::new(fixture.database().clone(), KeepDays::new(1))
 }
 
 /// Takes every step to its end, an hour later those again that wait so long, and verifies after each slice.
 async fn drop_first_day(fixture: &Fixture) {
     for now in [NOW_MS, NOW_MS + HOUR_MS] {
+        let now = UtcMillis::from_millis(now);
+        let mut removed = RemovedFiles::new(fixture.database().clone(), fixture.lake().to_owned());
+        removed.delete_slice(FENCE, now).await.unwrap();
         for step in Step::ALL {
             loop {
-                let more = retention(fixture).take(step, FENCE, UtcMillis::from_millis(now)).await.unwrap();
+                let more = retention(fixture).take(step, FENCE, now).await.unwrap();
                 let report = fixture.verify().await;
                 assert!(report.clean, "after a slice of {step:?}: {report:#?}");
                 if !more {

@@ -15,7 +15,7 @@ async fn the_floor_never_goes_back_and_stays_where_it_is_without_a_number_of_day
         station.settle(&mut windower).await;
         let fence = windower.fence().unwrap();
         let advance = async |station: &Station, days, now| {
-            let mut retention = Retention::new(station.database.clone(), station.lake(), KeepDays::new(days));
+            let mut retention = Retention::new(station.database.clone(), KeepDays::new(days));
             retention.take(Step::AdvanceFloor, fence, at(now)).await.unwrap();
             station.int(FLOOR).await
         };
