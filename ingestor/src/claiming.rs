@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::backoff::Undertaking;
 use crate::metrics;
 use crate::ownership::Ticket;
-use crate::store::{Claim, StoreError, claim_partition, read_checkpoint, record_retention_gap};
+use crate::store::{Checkpoint, StoreError, claim_partition, read_checkpoint, record_retention_gap};
 use crate::topic_log::TopicLog;
 
 /// Claims that ask the database at a time: each holds a connection, and one that waits for a frozen owner needs a second.
@@ -43,7 +43,7 @@ pub struct Claimed {
     /// What was claimed.
     pub ticket: Ticket,
     /// None when it was not wanted any more.
-    pub outcome: Option<Result<Claim, ClaimError>>,
+    pub outcome: Option<Result<Checkpoint, ClaimError>>,
 }
 
 /// Why a partition cannot be read now.
@@ -53,7 +53,7 @@ pub enum ClaimError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Try again with back-off.
-    #[error("the broker does not say where partition {partition} begins and ends")]
+    #[error("the broker does not say what partition {partition} holds")]
     Broker {
         /// The partition.
         partition: Partition,
@@ -73,6 +73,18 @@ pub enum ClaimError {
         next: Offset,
         /// End of the log.
         end: Offset,
+    },
+    /// Only an operator can decide.
+    #[error(
+        "the record at offset {offset} of partition {partition} is not the one that was stored from there: the topic was recreated or \
+         restored, and nothing of the partition is read until somebody decides. Restore the log, or have the new one read from its \
+         beginning as docs/topics.md says"
+    )]
+    OtherLog {
+        /// The partition.
+        partition: Partition,
+        /// The last offset that is stored.
+        offset: Offset,
     },
 }
 
@@ -106,7 +118,7 @@ impl Claims {
 }
 
 impl Claimer {
-    async fn claim_patiently(&self, ticket: &Ticket) -> Option<Result<Claim, ClaimError>> {
+    async fn claim_patiently(&self, ticket: &Ticket) -> Option<Result<Checkpoint, ClaimError>> {
         let mut backoff = self.undertaking.begin();
         loop {
             match self.attempt(ticket).await? {
@@ -122,19 +134,41 @@ impl Claimer {
         }
     }
 
-    async fn attempt(&self, ticket: &Ticket) -> Option<Result<Claim, ClaimError>> {
+    async fn attempt(&self, ticket: &Ticket) -> Option<Result<Checkpoint, ClaimError>> {
         let partition = ticket.partition;
         let log = match self.log.bounds(partition).await {
             Ok(log) => log,
             Err(source) => return Some(Err(ClaimError::Broker { partition, source })),
         };
-        let _permit = self.permits.acquire().await.ok()?;
+        let permit = self.permits.acquire().await.ok()?;
         // Somebody else may own it by now, whom a claim would fence out.
         if ticket.stop.is_cancelled() {
             return None;
         }
         let claimant = Claimant { owner: self.owner, fence: ticket.fence };
-        Some(claim(&self.database, (self.stream, partition), claimant, log).await)
+        let claimed = claim(&self.database, (self.stream, partition), claimant, log).await;
+        drop(permit);
+        Some(match claimed {
+            Ok(checkpoint) => self.compare(partition, checkpoint, log).await,
+            Err(error) => Err(error),
+        })
+    }
+
+    /// Looks whether the log still holds the record before the checkpoint that was stored from there. One that was removed since
+    /// says nothing.
+    async fn compare(
+        &self,
+        partition: Partition,
+        checkpoint: Checkpoint,
+        log: OffsetRange,
+    ) -> Result<Checkpoint, ClaimError> {
+        let offset = Offset(checkpoint.next_offset.0 - 1);
+        let Some(stored) = checkpoint.record_hash.filter(|_| offset >= log.from) else { return Ok(checkpoint) };
+        let found = self.log.record_hash(partition, offset).await;
+        match found.map_err(|source| ClaimError::Broker { partition, source })? {
+            Some(found) if found != stored => Err(ClaimError::OtherLog { partition, offset }),
+            _ => Ok(checkpoint),
+        }
     }
 }
 
@@ -153,16 +187,16 @@ pub(crate) async fn claim(
     place: (StreamId, Partition),
     claimant: Claimant,
     log: OffsetRange,
-) -> Result<Claim, ClaimError> {
+) -> Result<Checkpoint, ClaimError> {
     let (stream, partition) = place;
     let claim = match claimant.fence {
         None => claim_partition(database, place, claimant.owner, log.from).await?,
         Some(ours) => {
-            let (fence, next_offset) = read_checkpoint(database, stream, partition).await?;
-            if fence != ours {
-                return Err(StoreError::Fenced { partition, found: fence.0, ours: ours.0 }.into());
+            let checkpoint = read_checkpoint(database, stream, partition).await?;
+            if checkpoint.fence != ours {
+                return Err(StoreError::Fenced { partition, found: checkpoint.fence.0, ours: ours.0 }.into());
             }
-            Claim { fence, next_offset }
+            checkpoint
         }
     };
     let next = claim.next_offset;
@@ -171,7 +205,7 @@ pub(crate) async fn claim(
     }
     if next < log.from {
         pass_gap(database, place, claim.fence, OffsetRange { from: next, to: log.from }).await?;
-        return Ok(Claim { next_offset: log.from, ..claim });
+        return Ok(Checkpoint { next_offset: log.from, record_hash: None, ..claim });
     }
     Ok(claim)
 }
@@ -195,5 +229,8 @@ async fn pass_gap(
 
 /// Whether trying again is of no use.
 const fn is_final(error: &ClaimError) -> bool {
-    matches!(error, ClaimError::BeyondEnd { .. } | ClaimError::Store(StoreError::Fenced { .. }))
+    matches!(
+        error,
+        ClaimError::BeyondEnd { .. } | ClaimError::OtherLog { .. } | ClaimError::Store(StoreError::Fenced { .. })
+    )
 }

@@ -18,7 +18,7 @@ use crate::lake_file::LakeFileError;
 use crate::metrics;
 use crate::ownership::{Ownership, Position};
 use crate::prepare::PreparedBatch;
-use crate::store::{AppliedRange, BatchCommit, DayTables, StoreError, find_existing, read_checkpoint};
+use crate::store::{AppliedRange, BatchCommit, Checkpoint, DayTables, StoreError, find_existing, read_checkpoint};
 
 /// Stores batches one after the other.
 pub struct Committer {
@@ -261,8 +261,9 @@ impl Committer {
     /// Whether the checkpoint says that our transaction was committed; none when it cannot be asked.
     async fn is_applied(&self, ranges: &[AppliedRange]) -> Option<bool> {
         let range = ranges.first()?;
-        let (fence, next) = read_checkpoint(&self.database, self.stream, range.partition).await.ok()?;
-        Some(fence == range.fence && next == range.offsets.to)
+        let Checkpoint { fence, next_offset, .. } =
+            read_checkpoint(&self.database, self.stream, range.partition).await.ok()?;
+        Some(fence == range.fence && next_offset == range.offsets.to)
     }
 
     /// On a blocking thread: tens of thousands of ids take milliseconds.
@@ -304,6 +305,7 @@ impl Work {
                 partition: range.partition,
                 fence: self.fences[&range.partition],
                 offsets: range.offsets,
+                record_hash: self.batch.last_record_hash(range.partition),
                 rows: outcomes.rows,
                 duplicates: outcomes.duplicates,
                 dead: outcomes.dead,

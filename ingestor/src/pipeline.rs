@@ -39,8 +39,8 @@ use crate::ownership::{Ownership, Ticket};
 use crate::prepare::{PreparedBatch, Preparer};
 use crate::prepare_stage::PrepareStage;
 use crate::price::Pricer;
-use crate::source::{Source, SourceCommand, SourceEvent};
-use crate::store::{Claim, StoreError, retention_floor};
+use crate::source::{Source, SourceCommand, SourceEvent, reader_config};
+use crate::store::{Checkpoint, StoreError, retention_floor};
 use crate::sweeper::sweep_lake;
 use crate::topic_log::TopicLog;
 
@@ -59,7 +59,7 @@ pub async fn run(config: IngestorConfig, shutdown: CancellationToken) -> anyhow:
     let stop = shutdown.child_token();
     let source = Source::start(&config, stop.clone()).context("cannot start reading the topic")?;
     let Source { consumer, events, batches, commands, thread } = source;
-    let log = TopicLog::new(consumer, config.topics.operations());
+    let log = TopicLog::new(consumer, config.topics.operations(), reader_config(&config));
     let mut tasks = JoinSet::new();
     let outcome = match register(&config, &log, &stop).await {
         None => {
@@ -230,13 +230,15 @@ impl Pipeline {
     fn settle_claim(&mut self, claimed: Claimed) {
         let Claimed { ticket, outcome } = claimed;
         match outcome {
-            Some(Ok(Claim { fence, next_offset })) => {
+            Some(Ok(Checkpoint { fence, next_offset, .. })) => {
                 let Some((rebalance, at)) = self.ownership.admit(&ticket, fence, next_offset) else { return };
                 self.committer.forget_stored_ids();
                 tracing::info!(partition = at.partition.0, offset = at.offset.0, "reading the partition");
                 self.command(SourceCommand::Start { rebalance, at });
             }
-            Some(Err(error @ ClaimError::BeyondEnd { .. })) => self.halt(&ticket, &error),
+            Some(Err(error @ (ClaimError::BeyondEnd { .. } | ClaimError::OtherLog { .. }))) => {
+                self.halt(&ticket, &error);
+            }
             Some(Err(ClaimError::Store(StoreError::Fenced { .. }))) => self.rejoin(),
             // The claim is not wanted any more; any other failure is tried again by the task.
             Some(Err(_)) | None => {}

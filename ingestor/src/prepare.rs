@@ -20,7 +20,7 @@ use crate::dead_letter::{DeadLetter, Poison};
 use crate::decode::{DecodedBatch, decode_batch};
 use crate::duplicates::{BatchIds, Sighting, StoredIds};
 use crate::price::Pricer;
-use crate::record::{PartitionRange, RawBatch};
+use crate::record::{PartitionRange, RawBatch, RawRecord, record_hash};
 
 /// A batch that is ready for its transaction, files apart.
 #[derive(Debug)]
@@ -291,7 +291,17 @@ impl PreparedBatch {
 
     /// Timestamp of the last record of the partition, dropped ones included.
     pub fn last_timestamp(&self, partition: Partition) -> Option<UtcMillis> {
-        self.raw.records().iter().rev().find(|record| record.partition == partition)?.timestamp
+        self.last_record(partition)?.timestamp
+    }
+
+    /// Hash of that record.
+    pub fn last_record_hash(&self, partition: Partition) -> Option<i64> {
+        let record = self.last_record(partition)?;
+        Some(record_hash(record.timestamp, self.raw.key(record), self.raw.value(record)))
+    }
+
+    fn last_record(&self, partition: Partition) -> Option<&RawRecord> {
+        self.raw.records().iter().rev().find(|record| record.partition == partition)
     }
 
     /// Number of records that the batch still stands for.

@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use opstream_schemas::offsets::{Offset, OffsetRange, Partition};
 use opstream_schemas::time::UtcMillis;
+use xxhash_rust::xxh3::Xxh3;
 
 /// Place and bytes of one record within its batch's arena.
 #[derive(Clone, Debug)]
@@ -177,6 +178,17 @@ impl RawBatch {
         }
         halves
     }
+}
+
+/// Tells a record from any other that may lie at its offset once the topic was made again.
+pub fn record_hash(timestamp: Option<UtcMillis>, key: Option<&[u8]>, value: Option<&[u8]>) -> i64 {
+    let mut hasher = Xxh3::new();
+    hasher.update(&timestamp.map_or(-1, UtcMillis::millis).to_le_bytes());
+    for part in [key, value] {
+        hasher.update(&part.map_or(u64::MAX, |part| part.len() as u64).to_le_bytes());
+        hasher.update(part.unwrap_or_default());
+    }
+    hasher.digest().cast_signed()
 }
 
 /// What a header takes: its bytes and about what the two allocations and their places cost.

@@ -178,6 +178,17 @@ fn client_config(config: &IngestorConfig) -> ClientConfig {
     client
 }
 
+/// Settings of a consumer that reads a single record, in no group and as little of the log as the broker sends.
+pub fn reader_config(config: &IngestorConfig) -> ClientConfig {
+    let mut client = client_config(config);
+    client
+        .set("enable.partition.eof", "true")
+        .set("fetch.message.max.bytes", "65536")
+        .set("queued.min.messages", "1")
+        .remove("group.instance.id");
+    client
+}
+
 /// How long one poll may block; also bounds how late a command or a due batch is noticed.
 const POLL_TIMEOUT: Duration = Duration::from_millis(20);
 /// How long a finished batch may wait for its taker before partitions are paused and polling goes on without them.

@@ -12,7 +12,7 @@ mod failure;
 mod postgres_rows;
 mod sqlite_rows;
 
-pub use claim::{Claim, StreamKey, claim_partition, find_stream, record_retention_gap};
+pub use claim::{Checkpoint, StreamKey, claim_partition, find_stream, record_retention_gap};
 pub use commit::{AppliedRange, BatchCommit, read_checkpoint};
 pub use days::DayTables;
 pub use existing::find_existing;

@@ -1,4 +1,5 @@
-//! Asks the broker about the topic: which incarnation it is, how many partitions it has, where their logs begin and end.
+//! Asks the broker about the topic: which incarnation it is, how many partitions it has, where their logs begin and end, and what lies
+//! at an offset.
 //!
 //! The client's calls block, so they run on blocking threads, a few at a time.
 
@@ -7,10 +8,12 @@ use std::sync::Arc;
 use opstream_schemas::database::Database;
 use opstream_schemas::offsets::{Offset, OffsetRange, Partition, StreamId};
 use opstream_schemas::time::UtcMillis;
-use rdkafka::consumer::Consumer;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{ClientConfig, Message, TopicPartitionList};
 use tokio::sync::Semaphore;
 
+use crate::record::record_hash;
 use crate::source::{QUESTION_TIMEOUT, SharedConsumer};
 use crate::store::{StoreError, StreamKey, find_stream};
 
@@ -23,6 +26,8 @@ const AT_ONCE: usize = 16;
 pub struct TopicLog {
     consumer: SharedConsumer,
     topic: String,
+    /// Of the consumers that read single records.
+    reader: ClientConfig,
     questions: Arc<Semaphore>,
 }
 
@@ -38,9 +43,9 @@ pub enum RegisterError {
 }
 
 impl TopicLog {
-    /// Asks through this consumer.
-    pub fn new(consumer: SharedConsumer, topic: String) -> Self {
-        Self { consumer, topic, questions: Arc::new(Semaphore::new(AT_ONCE)) }
+    /// Asks through this consumer, and reads with others of the configuration `reader`.
+    pub fn new(consumer: SharedConsumer, topic: String, reader: ClientConfig) -> Self {
+        Self { consumer, topic, reader, questions: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
     /// Finds or adds the row of the topic's incarnation.
@@ -63,6 +68,15 @@ impl TopicLog {
         let (from, to) =
             self.ask(move |consumer, topic| consumer.fetch_watermarks(topic, partition.0, QUESTION_TIMEOUT)).await?;
         Ok(OffsetRange { from: Offset(from), to: Offset(to) })
+    }
+
+    /// Hash of the record at an offset; none when there is no record, as in a compacted log.
+    ///
+    /// # Errors
+    /// What the client says.
+    pub async fn record_hash(&self, partition: Partition, offset: Offset) -> Result<Option<i64>, KafkaError> {
+        let reader = self.reader.clone();
+        self.ask(move |_, topic| read_hash(&reader, topic, (partition, offset))).await
     }
 
     /// Number of partitions of the topic, as a broker says it now.
@@ -93,5 +107,23 @@ impl TopicLog {
             question(&consumer, &topic)
         });
         asked.await.unwrap_or(Err(KafkaError::Canceled))
+    }
+}
+
+/// Reads one record with a consumer of its own, since the group's has its own position and buffer. Blocks.
+fn read_hash(reader: &ClientConfig, topic: &str, place: (Partition, Offset)) -> Result<Option<i64>, KafkaError> {
+    let (Partition(partition), Offset(offset)) = place;
+    let consumer: BaseConsumer = reader.create()?;
+    let mut assignment = TopicPartitionList::new();
+    assignment.add_partition_offset(topic, partition, rdkafka::Offset::Offset(offset))?;
+    consumer.assign(&assignment)?;
+    match consumer.poll(QUESTION_TIMEOUT) {
+        Some(Ok(found)) if found.offset() == offset => {
+            let timestamp = found.timestamp().to_millis().map(UtcMillis::from_millis);
+            Ok(Some(record_hash(timestamp, found.key(), found.payload())))
+        }
+        Some(Ok(_) | Err(KafkaError::PartitionEOF(_))) => Ok(None),
+        Some(Err(error)) => Err(error),
+        None => Err(KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut)),
     }
 }

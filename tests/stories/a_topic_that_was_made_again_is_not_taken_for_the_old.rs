@@ -16,40 +16,60 @@ use crate::harness::eventually::eventually;
 use crate::harness::pipeline::Pipeline;
 
 const DEADLINE: Duration = Duration::from_mins(2);
-/// More before than after, in each partition: the new log ends before the checkpoint.
+/// In each partition.
 const BEFORE: u64 = 30;
-const AFTER: u64 = 5;
+/// Fewer than before: the new log ends before the checkpoint.
+const FEWER: u64 = 5;
+/// The new log has grown past the checkpoint before anybody looks.
+const MORE: u64 = 40;
+
+/// When the topic is made again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meanwhile {
+    Running,
+    Down { records: u64 },
+}
 
 #[tokio::test]
 async fn it_stops_says_why_and_is_read_from_its_beginning_when_somebody_decides_so() {
     each_combination(async |backends: &Backends| {
-        for is_running in [true, false] {
-            story(backends, is_running).await;
+        for meanwhile in [Meanwhile::Running, Meanwhile::Down { records: FEWER }, Meanwhile::Down { records: MORE }] {
+            // The embedded broker is down with its pipeline, so that nobody could write to the new topic.
+            if backends.kafka_bootstrap.is_some() || meanwhile != (Meanwhile::Down { records: MORE }) {
+                story(backends, meanwhile).await;
+            }
         }
     })
     .await;
 }
 
-async fn story(backends: &Backends, is_running: bool) {
+async fn story(backends: &Backends, meanwhile: Meanwhile) {
     let mut pipeline = Pipeline::start(backends).await;
     let counted = pipeline.operations().await;
     record(&pipeline, BEFORE).await;
     pipeline.settle().await;
-    match (is_running, backends.combination) {
-        (true, _) => make_again(&pipeline).await,
-        (false, Combination::KafkaPostgres) => {
+    let after = match (meanwhile, backends.combination) {
+        (Meanwhile::Running, _) => {
+            make_again(&pipeline).await;
+            record(&pipeline, FEWER).await;
+            FEWER
+        }
+        (Meanwhile::Down { records }, Combination::KafkaPostgres) => {
             pipeline.stop().await;
             make_again(&pipeline).await;
+            record(&pipeline, records).await;
             pipeline.start_processes().await;
+            records
         }
-        (false, Combination::EmbeddedSqlite) => {
+        (Meanwhile::Down { records }, Combination::EmbeddedSqlite) => {
             // Only its own broker can delete the topic, and after the start nobody waits for readiness, which does not come.
             make_again(&pipeline).await;
             pipeline.kill_one("up").await;
             pipeline.start_one("up");
+            record(&pipeline, records).await;
+            records
         }
-    }
-    record(&pipeline, AFTER).await;
+    };
     pipeline.says("ingestor", "wait for an operator").await;
     assert_eq!(pipeline.operations().await, counted + 3 * BEFORE, "something was counted");
     pipeline.assert_verified().await;
@@ -60,7 +80,7 @@ async fn story(backends: &Backends, is_running: bool) {
     read_it_as_a_new_one(&pipeline).await;
     pipeline.start_processes().await;
     eventually(DEADLINE, async || match pipeline.operations().await {
-        all if all == counted + 3 * (BEFORE + AFTER) => Ok(()),
+        all if all == counted + 3 * (BEFORE + after) => Ok(()),
         all => Err(format!("{all} operations, {counted} of them from before")),
     })
     .await;

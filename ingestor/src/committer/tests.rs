@@ -154,6 +154,7 @@ fn skipped_offsets_are_named_with_their_range() {
         partition: P1,
         fence: Fence(1),
         offsets: opstream_schemas::offsets::OffsetRange { from: Offset(5), to: Offset(12) },
+        record_hash: None,
         rows: 4,
         duplicates: 0,
         dead: 0,

@@ -141,6 +141,28 @@ async fn a_halted_partition_survives_a_rebalance_and_the_others_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_partition_whose_last_record_is_another_is_halted_and_read_on_when_it_is_the_same_again() {
+    let topic = TestTopic::new(2).await;
+    let first = topic.start();
+    topic.produce(0, &[operation(1), operation(2)]);
+    topic.produce(1, &[operation(3), operation(4)]);
+    topic.eventually(OPERATIONS, 4).await;
+    first.stop().await;
+    topic.execute("update stream_partitions set record_hash = record_hash + 1 where partition = 1").await;
+    let second = topic.start();
+    topic.until_hindered(HALTED).await;
+    topic.produce(0, &[operation(5)]);
+    topic.produce(1, &[operation(6)]);
+    topic.eventually(OPERATIONS, 5).await;
+    topic.eventually("select next_offset as n from stream_partitions where partition = 1", 2).await;
+    second.stop().await;
+    topic.execute("update stream_partitions set record_hash = record_hash - 1 where partition = 1").await;
+    let third = topic.start();
+    topic.eventually(OPERATIONS, 6).await;
+    third.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stage_that_ends_by_itself_ends_the_ingestor_with_an_error() {
     let topic = TestTopic::new(1).await;
     for is_told_to_stop in [true, false] {
@@ -171,7 +193,7 @@ impl Fixture {
     async fn new(topic: &TestTopic) -> Self {
         let (config, shutdown) = (&topic.config, CancellationToken::new());
         let Source { consumer, events, batches, commands, thread } = Source::start(config, shutdown.clone()).unwrap();
-        let log = TopicLog::new(consumer, config.topics.operations());
+        let log = TopicLog::new(consumer, config.topics.operations(), reader_config(config));
         let (stream, floor) = register(config, &log, &shutdown).await.unwrap();
         let pipeline = Pipeline {
             committer: Committer::new(config, stream, Arc::default(), shutdown.clone()),

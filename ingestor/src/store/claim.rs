@@ -1,6 +1,6 @@
 //! Claims partitions: raises the fence, learns the checkpoint, and from then on every older owner is fenced out.
 
-use opstream_schemas::database::{Database, within};
+use opstream_schemas::database::{Database, Row, within};
 use opstream_schemas::failpoint::{self, Step};
 use opstream_schemas::offsets::{Fence, Offset, OffsetRange, Partition, StreamId};
 use opstream_schemas::time::UtcMillis;
@@ -20,13 +20,25 @@ pub struct StreamKey {
     pub topic_id: String,
 }
 
-/// A claimed partition.
+/// How far a partition is applied, and for whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Claim {
-    /// Our fence.
+pub struct Checkpoint {
+    /// Of the last claim.
     pub fence: Fence,
     /// First offset that is not applied.
     pub next_offset: Offset,
+    /// Hash of the record before it, as [`crate::record::record_hash`] has it; none when that is not known.
+    pub record_hash: Option<i64>,
+}
+
+impl Checkpoint {
+    pub(super) fn from_row(row: &Row) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            fence: Fence(row.int("fence")?),
+            next_offset: Offset(row.int("next_offset")?),
+            record_hash: row.optional_int("record_hash")?,
+        })
+    }
 }
 
 /// Finds or registers the incarnation of the topic.
@@ -60,7 +72,7 @@ pub async fn claim_partition(
     place: (StreamId, Partition),
     owner: Uuid,
     earliest: Offset,
-) -> Result<Claim, StoreError> {
+) -> Result<Checkpoint, StoreError> {
     within(ANSWER_LIMIT, raise_fence(database, place, owner, earliest)).await
 }
 
@@ -69,7 +81,7 @@ async fn raise_fence(
     place: (StreamId, Partition),
     owner: Uuid,
     earliest: Offset,
-) -> Result<Claim, StoreError> {
+) -> Result<Checkpoint, StoreError> {
     let mut tx = database.begin().await?;
     let (stream, partition) = place;
     let now = UtcMillis::now();
@@ -80,7 +92,7 @@ async fn raise_fence(
         Some(backend) => without_blockers(database, backend, tx.fetch_optional(raise, &values)).await?,
     };
     let row = row.ok_or(sqlx::Error::RowNotFound)?;
-    let claim = Claim { fence: Fence(row.int("fence")?), next_offset: Offset(row.int("next_offset")?) };
+    let claim = Checkpoint::from_row(&row)?;
     failpoint::reach(Step::FenceRaised).await.map_err(sqlx::Error::from)?;
     tx.commit().await?;
     failpoint::reach(Step::Claimed).await.map_err(sqlx::Error::from)?;
@@ -109,7 +121,15 @@ async fn pass_gap(
     let (stream, partition) = place;
     let now = UtcMillis::now();
     let mut tx = database.begin().await?;
-    let moved = [stream.0.into(), partition.0.into(), fence.0.into(), gap.from.0.into(), gap.to.0.into(), now.into()];
+    let moved = [
+        stream.0.into(),
+        partition.0.into(),
+        fence.0.into(),
+        gap.from.0.into(),
+        gap.to.0.into(),
+        now.into(),
+        None::<i64>.into(),
+    ];
     if tx.execute(include_str!("advance_checkpoint.sql"), &moved).await? != 1 {
         return Err(StoreError::CheckpointMoved { partition, stored: gap.to, from: gap.from });
     }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use arrow_array::RecordBatch;
 use opstream_schemas::database::{Database, Engine, Transaction, within};
 use opstream_schemas::failpoint::{self, Step};
-use opstream_schemas::offsets::{Fence, Offset, OffsetRange, Partition, StreamId};
+use opstream_schemas::offsets::{Fence, OffsetRange, Partition, StreamId};
 use opstream_schemas::time::UtcMillis;
 
-use super::{ANSWER_LIMIT, StoreError, postgres_rows, sqlite_rows};
+use super::{ANSWER_LIMIT, Checkpoint, StoreError, postgres_rows, sqlite_rows};
 use crate::dead_letter::DeadLetter;
 use crate::lake_file::LakeFile;
 
@@ -27,6 +27,8 @@ pub struct AppliedRange {
     pub fence: Fence,
     /// The offsets.
     pub offsets: OffsetRange,
+    /// Hash of its last record.
+    pub record_hash: Option<i64>,
     /// Operations stored.
     pub rows: i64,
     /// Re-sends left out.
@@ -103,6 +105,7 @@ impl BatchCommit<'_> {
                 from.0.into(),
                 to.0.into(),
                 now.into(),
+                range.record_hash.into(),
             ];
             if tx.execute(include_str!("advance_checkpoint.sql"), &values).await? != 1 {
                 return Err(self.explain_mismatch(tx, range).await?);
@@ -113,11 +116,11 @@ impl BatchCommit<'_> {
 
     async fn explain_mismatch(&self, tx: &mut Transaction, range: &AppliedRange) -> Result<StoreError, StoreError> {
         let partition = range.partition;
-        let (found, stored) = read_in(tx, self.stream, partition).await?;
-        if found.0 == range.fence.0 {
-            Ok(StoreError::CheckpointMoved { partition, stored, from: range.offsets.from })
+        let Checkpoint { fence, next_offset, .. } = read_in(tx, self.stream, partition).await?;
+        if fence == range.fence {
+            Ok(StoreError::CheckpointMoved { partition, stored: next_offset, from: range.offsets.from })
         } else {
-            Ok(StoreError::Fenced { partition, found: found.0, ours: range.fence.0 })
+            Ok(StoreError::Fenced { partition, found: fence.0, ours: range.fence.0 })
         }
     }
 
@@ -242,15 +245,14 @@ pub async fn read_checkpoint(
     database: &Database,
     stream: StreamId,
     partition: Partition,
-) -> Result<(Fence, Offset), StoreError> {
+) -> Result<Checkpoint, StoreError> {
     let values = [stream.0.into(), partition.0.into()];
     let row = within(ANSWER_LIMIT, database.fetch_optional(include_str!("read_checkpoint.sql"), &values)).await?;
-    let row = row.ok_or(sqlx::Error::RowNotFound)?;
-    Ok((Fence(row.int("fence")?), Offset(row.int("next_offset")?)))
+    Ok(Checkpoint::from_row(&row.ok_or(sqlx::Error::RowNotFound)?)?)
 }
 
-async fn read_in(tx: &mut Transaction, stream: StreamId, partition: Partition) -> Result<(Fence, Offset), StoreError> {
+async fn read_in(tx: &mut Transaction, stream: StreamId, partition: Partition) -> Result<Checkpoint, StoreError> {
     let values = [stream.0.into(), partition.0.into()];
     let row = tx.fetch_optional(include_str!("read_checkpoint.sql"), &values).await?.ok_or(sqlx::Error::RowNotFound)?;
-    Ok((Fence(row.int("fence")?), Offset(row.int("next_offset")?)))
+    Ok(Checkpoint::from_row(&row)?)
 }

@@ -41,7 +41,7 @@ impl Fixture {
         Self { folder, database, stream }
     }
 
-    async fn claim(&self) -> Claim {
+    async fn claim(&self) -> Checkpoint {
         claim_partition(&self.database, (self.stream, PARTITION), Uuid::new_v4(), Offset(0)).await.unwrap()
     }
 
@@ -57,6 +57,7 @@ impl Fixture {
             partition: PARTITION,
             fence,
             offsets,
+            record_hash: batch.last_record_hash(PARTITION),
             rows: outcomes.rows,
             duplicates: outcomes.duplicates,
             dead: outcomes.dead,
@@ -220,10 +221,17 @@ async fn a_retention_gap_is_its_own_range_and_the_next_batch_follows_it() {
     let claim = fixture.claim().await;
     let gap = OffsetRange { from: Offset(0), to: Offset(5) };
     record_retention_gap(&fixture.database, (fixture.stream, PARTITION), claim.fence, gap).await.unwrap();
-    fixture.store(&prepare(&[operation(1)], 5), claim.fence).await.unwrap();
+    let batch = prepare(&[operation(1)], 5);
+    fixture.store(&batch, claim.fence).await.unwrap();
     let again = record_retention_gap(&fixture.database, (fixture.stream, PARTITION), claim.fence, gap).await;
     assert!(matches!(again, Err(StoreError::CheckpointMoved { .. })));
-    assert_eq!(read_checkpoint(&fixture.database, fixture.stream, PARTITION).await.unwrap(), (claim.fence, Offset(6)));
+    assert_eq!(
+        read_checkpoint(&fixture.database, fixture.stream, PARTITION).await.unwrap(),
+        Checkpoint { fence: claim.fence, next_offset: Offset(6), record_hash: batch.last_record_hash(PARTITION) }
+    );
+    let next = OffsetRange { from: Offset(6), to: Offset(9) };
+    record_retention_gap(&fixture.database, (fixture.stream, PARTITION), claim.fence, next).await.unwrap();
+    assert_eq!(fixture.claim().await.record_hash, None, "the record before the checkpoint is gone");
 }
 
 #[tokio::test]
