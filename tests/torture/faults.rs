@@ -48,6 +48,11 @@ impl Class {
         [Self::Kill].into_iter().chain(of(Self::Crash)).chain(of(Self::Error)).chain(of(Self::Stall)).collect()
     }
 
+    /// Whether its faults are kills.
+    pub(crate) const fn kills(&self) -> bool {
+        matches!(self, Self::Kill | Self::Crash(_))
+    }
+
     /// So many rounds of it; which, follows from the seed. Of a part's steps each comes in turn.
     pub(crate) fn rounds(&self, rounds: usize, seed: u64) -> Vec<Disturbance> {
         let mut rng = StdRng::seed_from_u64(seed);
@@ -164,6 +169,8 @@ mod tests {
             let rounds = class.rounds(30, 7);
             assert_eq!(rounds, class.rounds(30, 7));
             assert_eq!(count(&rounds), 30, "{class}");
+            let are_kills = rounds.iter().all(|round| !matches!(round, Disturbance::Planned { .. }));
+            assert_eq!(class.kills(), are_kills, "{class}");
             for disturbance in rounds {
                 if let Disturbance::Crash(plan) | Disturbance::Planned { plan, .. } = disturbance {
                     plan.parse::<FaultPlan>().unwrap();

@@ -40,6 +40,9 @@ struct Arguments {
     /// Faults of each class on each combination, 1 to 1000
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000))]
     rounds: u16,
+    /// Faults of each class that kills, 1 to 1000; as many as of the others when it is not given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    kills: Option<u16>,
     /// Most operations of a run, 1000 to 10000000
     #[arg(long, value_name = "N", default_value_t = 10_000_000, value_parser = clap::value_parser!(u64).range(1_000..=10_000_000))]
     operations: u64,
@@ -95,6 +98,10 @@ async fn main() -> anyhow::Result<ExitCode> {
 }
 
 impl Arguments {
+    fn rounds(&self, class: &Class) -> usize {
+        usize::from(self.kills.filter(|_| class.kills()).unwrap_or(self.rounds))
+    }
+
     const fn wants(&self, combination: Combination) -> bool {
         match combination {
             Combination::EmbeddedSqlite => !self.no_embedded,
@@ -106,8 +113,9 @@ impl Arguments {
 /// One run of a class; its traces are kept if anything was found.
 async fn torment(arguments: &Arguments, class: Class, mut backends: Backends, report: &mut Report) {
     let combination = backends.combination;
-    say(&format!("{combination}: {} × {class}", arguments.rounds));
-    let disturbances = class.rounds(usize::from(arguments.rounds), arguments.seed);
+    let rounds = arguments.rounds(&class);
+    say(&format!("{combination}: {rounds} × {class}"));
+    let disturbances = class.rounds(rounds, arguments.seed);
     let extent = Extent { operations: arguments.operations, behind: MOST_BEHIND };
     let outcome = Box::pin(try_run(&backends, &disturbances, extent)).await;
     let is_clean = outcome.as_ref().is_ok_and(|outcome| outcome.verdict.is_clean());

@@ -71,10 +71,7 @@ impl Report {
         let outcomes =
             || self.lines.iter().filter_map(|line| line.outcome.as_ref().ok().map(|outcome| (&line.class, outcome)));
         let faults: usize = outcomes().map(|(_, outcome)| outcome.faults).sum();
-        let kills: usize = outcomes()
-            .filter(|(class, _)| matches!(class, Class::Kill | Class::Crash(_)))
-            .map(|(_, outcome)| outcome.faults)
-            .sum();
+        let kills: usize = outcomes().filter(|(class, _)| class.kills()).map(|(_, outcome)| outcome.faults).sum();
         let acknowledged: u64 = outcomes().map(|(_, outcome)| outcome.verdict.acknowledged).sum();
         let took: Duration = outcomes().map(|(_, outcome)| outcome.took).sum();
         format!(
