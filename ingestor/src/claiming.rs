@@ -136,9 +136,9 @@ impl Claimer {
 
     async fn attempt(&self, ticket: &Ticket) -> Option<Result<Checkpoint, ClaimError>> {
         let partition = ticket.partition;
-        let log = match self.log.bounds(partition).await {
+        let mut log = match self.bounds(partition).await {
             Ok(log) => log,
-            Err(source) => return Some(Err(ClaimError::Broker { partition, source })),
+            Err(error) => return Some(Err(error)),
         };
         let permit = self.permits.acquire().await.ok()?;
         // Somebody else may own it by now, whom a claim would fence out.
@@ -146,12 +146,26 @@ impl Claimer {
             return None;
         }
         let claimant = Claimant { owner: self.owner, fence: ticket.fence };
-        let claimed = claim(&self.database, (self.stream, partition), claimant, log).await;
+        let mut claimed = claim(&self.database, (self.stream, partition), claimant, log).await;
         drop(permit);
+        if let Err(ClaimError::BeyondEnd { .. }) = claimed {
+            // Until the claim another owner could store what was written after we had asked. Now nobody can.
+            claimed = match self.bounds(partition).await {
+                Ok(grown) => {
+                    log = grown;
+                    claim(&self.database, (self.stream, partition), claimant, log).await
+                }
+                Err(error) => Err(error),
+            };
+        }
         Some(match claimed {
             Ok(checkpoint) => self.compare(partition, checkpoint, log).await,
             Err(error) => Err(error),
         })
+    }
+
+    async fn bounds(&self, partition: Partition) -> Result<OffsetRange, ClaimError> {
+        self.log.bounds(partition).await.map_err(|source| ClaimError::Broker { partition, source })
     }
 
     /// Looks whether the log still holds the record before the checkpoint that was stored from there. One that was removed since

@@ -1,4 +1,5 @@
-//! Asks the broker every second where the logs of our partitions end: for "complete to T" and for the lag.
+//! Asks the broker every second where the logs of our partitions begin and end: for "complete to T" and for the lag, and because a log
+//! that is shorter than before, or away, is another one when it comes back. The client itself would read on at its old position.
 //!
 //! A task of its own, so that storing never waits for the broker.
 
@@ -6,8 +7,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use opstream_schemas::database::Database;
-use opstream_schemas::offsets::{Offset, Partition, StreamId};
+use opstream_schemas::offsets::{Offset, OffsetRange, Partition, StreamId};
 use opstream_schemas::time::UtcMillis;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
@@ -39,6 +41,7 @@ impl MarkTask {
         let mut ticks = interval(INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut lags = Lags::default();
+        let mut logs = Logs::default();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -46,15 +49,15 @@ impl MarkTask {
             }
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = self.mark(&mut lags) => {}
+                () = self.mark(&mut lags, &mut logs) => {}
             }
         }
     }
 
-    async fn mark(&self, lags: &mut Lags) {
+    async fn mark(&self, lags: &mut Lags, logs: &mut Logs) {
         let observed_at = UtcMillis::now();
         let ours: Vec<Partition> = self.positions.borrow().keys().copied().collect();
-        let ends = self.ends(&ours).await;
+        let ends = self.ends(&ours, logs).await;
         // Positions as they are after the broker has answered: a lag that is too small is corrected a second later, one that is
         // too large would alarm.
         lags.record(&self.positions.borrow().clone(), &ends, observed_at);
@@ -76,14 +79,22 @@ impl MarkTask {
     }
 
     /// Ends of the logs of those partitions about which the broker answers.
-    async fn ends(&self, partitions: &[Partition]) -> BTreeMap<Partition, Offset> {
+    async fn ends(&self, partitions: &[Partition], logs: &mut Logs) -> BTreeMap<Partition, Offset> {
         let mut asking = JoinSet::new();
         for partition in partitions.iter().copied() {
             let log = self.log.clone();
             asking.spawn(async move { (partition, log.bounds(partition).await) });
         }
         let mut ends = BTreeMap::new();
+        logs.0.retain(|partition, _| partitions.contains(partition));
         for (partition, bounds) in asking.join_all().await {
+            if logs.is_another(partition, &bounds) {
+                tracing::warn!(
+                    partition = partition.0,
+                    "the log is away or shorter than before; its checkpoint is compared again"
+                );
+                self.log.report_change(partition);
+            }
             match bounds {
                 Ok(bounds) => drop(ends.insert(partition, bounds.to)),
                 Err(error) => tracing::debug!(partition = partition.0, %error, "the end of the log is unknown"),
@@ -91,6 +102,38 @@ impl MarkTask {
         }
         ends
     }
+}
+
+/// The logs as they were when the broker last answered.
+#[derive(Debug, Default)]
+struct Logs(BTreeMap<Partition, OffsetRange>);
+
+impl Logs {
+    /// Whether this is not the log that it was, or none at all.
+    fn is_another(&mut self, partition: Partition, bounds: &Result<OffsetRange, KafkaError>) -> bool {
+        match bounds {
+            Ok(now) => {
+                let before = self.0.insert(partition, *now);
+                before.is_some_and(|before| now.from < before.from || now.to < before.to)
+            }
+            // Once for each time that it was there.
+            Err(error) if is_unknown(error) => self.0.remove(&partition).is_some(),
+            Err(_) => false,
+        }
+    }
+}
+
+fn is_unknown(error: &KafkaError) -> bool {
+    let code = error.rdkafka_error_code();
+    matches!(
+        code,
+        Some(
+            RDKafkaErrorCode::UnknownTopic
+                | RDKafkaErrorCode::UnknownTopicOrPartition
+                | RDKafkaErrorCode::UnknownPartition
+                | RDKafkaErrorCode::UnknownTopicId
+        )
+    )
 }
 
 /// Remembers until when each partition is known to be applied, so that a lag in seconds can be told.
@@ -171,6 +214,27 @@ mod tests {
         assert_eq!(lag(&mut lags, position(15, Some(1003)), 15, 1010), (0, 0), "an old record is no lag");
         assert_eq!(lag(&mut lags, position(15, Some(1003)), 16, 1011), (1, 1));
         assert_eq!(lag(&mut lags, position(16, Some(2000)), 17, 1012), (1, 0), "a record from the future");
+    }
+
+    #[test]
+    fn a_log_that_is_shorter_or_away_is_another_one() {
+        let mut logs = Logs::default();
+        let log = |from, to| Ok(OffsetRange { from: Offset(from), to: Offset(to) });
+        let away = || Err(KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition));
+        let unreachable = || Err(KafkaError::MetadataFetch(RDKafkaErrorCode::BrokerTransportFailure));
+        let answers = [
+            (log(0, 5), false),
+            (log(2, 9), false),
+            (unreachable(), false),
+            (log(2, 8), true),
+            (log(0, 8), true),
+            (away(), true),
+            (away(), false),
+            (log(0, 50), false),
+        ];
+        for (place, (bounds, expected)) in answers.into_iter().enumerate() {
+            assert_eq!(logs.is_another(P, &bounds), expected, "{place}");
+        }
     }
 
     #[test]

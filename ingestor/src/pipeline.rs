@@ -212,7 +212,7 @@ impl Pipeline {
                     self.store(batch).await?;
                 }
             }
-            SourceEvent::OutOfRange { partition } => self.reread(&[partition]),
+            SourceEvent::LogChanged { partition } => self.reread(&[partition]),
             SourceEvent::Fatal { .. } => {}
         }
         Ok(())

@@ -42,8 +42,8 @@ pub enum SourceEvent {
         /// The partitions taken away.
         partitions: Vec<Partition>,
     },
-    /// The log no longer holds the next offset of this partition.
-    OutOfRange {
+    /// The log of this partition does not hold its next offset, or may be another log than before.
+    LogChanged {
         /// The partition.
         partition: Partition,
     },

@@ -14,7 +14,7 @@ use rdkafka::{ClientConfig, Message, TopicPartitionList};
 use tokio::sync::Semaphore;
 
 use crate::record::record_hash;
-use crate::source::{QUESTION_TIMEOUT, SharedConsumer};
+use crate::source::{QUESTION_TIMEOUT, SharedConsumer, SourceEvent};
 use crate::store::{StoreError, StreamKey, find_stream};
 
 /// Questions at a time. Answers come within milliseconds, or, behind a fetch that waits for records, after 100 ms; one after
@@ -68,6 +68,11 @@ impl TopicLog {
         let (from, to) =
             self.ask(move |consumer, topic| consumer.fetch_watermarks(topic, partition.0, QUESTION_TIMEOUT)).await?;
         Ok(OffsetRange { from: Offset(from), to: Offset(to) })
+    }
+
+    /// Has the pipeline compare the partition's checkpoint with its log, and read it again from there.
+    pub fn report_change(&self, partition: Partition) {
+        self.consumer.context().send(SourceEvent::LogChanged { partition });
     }
 
     /// Hash of the record at an offset; none when there is no record, as in a compacted log.

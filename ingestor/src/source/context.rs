@@ -48,7 +48,7 @@ impl SourceContext {
         self.group.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn send(&self, event: SourceEvent) {
+    pub(crate) fn send(&self, event: SourceEvent) {
         if self.events.send(event).is_err() {
             tracing::debug!("the pipeline has ended; the event is not needed any more");
         }

@@ -27,7 +27,7 @@ async fn a_partition_is_read_on_from_where_the_log_begins_after_its_head_was_rem
         at: StartAt { partition: Partition(0), offset: Offset(offset), epoch },
     };
     source.commands.send(start(0, 1)).unwrap();
-    assert_eq!(source.events.recv().await, Some(SourceEvent::OutOfRange { partition: Partition(0) }));
+    assert_eq!(source.events.recv().await, Some(SourceEvent::LogChanged { partition: Partition(0) }));
     let consumer = source.consumer.clone();
     let ask = move || consumer.fetch_watermarks(&topic.config.topics.operations(), 0, Duration::from_secs(10));
     let (low, high) = tokio::task::spawn_blocking(ask).await.unwrap().unwrap();

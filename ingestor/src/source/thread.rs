@@ -250,11 +250,17 @@ impl Reader {
 
     fn note_error(&self, error: &KafkaError) {
         match error {
-            KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
+            KafkaError::MessageConsumption(
+                RDKafkaErrorCode::AutoOffsetReset
+                | RDKafkaErrorCode::OffsetOutOfRange
+                | RDKafkaErrorCode::UnknownTopic
+                | RDKafkaErrorCode::UnknownTopicOrPartition
+                | RDKafkaErrorCode::UnknownTopicId,
+            ) => {
                 // librdkafka does not say which partition it was: every one is checked against its log.
                 for element in self.consumer.assignment().iter().flat_map(TopicPartitionList::elements) {
                     let partition = Partition(element.partition());
-                    self.consumer.context().send(SourceEvent::OutOfRange { partition });
+                    self.consumer.context().send(SourceEvent::LogChanged { partition });
                 }
             }
             KafkaError::MessageConsumptionFatal(_) => self.fail(&error.to_string()),

@@ -33,11 +33,11 @@ pub struct Checkpoint {
 
 impl Checkpoint {
     pub(super) fn from_row(row: &Row) -> Result<Self, sqlx::Error> {
-        Ok(Self {
-            fence: Fence(row.int("fence")?),
-            next_offset: Offset(row.int("next_offset")?),
-            record_hash: row.optional_int("record_hash")?,
-        })
+        let next_offset = row.int("next_offset")?;
+        // An ingestor of a version without hashes may have moved the checkpoint since.
+        let is_current = row.optional_int("record_hash_offset")? == Some(next_offset - 1);
+        let record_hash = row.optional_int("record_hash")?.filter(|_| is_current);
+        Ok(Self { fence: Fence(row.int("fence")?), next_offset: Offset(next_offset), record_hash })
     }
 }
 

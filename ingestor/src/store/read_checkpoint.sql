@@ -1,1 +1,1 @@
-select fence, next_offset, record_hash from stream_partitions where stream_id = $1 and partition = $2
+select fence, next_offset, record_hash, record_hash_offset from stream_partitions where stream_id = $1 and partition = $2

@@ -216,6 +216,19 @@ async fn operations_below_a_floor_that_has_moved_are_refused() {
 }
 
 #[tokio::test]
+async fn a_hash_of_another_offset_than_the_last_says_nothing() {
+    let fixture = Fixture::new().await;
+    let claim = fixture.claim().await;
+    let batch = prepare(&[operation(1)], 0);
+    fixture.store(&batch, claim.fence).await.unwrap();
+    assert_eq!(fixture.claim().await.record_hash, batch.last_record_hash(PARTITION));
+    let mut tx = fixture.database.begin().await.unwrap();
+    tx.execute("update stream_partitions set next_offset = next_offset + 5", &[]).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(fixture.claim().await.record_hash, None, "an earlier version has moved the checkpoint");
+}
+
+#[tokio::test]
 async fn a_retention_gap_is_its_own_range_and_the_next_batch_follows_it() {
     let fixture = Fixture::new().await;
     let claim = fixture.claim().await;
