@@ -27,7 +27,7 @@ pub enum GiveUpError {
     Database(#[from] sqlx::Error),
 }
 
-/// Takes a file of operations out of the manifest and remembers that it was lost, for `opstream verify`. An active aggregator is
+/// Takes a file of operations, with its contents, out of the manifest and remembers that it was lost, for `opstream verify`. An active aggregator is
 /// fenced out, so that it cannot be adding the file meanwhile; it takes the lease again at once.
 ///
 /// # Errors
@@ -42,6 +42,9 @@ pub async fn give_up_file(database: &Database, number: i64) -> Result<GivenUp, G
         return Err(GiveUpError::Unlisted { number });
     };
     let operations = row.int("rows")?;
+    // Nobody finds contents without their operations.
+    let contents = "update lake_files set removed_at_ms = $2 where operations_file = $1 and removed_at_ms is null";
+    tx.execute(contents, &[number.into(), now.into()]).await?;
     let insert = "insert into given_up_files (file_number, given_up_at_ms) values ($1, $2) \
                   on conflict (file_number) do update set given_up_at_ms = excluded.given_up_at_ms";
     tx.execute(insert, &[number.into(), now.into()]).await?;

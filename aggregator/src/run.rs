@@ -30,6 +30,11 @@ const RETENTION_TICK: Duration = Duration::from_mins(5);
 const FIRST_BACKOFF: Duration = Duration::from_millis(200);
 /// Longest pause after failures.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
+/// How long a turn of windows, a pass of publication or of retention may take: far more than any does. Past it the database or its
+/// connection counts as lost; the driver alone would wait for an answer for ever.
+const TURN_LIMIT: Duration = Duration::from_mins(3);
+/// The same for a merge, which reads and writes whole files.
+const MERGE_LIMIT: Duration = Duration::from_mins(30);
 /// How long files that are already committed are still added, and windows published, after the order to stop.
 const STOP_TIME: Duration = Duration::from_secs(5);
 /// What is hindered while files cannot be added to windows.
@@ -105,7 +110,7 @@ async fn window_loop(
     loop {
         let is_last = stop.is_cancelled();
         let began = Instant::now();
-        let outcome = windower.turn_now().await;
+        let outcome = within(TURN_LIMIT, Box::pin(windower.turn_now())).await;
         fence.send_if_modified(|known| std::mem::replace(known, windower.fence()) != windower.fence());
         let more = outcome.as_ref().is_ok_and(|turn| turn.more);
         if is_last && (!more || *deadline.get_or_insert(began + STOP_TIME) <= Instant::now()) {
@@ -113,7 +118,11 @@ async fn window_loop(
         }
         pace.report_files(windower.failed_files());
         let pause = match outcome {
-            Ok(turn) => pace.after(turn, began.elapsed()),
+            Ok(turn) => {
+                // Alive is who adds files, whatever else this process does.
+                pace.reporter.turned();
+                pace.after(turn, began.elapsed())
+            }
             Err(error) => pace.after_error(&error),
         };
         pause_for(pause, &stop).await;
@@ -132,7 +141,7 @@ async fn outbox_loop(
         // Ending a pass half-way is harmless: what was sent and not marked is sent again.
         let passed = tokio::select! {
             () = stop.cancelled() => break,
-            passed = outbox.pass(held) => passed,
+            passed = within(TURN_LIMIT, outbox.pass(held)) => passed,
         };
         let pause = match passed {
             Ok(more) => pace.after(Turn { fence: Some(held), files: 0, more }, began.elapsed()),
@@ -179,14 +188,14 @@ async fn compaction_loop(
         let Some(held) = held_fence(&mut fence, &stop).await else { return };
         let began = Instant::now();
         // Not broken off: a merge looks at the order to stop by itself, and knows what to clean up.
-        let outcome = Box::pin(keeper.turn(held, &stop)).await;
+        let outcome = within(MERGE_LIMIT, Box::pin(keeper.turn(held, &stop))).await;
         let failed = keeper.compactor.as_ref().map_or(0, Compactor::failed_files);
         pace.report_count(MERGING, failed, "cannot be merged");
         pace.report_count(DELETING, keeper.removed.refused(), "no longer live cannot be deleted");
         let pause = match outcome {
             Ok(more) => pace.after_compaction(more, began.elapsed()),
             // The loop of windows notices too, and says so.
-            Err(CompactionError::Lease(LeaseError::Replaced { .. })) => STANDBY_TICK,
+            Err(TurnError::Failed(CompactionError::Lease(LeaseError::Replaced { .. }))) => STANDBY_TICK,
             Err(error) => pace.after_error(&error),
         };
         pause_for(pause, &stop).await;
@@ -204,7 +213,7 @@ async fn retention_loop(
         // Ending a pass half-way is harmless: the next one goes on with what the tables say.
         let passed = tokio::select! {
             () = stop.cancelled() => break,
-            passed = retention.pass(held) => passed,
+            passed = within(TURN_LIMIT, retention.pass(held)) => passed,
         };
         let pause = match passed {
             Ok(more) => {
@@ -235,6 +244,23 @@ async fn pause_for(pause: Duration, stop: &CancellationToken) {
     }
 }
 
+/// A turn without a result.
+#[derive(Debug, thiserror::Error)]
+enum TurnError<E> {
+    #[error(transparent)]
+    Failed(E),
+    #[error("the database or its network does not answer: given up after {0:?}")]
+    Overdue(Duration),
+}
+
+/// A turn that may be dropped anywhere: a transaction that was begun is not committed, or is and was to be.
+async fn within<T, E>(limit: Duration, turn: impl Future<Output = Result<T, E>>) -> Result<T, TurnError<E>> {
+    match tokio::time::timeout(limit, turn).await {
+        Ok(ended) => ended.map_err(TurnError::Failed),
+        Err(_) => Err(TurnError::Overdue(limit)),
+    }
+}
+
 /// How long a loop waits before its next turn, and what it reports of the last one.
 #[derive(Debug)]
 struct Pace {
@@ -247,7 +273,6 @@ struct Pace {
 impl Pace {
     fn after(&mut self, turn: Turn, took: Duration) -> Duration {
         self.after_error = Duration::ZERO;
-        self.reporter.turned();
         self.reporter.cleared(self.task);
         match turn {
             Turn { fence: None, .. } => STANDBY_TICK,
@@ -299,6 +324,17 @@ fn holder_name() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_turn_that_never_ends_is_given_up_and_said() {
+        let overdue =
+            within(Duration::from_millis(1), std::future::pending::<Result<(), LeaseError>>()).await.unwrap_err();
+        let reporter = Reporter::default();
+        let watch = reporter.watch();
+        let mut pace = Pace { task: "windows", tick: Duration::ZERO, reporter, after_error: Duration::ZERO };
+        assert_eq!(pace.after_error(&overdue), FIRST_BACKOFF);
+        assert!(watch.borrow().hindrances.contains_key("windows"));
+    }
 
     #[test]
     fn files_that_cannot_be_added_are_reported_with_their_count_until_they_are() {

@@ -62,14 +62,22 @@ async fn a_merged_file_that_was_merged_again_is_forgotten_without_a_trace() {
 #[tokio::test]
 async fn a_file_that_was_given_up_stays_listed_and_on_disk() {
     Yard::each(async |yard| {
-        let number = yard.commit(&[operation(NOON, 1)]).await;
+        let number = yard.commit(&[operation(NOON, 1), operation(NOON, 3)]).await;
         yard.window().await;
         give_up_file(&yard.station.database, number).await.unwrap();
         let fence = Fence(yard.station.int("select fence as n from aggregator_lease").await);
         let later = yard.now().await.plus_millis(100 * DAY);
         yard.removed_files().delete_slice(fence, later).await.unwrap();
-        assert_eq!(yard.station.int("select count(*) as n from lake_files").await, 1);
-        assert_eq!(yard.on_disk(), 1);
+        assert_eq!(yard.station.int("select count(*) as n from lake_files where removed_at_ms is not null").await, 2);
+        assert_eq!(yard.on_disk(), 2);
+        yard.station
+            .execute("update settings set value = $1 where name = 'retention_floor_ms'", &[(NOON + DAY).into()])
+            .await;
+        while yard.removed_files().delete_slice(fence, later).await.unwrap() {}
+        for table in ["select count(*) as n from lake_files", "select count(*) as n from given_up_files"] {
+            assert_eq!(yard.station.int(table).await, 0, "{table}, below the floor");
+        }
+        assert_eq!(yard.on_disk(), 0);
     })
     .await;
 }
