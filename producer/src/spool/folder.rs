@@ -82,7 +82,8 @@ impl Folder {
 
     /// Moves segments here that processes left behind which are gone, as long as `room` bytes hold them. Returns them.
     ///
-    /// A neighbour's lock is held meanwhile: a process that starts in this moment takes another folder.
+    /// A neighbour's lock is held meanwhile: a process that starts in this moment takes another folder. One that cannot be
+    /// entered, as that of another user, is passed over.
     pub(super) fn adopt(&self, mut room: u64) -> io::Result<Vec<StoredSegment>> {
         let mut adopted = Vec::new();
         let neighbours = fs::read_dir(self.path.parent().unwrap_or(&self.path))?;
@@ -92,19 +93,21 @@ impl Folder {
             if number.is_none_or(|number| number == self.number) || segments_in(&path).is_ok_and(|all| all.is_empty()) {
                 continue;
             }
-            let Some(_lock) = try_lock(&path)? else { continue };
-            for segment in segments_in(&path)? {
+            let Ok(Some(_lock)) = try_lock(&path) else { continue };
+            for segment in segments_in(&path).unwrap_or_default() {
                 let (Some(left), Some(file_name)) = (room.checked_sub(segment.bytes), segment.path.file_name()) else {
                     continue;
                 };
-                room = left;
                 let here = self.path.join(file_name);
-                fs::rename(&segment.path, &here)?;
-                adopted.push(StoredSegment { path: here, ..segment });
+                if fs::rename(&segment.path, &here).is_ok() {
+                    room = left;
+                    adopted.push(StoredSegment { path: here, ..segment });
+                }
             }
         }
         if !adopted.is_empty() {
-            sync_folder(&self.path)?;
+            // What was moved is ours in any case; without it, a loss of power may put it back.
+            sync_folder(&self.path).ok();
         }
         Ok(adopted)
     }
@@ -227,5 +230,13 @@ mod tests {
         assert_eq!((own.segments().unwrap().len(), living.segments().unwrap().len()), (1, 1));
         assert_eq!(own.adopt(100).unwrap().len(), 1);
         assert!(own.adopt(100).unwrap().is_empty());
+        let [barred, open] = [(); 2].map(|()| Folder::take(parent.path(), "t").unwrap());
+        put(&barred, &name());
+        put(&open, &name());
+        let lock = barred.path.join("lock");
+        drop((barred, open));
+        fs::remove_file(&lock).unwrap();
+        fs::create_dir(&lock).unwrap();
+        assert_eq!(own.adopt(100).unwrap().len(), 1, "a neighbour that cannot be locked costs nobody else");
     }
 }
