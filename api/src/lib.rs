@@ -16,6 +16,7 @@ mod front_door;
 mod guard;
 mod health;
 mod metrics;
+mod otlp;
 mod query;
 mod router;
 mod routes;

@@ -17,11 +17,15 @@ const ACCEPTED: &str = "opstream_api_operations_accepted_total";
 /// Operations that the front door has refused, by reason.
 const REFUSED: &str = "opstream_api_operations_refused_total";
 
+/// Spans that are no operations: what surrounds them, or a second telling of one.
+const SURROUNDINGS: &str = "opstream_api_spans_passed_over_total";
+
 /// Gives the counters their help texts; before a recorder is installed it does nothing.
 pub(crate) fn describe() {
     metrics::describe_counter!(REQUESTS, "Requests answered, by route, method and status.");
     metrics::describe_histogram!(REQUEST_SECONDS, metrics::Unit::Seconds, "Seconds until the answer began, by route.");
     metrics::describe_counter!(ACCEPTED, "Operations that the broker has acknowledged to the front door.");
+    metrics::describe_counter!(SURROUNDINGS, "Spans that are no operations, or tell one that another span tells.");
     metrics::describe_counter!(REFUSED, "Operations that the front door has refused, by reason.");
 }
 
@@ -45,6 +49,11 @@ fn count_request(route: String, method: &'static str, status: StatusCode, took: 
 /// Notes operations that became records.
 pub(crate) fn count_accepted(operations: u64) {
     metrics::counter!(ACCEPTED).increment(operations);
+}
+
+/// Notes spans that are no operations.
+pub(crate) fn count_surroundings(spans: u64) {
+    metrics::counter!(SURROUNDINGS).increment(spans);
 }
 
 /// Notes an operation that was refused.

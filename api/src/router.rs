@@ -11,13 +11,14 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::decompression::RequestDecompressionLayer;
 
 use crate::error::ApiError;
 use crate::guard::{Guard, guard};
 use crate::metrics::measure;
 use crate::routes::{
-    breakdown, health, list_operations, lookup, openapi, page, percentiles, post_operations, progress, prometheus,
-    registry, series, show_operation, totals,
+    breakdown, health, list_operations, lookup, openapi, page, percentiles, post_operations, post_traces, progress,
+    prometheus, registry, series, show_operation, totals,
 };
 use crate::state::{HealthState, Shared};
 
@@ -31,6 +32,8 @@ const CONTENT_SECURITY: HeaderValue = HeaderValue::from_static(
 
 /// Posted to and listed from.
 const OPERATIONS: &str = "/v1/operations";
+/// Posted to by exporters.
+const TRACES: &str = "/v1/traces";
 
 /// Routes that `/v1/openapi.json` describes.
 fn described_routes() -> Vec<(&'static str, MethodRouter<Shared>)> {
@@ -63,8 +66,16 @@ pub(crate) fn router(state: Shared, rules: Guard) -> Router {
         .fallback(not_found)
         .layer(from_fn_with_state(state.clone(), limit_time))
         // Keeps the time itself, so that its answer can say what was accepted until then.
-        .route(OPERATIONS, post(post_operations::post_operations));
+        .merge(intake());
     surround(routes, rules).with_state(state)
+}
+
+/// The ways in for operations. Their bodies may be packed: a piece is unpacked when it is asked for, so that limits hold for what comes out.
+fn intake() -> Router<Shared> {
+    Router::new()
+        .route(OPERATIONS, post(post_operations::post_operations))
+        .route(TRACES, post(post_traces::post_traces))
+        .layer(RequestDecompressionLayer::new().pass_through_unaccepted(true))
 }
 
 /// Health and metrics alone, for a process that has no other door.
@@ -126,7 +137,7 @@ async fn secure(request: Request, next: Next) -> Response {
 /// Paths that `/v1/openapi.json` must describe.
 #[cfg(test)]
 pub(crate) fn described_paths() -> Vec<&'static str> {
-    described_routes().into_iter().map(|(path, _)| path).collect()
+    described_routes().into_iter().map(|(path, _)| path).chain([TRACES]).collect()
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ pub(crate) mod openapi;
 pub(crate) mod page;
 pub(crate) mod percentiles;
 pub(crate) mod post_operations;
+pub(crate) mod post_traces;
 pub(crate) mod progress;
 pub(crate) mod prometheus;
 pub(crate) mod registry;

@@ -77,7 +77,7 @@ struct Posted {
 
 /// When to stop taking operations, a little before the time that a request may take: the answer has to say which were
 /// accepted, so nobody else ends this request.
-fn deadline_of(limits: RequestLimits) -> Instant {
+pub(super) fn deadline_of(limits: RequestLimits) -> Instant {
     let for_the_answer = Duration::from_secs(1).min(limits.timeout / 10);
     Instant::now() + limits.timeout.saturating_sub(for_the_answer)
 }
@@ -163,7 +163,9 @@ impl BodyFormat {
         let header = |name| headers.get(name).map(|value: &axum::http::HeaderValue| value.to_str().unwrap_or("?"));
         let unsupported = |message: String| ApiError::UnsupportedMediaType { message };
         if let Some(encoding) = header(CONTENT_ENCODING).filter(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
-            return Err(unsupported(format!("content-encoding {encoding:?} is not supported; send the body as it is")));
+            return Err(unsupported(format!(
+                "content-encoding {encoding:?} is not supported; send gzip, zstd or the body as it is"
+            )));
         }
         let sent = header(CONTENT_TYPE).unwrap_or("");
         let mut parts = sent.split(';').map(|part| part.trim().to_ascii_lowercase());

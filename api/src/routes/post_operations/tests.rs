@@ -208,8 +208,35 @@ async fn another_type_or_encoding_is_refused_with_what_is_accepted() {
     }
     assert!(post(&api, "text/plain", "{}").await.text.contains("application/x-ndjson"));
     assert_eq!(post(&api, "application/json; charset=UTF-8", "{}").await.status, 200);
-    let zipped = Request::post("/v1/operations").header("content-type", JSON).header("content-encoding", "gzip");
-    assert_eq!(api.send(zipped.body("{}".into()).unwrap()).await.status, 415);
+    let packed = Request::post("/v1/operations").header("content-type", JSON).header("content-encoding", "br");
+    let answer = api.send(packed.body("{}".into()).unwrap()).await;
+    assert!(answer.status == 415 && answer.text.contains("send gzip, zstd or the body as it is"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn packed_bodies_are_unpacked_piece_by_piece() {
+    let limits = RequestLimits { body_bytes: 100_000, ..RequestLimits::default() };
+    let api = Fixture::with(Setup { limits, ..Setup::default() }).await;
+    let lines: String = (0..100).map(|_| json!({ "operation_id": id() }).to_string() + "\n").collect();
+    let gzip = |bytes: &[u8]| {
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        std::io::Write::write_all(&mut packer, bytes).unwrap();
+        packer.finish().unwrap()
+    };
+    let post_packed = async |encoding: &str, body: Vec<u8>| {
+        let request =
+            Request::post("/v1/operations").header("content-type", NDJSON).header("content-encoding", encoding);
+        api.send(request.body(body.into()).unwrap()).await
+    };
+    let zstd = zstd::encode_all(lines.as_bytes(), 0).unwrap();
+    for answer in [post_packed("gzip", gzip(lines.as_bytes())).await, post_packed("zstd", zstd).await] {
+        assert_eq!((answer.status.as_u16(), &answer.json()["accepted"]), (200, &json!(100)), "{answer:?}");
+    }
+    let bomb = gzip(&lines.repeat(1_000).into_bytes());
+    assert!(bomb.len() < limits.body_bytes);
+    let answer = post_packed("gzip", bomb).await;
+    assert_eq!((answer.status.as_u16(), &answer.json()["error"]["code"]), (413, &json!("too_large")));
+    assert_eq!(post_packed("gzip", b"not packed".to_vec()).await.json()["error"]["code"], "body_broken_off");
 }
 
 #[tokio::test]

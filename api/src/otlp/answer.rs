@@ -1,0 +1,178 @@
+//! What an exporter is answered, in the encoding that it speaks: an export response, or a `google.rpc.Status`.
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::Response;
+use prost::Message;
+use serde_json::{Value as Json, json};
+
+/// Seconds after which an exporter should try again.
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("2");
+const BAD_REQUEST_TYPE: &str = "type.googleapis.com/google.rpc.BadRequest";
+
+/// How request and answer are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    /// `application/x-protobuf`
+    Protobuf,
+    /// `application/json`
+    Json,
+}
+
+/// Spans that became nothing, and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Partial {
+    pub(crate) rejected: u64,
+    pub(crate) message: String,
+}
+
+/// A request that failed as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) status: StatusCode,
+    pub(crate) message: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ExportResponse {
+    #[prost(message, optional, tag = "1")]
+    partial_success: Option<PartialSuccess>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct PartialSuccess {
+    #[prost(int64, tag = "1")]
+    rejected: i64,
+    #[prost(string, tag = "2")]
+    error_message: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct RpcStatus {
+    #[prost(int32, tag = "1")]
+    code: i32,
+    #[prost(string, tag = "2")]
+    message: String,
+    #[prost(message, repeated, tag = "3")]
+    details: Vec<Any>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Any {
+    #[prost(string, tag = "1")]
+    type_url: String,
+    #[prost(bytes = "vec", tag = "2")]
+    value: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct BadRequest {
+    #[prost(message, repeated, tag = "1")]
+    field_violations: Vec<FieldViolation>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct FieldViolation {
+    #[prost(string, tag = "1")]
+    field: String,
+    #[prost(string, tag = "2")]
+    description: String,
+}
+
+impl Encoding {
+    /// The encoding of a request.
+    ///
+    /// # Errors
+    /// When it is neither of both; the answer is JSON then.
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Failure> {
+        // What can be unpacked has been, and the header is gone.
+        let packed = headers.get(CONTENT_ENCODING).and_then(|value| value.to_str().ok());
+        if let Some(packed) = packed.filter(|packed| !packed.eq_ignore_ascii_case("identity")) {
+            let message = format!("content-encoding {packed:?} is not supported; send gzip, zstd or the body as it is");
+            return Err(Failure { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, message });
+        }
+        let sent = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+        match sent.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+            "application/x-protobuf" | "application/protobuf" => Ok(Self::Protobuf),
+            "application/json" => Ok(Self::Json),
+            _ => Err(Failure {
+                status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                message: format!(
+                    "content-type {sent:?} is not supported; send application/x-protobuf or application/json"
+                ),
+            }),
+        }
+    }
+
+    /// Answers that every span was taken, or all but some.
+    pub(crate) fn success(self, partial: Option<Partial>) -> Response {
+        let body = match self {
+            Self::Protobuf => {
+                let partial_success = partial.map(|partial| PartialSuccess {
+                    rejected: i64::try_from(partial.rejected).unwrap_or(i64::MAX),
+                    error_message: partial.message,
+                });
+                ExportResponse { partial_success }.encode_to_vec()
+            }
+            Self::Json => match partial {
+                None => b"{}".to_vec(),
+                Some(Partial { rejected, message }) => {
+                    // 64-bit numbers are text in protobuf's JSON.
+                    let partial = json!({"rejectedSpans": rejected.to_string(), "errorMessage": message});
+                    json!({"partialSuccess": partial}).to_string().into_bytes()
+                }
+            },
+        };
+        self.respond(StatusCode::OK, body)
+    }
+
+    /// Answers that nothing, or not everything, was taken.
+    pub(crate) fn failure(self, failure: &Failure) -> Response {
+        let Failure { status, message } = failure;
+        let code = rpc_code(*status);
+        let is_bad = *status == StatusCode::BAD_REQUEST;
+        let body = match self {
+            Self::Protobuf => {
+                let violation = FieldViolation { field: "body".to_owned(), description: message.clone() };
+                let bad_request = BadRequest { field_violations: vec![violation] };
+                let detail = Any { type_url: BAD_REQUEST_TYPE.to_owned(), value: bad_request.encode_to_vec() };
+                let details = if is_bad { vec![detail] } else { Vec::new() };
+                RpcStatus { code, message: message.clone(), details }.encode_to_vec()
+            }
+            Self::Json => {
+                let violations = json!([{"field": "body", "description": message}]);
+                let detail = json!({"@type": BAD_REQUEST_TYPE, "fieldViolations": violations});
+                let details = if is_bad { json!([detail]) } else { Json::Array(Vec::new()) };
+                json!({"code": code, "message": message, "details": details}).to_string().into_bytes()
+            }
+        };
+        let mut response = self.respond(*status, body);
+        if matches!(*status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
+            response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+        }
+        response
+    }
+
+    fn respond(self, status: StatusCode, body: Vec<u8>) -> Response {
+        let content_type = match self {
+            Self::Protobuf => "application/x-protobuf",
+            Self::Json => "application/json",
+        };
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = status;
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        response
+    }
+}
+
+/// The code of `google.rpc.Code` that says the same.
+fn rpc_code(status: StatusCode) -> i32 {
+    match status {
+        StatusCode::BAD_REQUEST => 3,
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::PAYLOAD_TOO_LARGE => 8,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => 12,
+        StatusCode::SERVICE_UNAVAILABLE => 14,
+        _ => 2,
+    }
+}

@@ -1,0 +1,280 @@
+//! Prompts, answers and tool definitions of a span, in the shape of OpenTelemetry's messages: `[{role, parts: [{type, …}]}]`.
+//!
+//! `OpenInference` and `OpenLLMetry` write them as one attribute for each leaf (`llm.input_messages.0.message.role`); these are put together
+//! again.
+
+use std::collections::BTreeMap;
+
+use opstream_schemas::Operation;
+use serde_json::{Map, Value as Json, json};
+
+use super::dialects::{Meaning, Series};
+use super::family::Member;
+use super::kind::Kind;
+use super::model::Value;
+use super::said::clean;
+
+/// What a span says of its content.
+#[derive(Debug, Default)]
+pub(super) struct Content {
+    system_prompt: Option<String>,
+    input: Vec<Json>,
+    output: Vec<Json>,
+    tools: Vec<Json>,
+}
+
+impl Content {
+    /// Reads it, current conventions first.
+    pub(super) fn of(member: &Member<'_, '_>) -> Self {
+        let mut content = Self::default();
+        content.read_attributes(member);
+        content.read_series(member);
+        if content.input.is_empty() && content.output.is_empty() {
+            content.read_events(member);
+        }
+        content.read_texts(member);
+        if content.system_prompt.is_none() {
+            content.system_prompt = system_prompt(&content.input);
+        }
+        content
+    }
+
+    /// Puts it into an operation.
+    pub(super) fn apply(self, operation: &mut Operation) {
+        let list = |list: Vec<Json>| (!list.is_empty()).then(|| Json::Array(list).to_string());
+        operation.system_prompt = self.system_prompt;
+        operation.input_messages = list(self.input);
+        operation.output_messages = list(self.output);
+        operation.tool_definitions = list(self.tools);
+    }
+
+    fn read_attributes(&mut self, member: &Member<'_, '_>) {
+        let list = |meaning| match member.said.value(meaning).map(Value::to_embedded_json) {
+            Some(Json::Array(list)) => list,
+            Some(Json::Null) | None => Vec::new(),
+            Some(one) => vec![one],
+        };
+        self.input = list(Meaning::InputMessages);
+        self.output = list(Meaning::OutputMessages);
+        self.tools = list(Meaning::ToolDefinitions);
+        let instructions = list(Meaning::SystemPrompt);
+        self.system_prompt = joined(instructions.iter().filter_map(text_of_part));
+    }
+
+    fn read_series(&mut self, member: &Member<'_, '_>) {
+        let tree = |wanted| {
+            let mut tree = BTreeMap::new();
+            for (_, path, value) in member.said.series.iter().filter(|(series, ..)| *series == wanted) {
+                insert(&mut tree, path, value);
+            }
+            tree.into_values()
+        };
+        let of_inference = |node: Json| message(node.get("message").unwrap_or(&Json::Null));
+        let of_prompt = |node: Json| message(&node);
+        let fill = |target: &mut Vec<Json>, found: Vec<Json>| {
+            if target.is_empty() {
+                *target = found;
+            }
+        };
+        fill(&mut self.input, tree(Series::InferenceInput).map(of_inference).collect());
+        fill(&mut self.input, tree(Series::Prompt).map(of_prompt).collect());
+        fill(&mut self.output, tree(Series::InferenceOutput).map(of_inference).collect());
+        fill(&mut self.output, tree(Series::Completion).map(of_prompt).collect());
+        let schema = |node: Json| node.pointer("/tool/json_schema").map(embedded);
+        fill(&mut self.tools, tree(Series::InferenceTools).filter_map(schema).collect());
+        fill(&mut self.tools, tree(Series::Functions).collect());
+    }
+
+    /// Up to 1.36 messages were events. As events of the span they are read here.
+    fn read_events(&mut self, member: &Member<'_, '_>) {
+        for event in &member.span.events {
+            let body: Map<String, Json> = event
+                .attributes
+                .iter()
+                .map(|attribute| (attribute.key.to_string(), attribute.value.to_embedded_json()))
+                .collect();
+            let role = event.name.strip_prefix("gen_ai.").and_then(|name| name.strip_suffix(".message"));
+            match (role, &*event.name) {
+                (Some(role @ ("system" | "user" | "assistant" | "tool")), _) => {
+                    self.input.push(message_of_event(role, &body));
+                }
+                (_, "gen_ai.choice") => self.output.push(message_of_event("assistant", &body)),
+                (_, "gen_ai.content.prompt") => self.input.extend(body.get("gen_ai.prompt").map(loose_message)),
+                (_, "gen_ai.content.completion") => {
+                    self.output.extend(body.get("gen_ai.completion").map(loose_message));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Input and output as one text each.
+    fn read_texts(&mut self, member: &Member<'_, '_>) {
+        let found = |meaning| member.said.value(meaning).map(Value::to_embedded_json);
+        let name = member.said.text(Meaning::Action);
+        if self.input.is_empty()
+            && let Some(input) = found(Meaning::InputText)
+        {
+            self.input.push(if member.kind == Kind::Tool {
+                json!({"role": "assistant", "parts": [{"type": "tool_call", "name": name, "arguments": input}]})
+            } else {
+                json!({"role": "user", "parts": [{"type": "text", "content": text_of(&input)}]})
+            });
+        }
+        if self.output.is_empty()
+            && let Some(output) = found(Meaning::OutputText)
+        {
+            self.output.push(if member.kind == Kind::Tool {
+                json!({"role": "tool", "parts": [{"type": "tool_call_response", "response": output}]})
+            } else {
+                json!({"role": "assistant", "parts": [{"type": "text", "content": text_of(&output)}]})
+            });
+        }
+    }
+}
+
+/// Most segments of a path, and the highest number in one: what lies beyond is no message.
+const MOST_SEGMENTS: usize = 10;
+const MOST_ELEMENTS: usize = 100_000;
+
+/// Adds `0.message.role` to the tree.
+fn insert(tree: &mut BTreeMap<usize, Json>, path: &str, value: &Value<'_>) {
+    let mut segments = path.split('.');
+    let Some(number) = segments.next().and_then(|first| first.parse().ok()).filter(|number| *number < MOST_ELEMENTS)
+    else {
+        return;
+    };
+    let mut node = tree.entry(number).or_insert_with(|| json!({}));
+    let segments: Vec<&str> = segments.take(MOST_SEGMENTS).collect();
+    let Some((last, way)) = segments.split_last() else { return };
+    for segment in way {
+        let Json::Object(children) = node else { return };
+        node = children.entry(*segment).or_insert_with(|| json!({}));
+    }
+    if let Json::Object(children) = node {
+        children.insert((*last).to_owned(), value.to_json());
+    }
+}
+
+/// The elements of a node whose keys are numbers, in their order.
+fn elements(node: Option<&Json>) -> Vec<&Json> {
+    let Some(Json::Object(children)) = node else { return Vec::new() };
+    let mut elements: Vec<(usize, &Json)> =
+        children.iter().filter_map(|(key, child)| Some((key.parse().ok()?, child))).collect();
+    elements.sort_unstable_by_key(|(number, _)| *number);
+    elements.into_iter().map(|(_, child)| child).collect()
+}
+
+/// A message of `OpenInference` (without its wrapper) or `OpenLLMetry`.
+fn message(node: &Json) -> Json {
+    let mut parts = Vec::new();
+    if let Some(content) = node.get("content").filter(|content| **content != json!("")) {
+        push_content(&mut parts, &embedded(content));
+    }
+    for element in elements(node.get("contents")) {
+        push_content(&mut parts, element.get("message_content").unwrap_or(element));
+    }
+    for element in elements(node.get("tool_calls")) {
+        let call = element.get("tool_call").unwrap_or(element);
+        let function = call.get("function").unwrap_or(call);
+        parts.push(json!({
+            "type": "tool_call",
+            "id": call.get("id"),
+            "name": function.get("name"),
+            "arguments": function.get("arguments").map(embedded),
+        }));
+    }
+    let mut message = with_role(node.get("role").and_then(Json::as_str).unwrap_or("user"), &parts);
+    if let Some(id) = node.get("tool_call_id") {
+        message["tool_call_id"] = id.clone();
+    }
+    if let Some(reason) = node.get("finish_reason") {
+        message["finish_reason"] = reason.clone();
+    }
+    message
+}
+
+/// An event's message: `content` and `tool_calls`, perhaps within `message` or as one text.
+fn message_of_event(role: &str, body: &Map<String, Json>) -> Json {
+    let inner = body.get("message").or_else(|| body.get("gen_ai.event.content")).and_then(Json::as_object);
+    let field = |name: &str| inner.and_then(|inner| inner.get(name)).or_else(|| body.get(name));
+    let mut parts = Vec::new();
+    if let Some(content) = field("content") {
+        push_content(&mut parts, content);
+    }
+    if let Some(Json::Array(calls)) = field("tool_calls") {
+        for call in calls {
+            let function = call.get("function").unwrap_or(call);
+            parts.push(json!({
+                "type": "tool_call",
+                "id": call.get("id"),
+                "name": function.get("name"),
+                "arguments": function.get("arguments").map(embedded),
+            }));
+        }
+    }
+    let role = field("role").and_then(Json::as_str).unwrap_or(role).to_owned();
+    let mut message = with_role(&role, &parts);
+    if let Some(reason) = body.get("finish_reason") {
+        message["finish_reason"] = reason.clone();
+    }
+    message
+}
+
+/// A message of unknown shape.
+fn loose_message(content: &Json) -> Json {
+    let mut parts = Vec::new();
+    push_content(&mut parts, content);
+    with_role("user", &parts)
+}
+
+fn with_role(role: &str, parts: &[Json]) -> Json {
+    json!({"role": role, "parts": parts})
+}
+
+/// Content is a text, a list of parts as providers have them, or one such part.
+fn push_content(parts: &mut Vec<Json>, content: &Json) {
+    match content {
+        Json::Null => {}
+        Json::Array(list) => list.iter().for_each(|part| push_content(parts, part)),
+        Json::Object(part) => parts.push(match part.get("text").and_then(Json::as_str) {
+            Some(text) => json!({"type": "text", "content": text}),
+            None => content.clone(),
+        }),
+        other => parts.push(json!({"type": "text", "content": text_of(other)})),
+    }
+}
+
+/// JSON that is written as text, as arguments and lists of parts are.
+fn embedded(value: &Json) -> Json {
+    match value {
+        Json::String(text) if text.trim_start().starts_with(['{', '[']) => {
+            serde_json::from_str(text).unwrap_or_else(|_| value.clone())
+        }
+        other => other.clone(),
+    }
+}
+
+fn text_of(value: &Json) -> String {
+    match value {
+        Json::String(text) => clean(text).into_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// The system prompt among the messages.
+fn system_prompt(messages: &[Json]) -> Option<String> {
+    let is_system =
+        |message: &&Json| matches!(message.get("role").and_then(Json::as_str), Some("system" | "developer"));
+    let parts = messages.iter().filter(is_system).filter_map(|message| message.get("parts")?.as_array()).flatten();
+    joined(parts.filter_map(text_of_part))
+}
+
+fn text_of_part(part: &Json) -> Option<&str> {
+    part.as_str().or_else(|| part.get("content")?.as_str())
+}
+
+fn joined<'a>(texts: impl Iterator<Item = &'a str>) -> Option<String> {
+    let texts: Vec<&str> = texts.collect();
+    (!texts.is_empty()).then(|| texts.join("\n"))
+}
