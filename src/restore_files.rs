@@ -6,6 +6,7 @@
 //! operations every sum. Existing files are never touched, so it may run beside the pipeline, and again.
 
 mod origins;
+mod portions;
 mod table_rows;
 
 use std::io::Write as _;
