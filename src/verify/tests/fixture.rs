@@ -199,6 +199,40 @@ impl Fixture {
         number
     }
 
+    /// Lists files of these operations and of their contents as compaction does, in place of these files of operations with those of
+    /// their contents, which are deleted and forgotten as an hour later. Returns the number of the file of operations.
+    pub(super) async fn merge(&self, inputs: &[i64], operations: &[TestOperation]) -> i64 {
+        let mut sorted = operations.to_vec();
+        sorted.sort_by_key(|operation| operation.id);
+        let with_content: Vec<_> = sorted.iter().filter(|operation| operation.has_content).cloned().collect();
+        let mut tx = self.database.begin().await.unwrap();
+        let number = self.write_and_list(&mut tx, &sorted, None).await;
+        if !with_content.is_empty() {
+            self.write_and_list(&mut tx, &with_content, Some(number)).await;
+        }
+        tx.commit().await.unwrap();
+        self.run("update lake_files set merges = 1 where file_number >= $1", &[number.into()]).await;
+        let mark = "insert into windowed_files (generation, file_number, windowed_at_ms) values (1, $1, 0)";
+        self.run(mark, &[number.into()]).await;
+        for input in inputs {
+            self.forget(*input).await;
+        }
+        number
+    }
+
+    async fn forget(&self, number: i64) {
+        let files = "select file_number from lake_files where file_number = $1 or operations_file = $1";
+        for row in self.database.fetch_all(files, &[number.into()]).await.unwrap() {
+            self.delete_file(row.int("file_number").unwrap()).await;
+        }
+        let remember = "insert into past_files (file_number, rows, min_operation_id, max_operation_id) \
+                        select file_number, rows, min_operation_id, max_operation_id from lake_files where file_number = $1";
+        assert_eq!(self.run(remember, &[number.into()]).await, 1);
+        self.run("delete from windowed_files where file_number = $1", &[number.into()]).await;
+        self.run("delete from lake_files where operations_file = $1", &[number.into()]).await;
+        self.run("delete from lake_files where file_number = $1", &[number.into()]).await;
+    }
+
     /// Contents have a parent, operations have none.
     pub(super) async fn write_and_list(
         &self,
@@ -207,7 +241,11 @@ impl Fixture {
         parent: Option<i64>,
     ) -> i64 {
         let kind = if parent.is_some() { FileKind::Contents } else { FileKind::Operations };
-        let listed = tx.fetch_optional("select count(*) + 1 as n from lake_files", &[]).await.unwrap().unwrap();
+        let listed = tx
+            .fetch_optional("select coalesce(max(file_number), 0) + 1 as n from lake_files", &[])
+            .await
+            .unwrap()
+            .unwrap();
         let path = format!("{}/2026-09-22/{}.parquet", kind.name(), listed.int("n").unwrap());
         let local = self.lake.join(&path);
         std::fs::create_dir_all(local.parent().unwrap()).unwrap();

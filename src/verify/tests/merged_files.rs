@@ -10,29 +10,9 @@ async fn merged() -> Fixture {
     let fixture = Fixture::filled().await;
     let first = (0..20).map(|n| operation(0, n, (n % 3) * MINUTE_MS));
     let third = (22..42).map(|n| operation(0, n, (n % 4) * MINUTE_MS));
-    let mut operations: Vec<TestOperation> = first.chain(third).collect();
-    operations.sort_by_key(|operation| operation.id);
-    let with_content: Vec<_> = operations.iter().filter(|operation| operation.has_content).cloned().collect();
+    let operations: Vec<TestOperation> = first.chain(third).collect();
     // Each file of operations is followed by its contents.
-    let inputs = [1, 5];
-    let mut tx = fixture.database().begin().await.unwrap();
-    let number = fixture.write_and_list(&mut tx, &operations, None).await;
-    fixture.write_and_list(&mut tx, &with_content, Some(number)).await;
-    tx.commit().await.unwrap();
-    fixture.run("update lake_files set merges = 1 where file_number >= $1", &[number.into()]).await;
-    fixture
-        .run("insert into windowed_files (generation, file_number, windowed_at_ms) values (1, $1, 0)", &[number.into()])
-        .await;
-    for input in inputs {
-        fixture.delete_file(input).await;
-        fixture.delete_file(input + 1).await;
-        let remember = "insert into past_files (file_number, rows, min_operation_id, max_operation_id) \
-                        select file_number, rows, min_operation_id, max_operation_id from lake_files where file_number = $1";
-        assert_eq!(fixture.run(remember, &[input.into()]).await, 1);
-        fixture.run("delete from windowed_files where file_number = $1", &[input.into()]).await;
-        fixture.run("delete from lake_files where operations_file = $1", &[input.into()]).await;
-        fixture.run("delete from lake_files where file_number = $1", &[input.into()]).await;
-    }
+    fixture.merge(&[1, 5], &operations).await;
     fixture
 }
 
