@@ -1,32 +1,39 @@
 //! `opstream restore-files`: writes files of the lake again that the database lists and the lake has not, from the rows of the
 //! tables. For a lake that was restored from a copy older than the database's.
 //!
-//! In: the manifest, the ranges that say which file each offset went to, and the rows. Out: the missing files, under their listed
-//! names. A file is put in place only if it adds up to its row of the manifest: count, id hash, lowest and highest id, and for
-//! operations every sum. Existing files are never touched, so it may run beside the pipeline, and again.
+//! In: the manifest, the ranges that say which file each offset went to, and the rows; for files that compaction made also the ids
+//! in those that are there. Out: the missing files, under their listed names. A file is put in place only if it adds up to its
+//! row of the manifest: count, id hash, lowest and highest id, and for operations every sum. Existing files are never touched, so it
+//! may run beside the pipeline, and again.
 
+mod file_ids;
+mod listed_file;
+mod merged_rows;
 mod origins;
 mod portions;
 mod table_rows;
 
+use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use opstream_ingestor::lake_file::{LakeFile, SUMMED, Summary, write_lake_file};
-use opstream_schemas::UtcMillis;
-use opstream_schemas::database::{Database, DatabaseUrl, Row};
+use opstream_ingestor::lake_file::{LakeFile, write_lake_file};
+use opstream_schemas::database::{Database, DatabaseUrl};
 use opstream_schemas::lake::durable::{remove_unlisted, rename_durably};
 use opstream_schemas::lake::{FileKind, local_path};
+use opstream_schemas::{OperationId, UtcMillis};
 use tokio_util::sync::CancellationToken;
 
-use self::origins::Origins;
+use self::file_ids::read_ids;
+use self::listed_file::ListedFile;
+use self::merged_rows::MergedRows;
+use self::origins::{Origin, Origins};
 use self::table_rows::read_rows;
 use crate::settings::{DatabaseArgs, LakeArgs};
 use crate::verify::{DEFAULT_DATA, place_of};
-
-const LIVE_FILES: &str = include_str!("restore_files/live_files.sql");
 
 /// Write missing files of the lake again, from the rows of the database, after the lake was restored from an older copy.
 ///
@@ -44,18 +51,6 @@ pub(crate) struct RestoreFilesArgs {
     /// Say which files are missing, and write nothing
     #[arg(long)]
     dry_run: bool,
-}
-
-/// A live file as the manifest lists it.
-#[derive(Debug)]
-struct ListedFile {
-    number: i64,
-    path: String,
-    kind: FileKind,
-    /// The file of the operations; for contents another one.
-    operations: i64,
-    bytes: i64,
-    summary: Summary,
 }
 
 /// What a run came to.
@@ -91,56 +86,105 @@ pub(crate) async fn run(args: RestoreFilesArgs, shutdown: CancellationToken) -> 
 /// # Errors
 /// When the database does not answer or the lake cannot be written.
 pub(crate) async fn restore(database: &Database, lake: &Path, is_dry_run: bool) -> anyhow::Result<Outcome> {
-    let rows = database.fetch_all(LIVE_FILES, &[]).await.context("cannot read the manifest")?;
-    let mut outcome = Outcome { listed: rows.len(), ..Outcome::default() };
-    let mut origins = None;
-    for row in &rows {
-        let file = ListedFile::of(row)?;
+    // Manifest, ranges and rows of one moment: a merge or a commit meanwhile would look like rows of a missing file.
+    let mut snapshot = database.begin_snapshot().await.context("cannot read the manifest")?;
+    let listed = ListedFile::read_all(&mut snapshot).await.context("cannot read the manifest")?;
+    let mut outcome = Outcome { listed: listed.iter().filter(|file| file.is_live).count(), ..Outcome::default() };
+    let mut missing = Vec::new();
+    for file in listed.iter().filter(|file| file.is_live) {
         let target = local_path(lake, &file.path).with_context(|| format!("{} leaves the lake", file.path))?;
-        if target.try_exists().with_context(|| format!("cannot look for {}", target.display()))? {
-            continue;
+        if !target.try_exists().with_context(|| format!("cannot look for {}", target.display()))? {
+            missing.push(file);
         }
-        if is_dry_run {
-            outcome.missing.push((file.path, "missing".to_owned()));
-            continue;
-        }
-        // Read once, and only when a file is missing at all.
-        let origins = match &mut origins {
-            Some(origins) => origins,
-            none => none.insert(Origins::read(database).await.context("cannot read the applied ranges")?),
-        };
-        match write_again(database, lake, (&file, &target), origins).await? {
-            Ok(()) => outcome.written.push(file.path),
-            Err(reason) => outcome.missing.push((file.path, reason)),
+    }
+    if is_dry_run || missing.is_empty() {
+        outcome.missing = missing.iter().map(|file| (file.path.clone(), "missing".to_owned())).collect();
+        return Ok(outcome);
+    }
+    let origins = Origins::read(&mut snapshot).await.context("cannot read the applied ranges")?;
+    let merged = MergedRows::read(&mut snapshot, lake, (&listed, &missing), &origins).await;
+    let merged = merged.context("cannot read which rows were merged")?;
+    snapshot.rollback().await.context("cannot end the snapshot")?;
+    let known = Known { database, lake, listed: &listed, origins: &origins, merged: &merged };
+    for file in missing {
+        match known.write_again(file).await? {
+            Ok(()) => outcome.written.push(file.path.clone()),
+            Err(reason) => outcome.missing.push((file.path.clone(), reason)),
         }
     }
     Ok(outcome)
 }
 
-/// Writes one file, or says why the tables do not have what was in it.
-async fn write_again(
-    database: &Database,
-    lake: &Path,
-    (file, target): (&ListedFile, &Path),
-    origins: &Origins,
-) -> anyhow::Result<Result<(), String>> {
-    let ids = file.summary.ids;
-    let rows = read_rows(database, file.kind, ids, |place| origins.belongs(place, file.operations)).await;
-    let Some(rows) = rows.with_context(|| format!("cannot read the rows of {}", file.path))? else {
-        return Ok(Err(file.lost("the tables have none of its rows")));
-    };
-    let (root, kind) = (lake.to_owned(), file.kind);
-    let writing = move || write_lake_file(&root, kind, &rows, UtcMillis::now());
-    let written = tokio::task::spawn_blocking(writing).await?.context("cannot write the lake")?;
-    if !file.is_same(&written.summary) {
-        remove_unlisted(lake, &written.path);
-        let found = written.summary.rows;
-        return Ok(Err(file.lost(&format!("the tables have {found} of its {} rows, or others", file.summary.rows))));
+/// What is known of all files.
+struct Known<'a> {
+    database: &'a Database,
+    lake: &'a Path,
+    listed: &'a [ListedFile],
+    origins: &'a Origins,
+    merged: &'a MergedRows,
+}
+
+impl Known<'_> {
+    /// Writes one file, or says why the tables do not have what was in it.
+    async fn write_again(&self, file: &ListedFile) -> anyhow::Result<Result<(), String>> {
+        if let Some((untold, between)) = self.merged.untold(file.number) {
+            let is_there = between >= file.summary.rows;
+            let path_of = |number| self.path_of(number);
+            return Ok(Err(if is_there { file.is_untold(untold, path_of) } else { file.lacks_rows(between) }));
+        }
+        let ids = match self.ids_of_contents(file).await {
+            Ok(ids) => ids,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        // Rows without a range, which should not be: any file may have had them.
+        let unknown = Cell::new(0);
+        let is_wanted = |id: OperationId, origin: Origin| {
+            let first = self.origins.file_of(origin);
+            unknown.set(unknown.get() + i64::from(first.is_none()));
+            match &ids {
+                Some(ids) => ids.contains(&id),
+                None if self.origins.is_named(file.operations) => first == Some(file.operations),
+                None => self.merged.belongs(file.number, (id, origin), self.origins),
+            }
+        };
+        let rows = read_rows(self.database, file.kind, file.summary.ids, is_wanted).await;
+        let Some(rows) = rows.with_context(|| format!("cannot read the rows of {}", file.path))? else {
+            return Ok(Err(file.refusal((0, unknown.get()), "no range of offsets leads to it")));
+        };
+        let (root, kind) = (self.lake.to_owned(), file.kind);
+        let writing = move || write_lake_file(&root, kind, &rows, UtcMillis::now());
+        let written = tokio::task::spawn_blocking(writing).await?.context("cannot write the lake")?;
+        let differences = file.differences(&written.summary);
+        if !differences.is_empty() {
+            remove_unlisted(self.lake, &written.path);
+            return Ok(Err(file.refusal((written.summary.rows, unknown.get()), &differences)));
+        }
+        // Before the rename: a reader that found the file with another length than listed would take it for damaged.
+        set_length(self.database, file, &written).await.context("cannot write the manifest")?;
+        put_in_place(self.lake, &written, file).with_context(|| format!("cannot put {} in its place", file.path))?;
+        Ok(Ok(()))
     }
-    // Before the rename: a reader that found the file with another length than listed would take it for damaged.
-    set_length(database, file, &written).await.context("cannot write the manifest")?;
-    put_in_place(lake, &written, target).with_context(|| format!("cannot put {} in its place", file.path))?;
-    Ok(Ok(()))
+
+    /// The ids of the operations that contents belong to, where no range says it: their file is there, maybe since a moment ago.
+    async fn ids_of_contents(&self, file: &ListedFile) -> Result<Option<BTreeSet<OperationId>>, String> {
+        if file.kind == FileKind::Operations || self.origins.is_named(file.operations) {
+            return Ok(None);
+        }
+        let path = self.path_of(file.operations);
+        let ids = match local_path(self.lake, &path) {
+            Ok(local) => read_ids(local).await,
+            Err(_) => None,
+        };
+        let ids = ids.ok_or_else(|| {
+            format!("only the file of its operations, {path}, says which they are, and it is missing or damaged")
+        })?;
+        Ok(Some(ids.into_iter().collect()))
+    }
+
+    fn path_of(&self, number: i64) -> String {
+        let place = self.listed.binary_search_by_key(&number, |file| file.number);
+        place.map_or_else(|_| format!("file {number}"), |place| self.listed[place].path.clone())
+    }
 }
 
 /// Another version of the writer may make another number of bytes of the same rows.
@@ -154,55 +198,9 @@ async fn set_length(database: &Database, file: &ListedFile, written: &LakeFile) 
     tx.commit().await
 }
 
-fn put_in_place(lake: &Path, written: &LakeFile, target: &Path) -> std::io::Result<()> {
-    let source = local_path(lake, &written.path).expect("our own paths stay inside the lake");
-    rename_durably(&source, target)
-}
-
-impl ListedFile {
-    fn of(row: &Row) -> anyhow::Result<Self> {
-        let number = row.int("file_number")?;
-        let kind = match row.text("kind")?.as_str() {
-            kind if kind == FileKind::Operations.name() => FileKind::Operations,
-            _ => FileKind::Contents,
-        };
-        let mut sums = [0; SUMMED.len()];
-        for (sum, name) in sums.iter_mut().zip(SUMMED) {
-            *sum = row.int(name)?;
-        }
-        let summary = Summary {
-            rows: row.int("rows")?,
-            id_hash: row.int("id_hash")?,
-            ids: (row.id("min_operation_id")?, row.id("max_operation_id")?),
-            failures: row.int("failures")?,
-            unpriced: row.int("unpriced")?,
-            sums,
-        };
-        let operations = row.optional_int("operations_file")?.unwrap_or(number);
-        Ok(Self { number, path: row.text("path")?, kind, operations, bytes: row.int("bytes")?, summary })
-    }
-
-    /// Whether the rows add up to what the manifest says of the file.
-    fn is_same(&self, found: &Summary) -> bool {
-        match self.kind {
-            FileKind::Operations => self.summary == *found,
-            FileKind::Contents => {
-                let identity = |summary: &Summary| (summary.rows, summary.id_hash, summary.ids);
-                identity(&self.summary) == identity(found)
-            }
-        }
-    }
-
-    fn lost(&self, reason: &str) -> String {
-        match self.kind {
-            FileKind::Operations => {
-                format!("{reason}; look for another copy, else `opstream aggregator --give-up-file {}`", self.number)
-            }
-            FileKind::Contents => {
-                format!("{reason}; contents that are not kept in SQL are in the files alone: look for another copy")
-            }
-        }
-    }
+fn put_in_place(lake: &Path, written: &LakeFile, file: &ListedFile) -> std::io::Result<()> {
+    let place = |path| local_path(lake, path).expect("both paths were made or checked to stay inside the lake");
+    rename_durably(&place(&written.path), &place(&file.path))
 }
 
 impl Outcome {

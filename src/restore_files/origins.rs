@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use opstream_schemas::database::Database;
+use opstream_schemas::database::Transaction;
 
 /// Stream, partition and offset that an operation came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,41 +26,44 @@ pub(super) struct Origins {
     ranges: BTreeMap<(i64, i64), Vec<Range>>,
     /// Files that a range names.
     named: BTreeSet<i64>,
-    /// Those of them that are not live any more: their operations are in a file that no range names.
+    /// Those of them whose operations are in another file by now, which no range names.
     merged: BTreeSet<i64>,
 }
 
 impl Origins {
-    /// Reads all ranges that made rows.
+    /// Reads all ranges that made rows, also those whose files the manifest has forgotten.
     ///
     /// # Errors
     /// What the database answers.
-    pub(super) async fn read(database: &Database) -> Result<Self, sqlx::Error> {
-        let sql = "select range.stream_id, cast(range.partition as bigint) as partition, range.from_offset, range.to_offset, \
-                   range.file_number, file.removed_at_ms \
-                   from applied_ranges as range join lake_files as file on file.file_number = range.file_number \
-                   order by range.stream_id, range.partition, range.from_offset";
+    pub(super) async fn read(snapshot: &mut Transaction) -> Result<Self, sqlx::Error> {
         let mut origins = Self::default();
-        for row in database.fetch_all(sql, &[]).await? {
+        for row in snapshot.fetch_all(include_str!("named_files.sql"), &[]).await? {
             let file = row.int("file_number")?;
             let range = Range { from: row.int("from_offset")?, to: row.int("to_offset")?, file };
             origins.ranges.entry((row.int("stream_id")?, row.int("partition")?)).or_default().push(range);
             origins.named.insert(file);
-            if row.optional_int("removed_at_ms")?.is_some() {
+            if row.int("is_merged")? == 1 {
                 origins.merged.insert(file);
             }
         }
         Ok(origins)
     }
 
-    /// Whether the operation from this place may be in the file: its range names it, or no range names the file and the one that
-    /// its range names was merged into another.
-    pub(super) fn belongs(&self, origin: Origin, file: i64) -> bool {
-        let Some(ranges) = self.ranges.get(&(origin.stream, origin.partition)) else { return false };
+    /// The file that the operation from this place was written to first; none when no range has the place.
+    pub(super) fn file_of(&self, origin: Origin) -> Option<i64> {
+        let ranges = self.ranges.get(&(origin.stream, origin.partition))?;
         let after = ranges.partition_point(|range| range.from <= origin.offset);
-        let found = after.checked_sub(1).map(|index| ranges[index]).filter(|range| origin.offset < range.to);
-        found.is_some_and(|range| {
-            range.file == file || (!self.named.contains(&file) && self.merged.contains(&range.file))
-        })
+        let range = after.checked_sub(1).map(|index| ranges[index])?;
+        (origin.offset < range.to).then_some(range.file)
+    }
+
+    /// Whether a range names the file. If none does, compaction made it.
+    pub(super) fn is_named(&self, file: i64) -> bool {
+        self.named.contains(&file)
+    }
+
+    /// Whether a range names the file, and its operations are in another one by now.
+    pub(super) fn is_merged(&self, file: i64) -> bool {
+        self.merged.contains(&file)
     }
 }

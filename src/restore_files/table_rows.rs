@@ -15,7 +15,7 @@ use super::origins::Origin;
 /// Rows of one query.
 const PAGE: i64 = 8192;
 
-/// The rows of these ids, both ends included, whose origin is wanted; none when there is none. Holds the rows of one file.
+/// The rows of these ids, both ends included, that are wanted by id and origin; none when there is none. Holds the rows of one file.
 ///
 /// # Errors
 /// What the database answers.
@@ -23,7 +23,7 @@ pub(super) async fn read_rows(
     database: &Database,
     kind: FileKind,
     (lowest, highest): (OperationId, OperationId),
-    is_wanted: impl Fn(Origin) -> bool,
+    is_wanted: impl Fn(OperationId, Origin) -> bool,
 ) -> Result<Option<RecordBatch>, sqlx::Error> {
     let columns = match kind {
         FileKind::Operations => OPERATION_COLUMNS,
@@ -37,7 +37,7 @@ pub(super) async fn read_rows(
         let Some(last) = page.last() else { break };
         (from, comparison) = (last.id("operation_id")?, ">");
         for row in page {
-            if is_wanted(origin(&row)?) {
+            if is_wanted(row.id("operation_id")?, origin(&row)?) {
                 rows.push(row);
             }
         }

@@ -5,6 +5,7 @@ mod damage;
 mod fixture;
 mod merged_files;
 mod restored_files;
+mod restored_merged_files;
 mod retention;
 mod schema_page;
 mod window_damage;

@@ -4,8 +4,12 @@ use super::fixture::TestOperation;
 use super::*;
 use crate::restore_files::{Outcome, restore};
 
-async fn restored(fixture: &Fixture) -> Outcome {
+pub(super) async fn restored(fixture: &Fixture) -> Outcome {
     restore(fixture.database(), fixture.lake(), false).await.unwrap()
+}
+
+pub(super) fn reasons(outcome: &Outcome) -> Vec<&str> {
+    outcome.missing.iter().map(|(_, reason)| reason.as_str()).collect()
 }
 
 #[tokio::test]
@@ -63,9 +67,21 @@ async fn a_file_whose_rows_are_not_all_there_stays_missing_and_is_named() {
     std::fs::remove_dir_all(fixture.lake()).unwrap();
     let outcome = restored(&fixture).await;
     assert_eq!(outcome.written.len(), 1, "{outcome:?}");
-    let reasons: Vec<&str> = outcome.missing.iter().map(|(_, reason)| reason.as_str()).collect();
+    let reasons = reasons(&outcome);
     assert!(reasons[0].contains("19 of its 20 rows") && reasons[0].contains("--give-up-file 1"), "{reasons:?}");
+    let changed = reasons.iter().find(|reason| reason.contains("not what they were")).unwrap();
+    assert!(changed.contains("cost_nano_usd") && !changed.contains("give-up"), "all of its rows are there: {changed}");
     assert!(reasons.iter().any(|reason| reason.contains("not kept in SQL")), "{reasons:?}");
     let left = std::fs::read_dir(fixture.lake().join("operations/2026-09-22")).unwrap().count();
     assert_eq!(left, 1, "nothing is left of those that could not be written");
+}
+
+#[tokio::test]
+async fn a_file_whose_ranges_are_gone_is_not_to_be_given_up_while_its_rows_may_be_there() {
+    let fixture = Fixture::filled().await;
+    fixture.run("delete from applied_ranges where partition = 0 and from_offset = 0", &[]).await;
+    std::fs::remove_dir_all(fixture.lake()).unwrap();
+    let outcome = restored(&fixture).await;
+    assert_eq!((outcome.written.len(), outcome.missing.len()), (4, 2), "{outcome:?}");
+    assert!(reasons(&outcome).iter().all(|reason| !reason.contains("give-up")), "{outcome:?}");
 }
