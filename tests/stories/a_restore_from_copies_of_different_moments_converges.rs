@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use opstream_schemas::database::{Database, DatabaseUrl};
 use opstream_schemas::{Operation, OperationId, UtcMicros};
@@ -11,10 +12,12 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use crate::harness::backends::{Backends, each_combination};
 use crate::harness::earlier_version::copy_folder;
+use crate::harness::eventually::eventually;
 use crate::harness::pipeline::Pipeline;
 
 /// Operations between two moments.
 const SOME: usize = 300;
+const COMPACTED_WITHIN: Duration = Duration::from_mins(2);
 
 #[tokio::test]
 async fn what_came_after_the_copies_is_read_from_the_topic_again() {
@@ -74,6 +77,49 @@ async fn a_lake_that_is_older_than_the_database_gets_its_files_from_the_rows() {
         pipeline.stop().await;
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_merged_file_comes_back_when_nothing_is_known_of_what_it_was_merged_from() {
+    each_combination(async |backends: &Backends| {
+        let mut pipeline = Pipeline::start_with(backends, &[("OPSTREAM_BATCH_AGE_MS", "20")]).await;
+        let demo = pipeline.run(&["demo", "--operations", "600", "--rate", "150", "--seed", "5"]).await;
+        assert!(demo.status.success(), "{}", String::from_utf8_lossy(&demo.stderr));
+        pipeline.settle().await;
+        let before = State::of(&pipeline).await;
+        let database = pipeline.database().await;
+        eventually(COMPACTED_WITHIN, async || forget_merged(&database).await).await;
+        pipeline.kill().await;
+
+        let merged = "select path from lake_files where merges > 0 and kind = 'operations' and removed_at_ms is null \
+                      order by rows desc limit 1";
+        let lost = database.fetch_optional(merged, &[]).await.unwrap().unwrap().text("path").unwrap();
+        database.close().await;
+        std::fs::remove_file(pipeline.lake().join(&lost)).unwrap();
+        let written = pipeline.run(&["restore-files"]).await;
+        let report = String::from_utf8_lossy(&written.stdout).into_owned();
+        assert!(written.status.success() && report.contains(&format!("written again: {lost}")), "{report}");
+        pipeline.start_processes().await;
+        pipeline.settle().await;
+        let after = State::of(&pipeline).await;
+        assert_eq!((after.ids, after.totals), (before.ids, before.totals));
+        pipeline.assert_verified().await;
+        pipeline.stop().await;
+    })
+    .await;
+}
+
+/// Lets an hour pass for files that were merged; waits until some are and all of them are forgotten.
+async fn forget_merged(database: &Database) -> Result<(), String> {
+    let mut tx = database.begin().await.unwrap();
+    let aged = "update lake_files set removed_at_ms = removed_at_ms - 3600000 where removed_at_ms is not null";
+    tx.execute(aged, &[]).await.unwrap();
+    tx.commit().await.unwrap();
+    let counts = "select count(*) as merged, (select count(*) from lake_files where removed_at_ms is not null) as listed \
+                  from lake_files where merges > 0 and removed_at_ms is null";
+    let counts = database.fetch_optional(counts, &[]).await.unwrap().unwrap();
+    let (merged, listed) = (counts.int("merged").unwrap(), counts.int("listed").unwrap());
+    if merged > 0 && listed == 0 { Ok(()) } else { Err(format!("{merged} merged files, {listed} are to be forgotten")) }
 }
 
 /// Some operations, acknowledged and in windows.
