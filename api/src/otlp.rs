@@ -3,7 +3,7 @@
 //! Both encodings are read into one shape ([`model`], [`protobuf`], [`lenient`]) within a [`budget`]. What an attribute means stands in a
 //! table for each dialect ([`dialects`]); [`said`] sorts a span's attributes by it, [`kind`] says whether the span is an operation, and
 //! [`family`] what it inherits from the spans around it. [`operation`] and [`content`] make the operation, whose id follows from the
-//! workspace and the span's ids: spans that are sent again are the same operations.
+//! workspace and the span's ids: spans that are sent again are the same operations. [`intake`] records them, and [`answer`] or [`grpc`] says so.
 
 mod answer;
 mod budget;
@@ -11,6 +11,8 @@ mod content;
 mod convert;
 mod dialects;
 mod family;
+pub(crate) mod grpc;
+mod intake;
 mod kind;
 mod lenient;
 mod model;
@@ -18,10 +20,11 @@ mod operation;
 mod protobuf;
 mod said;
 
-pub(crate) use answer::{Encoding, Failure, Partial};
-pub(crate) use budget::DecodeError;
-pub(crate) use convert::{Converted, convert};
-pub(crate) use operation::Terms;
+pub(crate) use answer::{Encoding, Failure};
+pub(crate) use intake::record_spans;
+
+#[cfg(test)]
+pub(crate) use self::{convert::convert, operation::Terms};
 
 #[cfg(test)]
 mod tests;

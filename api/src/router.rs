@@ -34,6 +34,8 @@ const CONTENT_SECURITY: HeaderValue = HeaderValue::from_static(
 const OPERATIONS: &str = "/v1/operations";
 /// Posted to by exporters.
 const TRACES: &str = "/v1/traces";
+/// The same as a call of gRPC.
+const EXPORT_TRACES: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 
 /// Routes that `/v1/openapi.json` describes.
 fn described_routes() -> Vec<(&'static str, MethodRouter<Shared>)> {
@@ -76,6 +78,7 @@ fn intake() -> Router<Shared> {
         .route(OPERATIONS, post(post_operations::post_operations))
         .route(TRACES, post(post_traces::post_traces))
         .layer(RequestDecompressionLayer::new().pass_through_unaccepted(true))
+        .route(EXPORT_TRACES, post(post_traces::export_traces))
 }
 
 /// Health and metrics alone, for a process that has no other door.

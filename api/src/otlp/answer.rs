@@ -107,7 +107,12 @@ impl Encoding {
 
     /// Answers that every span was taken, or all but some.
     pub(crate) fn success(self, partial: Option<Partial>) -> Response {
-        let body = match self {
+        self.respond(StatusCode::OK, self.response_message(partial))
+    }
+
+    /// The message of that answer.
+    pub(super) fn response_message(self, partial: Option<Partial>) -> Vec<u8> {
+        match self {
             Self::Protobuf => {
                 let partial_success = partial.map(|partial| PartialSuccess {
                     rejected: i64::try_from(partial.rejected).unwrap_or(i64::MAX),
@@ -123,8 +128,7 @@ impl Encoding {
                     json!({"partialSuccess": partial}).to_string().into_bytes()
                 }
             },
-        };
-        self.respond(StatusCode::OK, body)
+        }
     }
 
     /// Answers that nothing, or not everything, was taken.
@@ -167,11 +171,11 @@ impl Encoding {
 }
 
 /// The code of `google.rpc.Code` that says the same.
-fn rpc_code(status: StatusCode) -> i32 {
+pub(super) fn rpc_code(status: StatusCode) -> i32 {
     match status {
         StatusCode::BAD_REQUEST => 3,
         StatusCode::TOO_MANY_REQUESTS | StatusCode::PAYLOAD_TOO_LARGE => 8,
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => 12,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE | StatusCode::NOT_IMPLEMENTED => 12,
         StatusCode::SERVICE_UNAVAILABLE => 14,
         _ => 2,
     }

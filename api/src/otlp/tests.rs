@@ -6,6 +6,7 @@ use opstream_schemas::Operation;
 use serde_json::{Value as Json, json};
 
 use self::requests::{request, to_json};
+use super::budget::DecodeError;
 use super::model::Traces;
 use super::*;
 use crate::ContentCapture;

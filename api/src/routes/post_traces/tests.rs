@@ -133,6 +133,22 @@ async fn while_the_broker_is_away_the_answer_is_try_again() {
     assert_eq!(answer.headers["retry-after"], "2");
 }
 
+#[tokio::test]
+async fn the_same_request_over_grpc_is_the_same_operations() {
+    let api = Fixture::new().await;
+    post(&api, PROTOBUF, CAPTURE).await;
+    for (flag, message) in [(0, CAPTURE.to_vec()), (1, gzip(CAPTURE))] {
+        let frame = [&[flag], &u32::try_from(message.len()).unwrap().to_be_bytes()[..], &message].concat();
+        let call = Request::post("/opentelemetry.proto.collector.trace.v1.TraceService/Export")
+            .header("content-type", "application/grpc")
+            .header("grpc-encoding", "gzip");
+        let answer = api.send(call.body(frame.into()).unwrap()).await;
+        assert_eq!((answer.status.as_u16(), answer.text.as_str()), (200, "\0\0\0\0\0"), "{:?}", answer.headers);
+    }
+    let ids: Vec<Json> = api.recorded().iter().map(|operation| operation["operation_id"].clone()).collect();
+    assert_eq!((ids.len(), &ids[..9], &ids[..9]), (27, &ids[9..18], &ids[18..]));
+}
+
 #[test]
 fn what_surrounds_operations_is_taken_and_becomes_nothing() {
     let terms = otlp::Terms { workspace: None, content: crate::ContentCapture::Off };
