@@ -20,7 +20,7 @@ mod operation;
 mod protobuf;
 mod said;
 
-pub(crate) use answer::{Encoding, Failure};
+pub(crate) use answer::{Encoding, Failure, Partial};
 pub(crate) use intake::record_spans;
 
 #[cfg(test)]

@@ -17,8 +17,8 @@ use crate::error::ApiError;
 use crate::guard::{Guard, guard};
 use crate::metrics::measure;
 use crate::routes::{
-    breakdown, health, list_operations, lookup, openapi, page, percentiles, post_operations, post_traces, progress,
-    prometheus, registry, series, show_operation, totals,
+    breakdown, health, list_operations, lookup, openapi, page, percentiles, post_metrics, post_operations, post_traces,
+    progress, prometheus, registry, series, show_operation, totals,
 };
 use crate::state::{HealthState, Shared};
 
@@ -34,7 +34,9 @@ const CONTENT_SECURITY: HeaderValue = HeaderValue::from_static(
 const OPERATIONS: &str = "/v1/operations";
 /// Posted to by exporters.
 const TRACES: &str = "/v1/traces";
-/// The same as a call of gRPC.
+const METRICS: &str = "/v1/metrics";
+/// The same as calls of gRPC.
+const EXPORT_METRICS: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
 const EXPORT_TRACES: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 
 /// Routes that `/v1/openapi.json` describes.
@@ -77,8 +79,10 @@ fn intake() -> Router<Shared> {
     Router::new()
         .route(OPERATIONS, post(post_operations::post_operations))
         .route(TRACES, post(post_traces::post_traces))
+        .route(METRICS, post(post_metrics::post_metrics))
         .layer(RequestDecompressionLayer::new().pass_through_unaccepted(true))
         .route(EXPORT_TRACES, post(post_traces::export_traces))
+        .route(EXPORT_METRICS, post(post_metrics::export_metrics))
 }
 
 /// Health and metrics alone, for a process that has no other door.
@@ -140,7 +144,7 @@ async fn secure(request: Request, next: Next) -> Response {
 /// Paths that `/v1/openapi.json` must describe.
 #[cfg(test)]
 pub(crate) fn described_paths() -> Vec<&'static str> {
-    described_routes().into_iter().map(|(path, _)| path).chain([TRACES]).collect()
+    described_routes().into_iter().map(|(path, _)| path).chain([TRACES, METRICS]).collect()
 }
 
 #[cfg(test)]

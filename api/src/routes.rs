@@ -7,6 +7,7 @@ pub(crate) mod lookup;
 pub(crate) mod openapi;
 pub(crate) mod page;
 pub(crate) mod percentiles;
+pub(crate) mod post_metrics;
 pub(crate) mod post_operations;
 pub(crate) mod post_traces;
 pub(crate) mod progress;

@@ -123,8 +123,11 @@ impl Encoding {
             Self::Json => match partial {
                 None => b"{}".to_vec(),
                 Some(Partial { rejected, message }) => {
-                    // 64-bit numbers are text in protobuf's JSON.
-                    let partial = json!({"rejectedSpans": rejected.to_string(), "errorMessage": message});
+                    let mut partial = json!({"errorMessage": message});
+                    if rejected > 0 {
+                        // 64-bit numbers are text in protobuf's JSON.
+                        partial["rejectedSpans"] = rejected.to_string().into();
+                    }
                     json!({"partialSuccess": partial}).to_string().into_bytes()
                 }
             },

@@ -53,13 +53,17 @@ pub(crate) async fn export_traces(State(state): State<Shared>, headers: HeaderMa
 }
 
 /// A body that has arrived, and what it takes.
-struct Arrived {
+pub(super) struct Arrived {
     body: Vec<u8>,
     deadline: Instant,
     memory: BodyMemory,
 }
 
-async fn arrive(state: &Shared, headers: &HeaderMap, body: Body) -> Result<Arrived, Failure> {
+/// Takes a whole body within the limits of requests.
+///
+/// # Errors
+/// When it is too large, breaks off, or there is no room for it.
+pub(super) async fn arrive(state: &Shared, headers: &HeaderMap, body: Body) -> Result<Arrived, Failure> {
     let limits = state.limits;
     check_announced_length(headers, limits.body_bytes)?;
     let deadline = deadline_of(limits);
