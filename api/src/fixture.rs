@@ -14,6 +14,7 @@ use opstream_schemas::database::{Database, DatabaseUrl, Value};
 use opstream_schemas::topics::Topics;
 use serde_json::Value as Json;
 use sqlx::AssertSqlSafe;
+use tokio::sync::Semaphore;
 use tower::ServiceExt as _;
 
 use crate::config::BrokerAddress;
@@ -83,6 +84,7 @@ impl Fixture {
             limits: setup.limits,
             lake: setup.has_lake.then(|| folder.path().join("lake")),
             body_budget: BodyBudget::for_bodies_of(setup.limits.body_bytes),
+            large_conversions: Arc::new(Semaphore::new(1)),
             retention_floor: RetentionFloor::default(),
         };
         let app = router(Arc::new(state), Guard::new("127.0.0.1:8080".parse().unwrap(), setup.token));

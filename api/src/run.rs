@@ -8,6 +8,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use opstream_producer::Producer;
 use opstream_schemas::database::Database;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -103,6 +104,7 @@ fn build_state(config: ApiConfig) -> anyhow::Result<Shared> {
         lake: config.lake,
         health: HealthState { health, metrics: config.metrics },
         body_budget: BodyBudget::for_bodies_of(config.limits.body_bytes),
+        large_conversions: Arc::new(Semaphore::new(1)),
         retention_floor: RetentionFloor::default(),
     }))
 }

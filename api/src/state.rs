@@ -12,6 +12,7 @@ use opstream_schemas::database::{Database, Transaction};
 use opstream_schemas::topics::Topics;
 use opstream_schemas::validate::DEFAULT_RETENTION_FLOOR;
 use opstream_schemas::window::complete_to;
+use tokio::sync::Semaphore;
 
 use crate::front_door::BodyBudget;
 use crate::health::Health;
@@ -38,6 +39,8 @@ pub(crate) struct ApiState {
     pub(crate) health: HealthState,
     /// Memory for all bodies.
     pub(crate) body_budget: BodyBudget,
+    /// Large requests of spans that are converted at a time.
+    pub(crate) large_conversions: Arc<Semaphore>,
     /// Earliest accepted time of an id.
     pub(crate) retention_floor: RetentionFloor,
 }

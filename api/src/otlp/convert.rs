@@ -10,37 +10,46 @@ use super::model::Traces;
 use super::operation::{Terms, operation_of};
 use super::protobuf;
 
-/// What a request's spans are.
-#[derive(Debug, Default)]
-pub(crate) struct Converted {
-    /// Operations in the order of their spans, and for what is none although it should be, the reason.
-    pub(crate) items: Vec<Result<Operation, String>>,
-    /// Spans that are no operations, or tell one that another span tells.
-    pub(crate) surroundings: u64,
-}
+/// Operations of a slice: a request of the largest size becomes several times as many bytes of operations, which need not all be there
+/// at once.
+const SLICE: usize = 2_000;
 
-/// Reads a body and makes its operations.
+/// An operation, or why a span that should be one is none.
+pub(crate) type Item = Result<Operation, String>;
+
+/// Reads a body and makes its operations, slice by slice in the order of their spans, until `pass_on` says that nobody wants more. Returns how
+/// many spans are no operations, or tell one that another span tells.
 ///
 /// # Errors
-/// When it cannot be read, or holds too much.
-pub(crate) fn convert(body: &[u8], encoding: Encoding, terms: &Terms) -> Result<Converted, DecodeError> {
+/// When it cannot be read, or holds too much; before the first slice.
+pub(crate) fn convert(
+    body: &[u8],
+    encoding: Encoding,
+    terms: &Terms,
+    mut pass_on: impl FnMut(Vec<Item>) -> bool,
+) -> Result<u64, DecodeError> {
     let mut budget = Budget::default();
     let traces = match encoding {
         Encoding::Protobuf => protobuf::read_traces(body, &mut budget)?,
         Encoding::Json => read_json(body, &mut budget)?,
     };
     let family = Family::of(&traces);
-    let mut converted = Converted::default();
+    let (mut surroundings, mut slice) = (0, Vec::new());
     for (place, member) in family.members.iter().enumerate() {
         if member.kind == Kind::Surroundings || member.is_told_within {
-            converted.surroundings += 1;
+            surroundings += 1;
             continue;
         }
         let item = operation_of(&family, place, terms);
-        let named = item.map_err(|reason| format!("span {:?}: {reason}", cut(&member.span.name)));
-        converted.items.push(named);
+        slice.push(item.map_err(|reason| format!("span {:?}: {reason}", cut(&member.span.name))));
+        if slice.len() == SLICE && !pass_on(std::mem::take(&mut slice)) {
+            return Ok(surroundings);
+        }
     }
-    Ok(converted)
+    if !slice.is_empty() {
+        pass_on(slice);
+    }
+    Ok(surroundings)
 }
 
 fn read_json<'a>(body: &'a [u8], budget: &mut Budget) -> Result<Traces<'a>, DecodeError> {

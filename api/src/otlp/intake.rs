@@ -3,18 +3,20 @@
 use axum::http::{HeaderMap, StatusCode};
 use opstream_schemas::UtcMicros;
 use opstream_schemas::validate::AcceptedTimes;
-use tokio::time::Instant;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
 
 use super::answer::{Encoding, Failure, Partial};
 use super::budget::DecodeError;
-use super::convert::{Converted, convert};
+use super::convert::{Item, convert};
 use super::operation::Terms;
 use crate::error::ApiError;
-use crate::front_door::{Admission, BodyError, Flaw, IntakeAnswer, Submission};
+use crate::front_door::{Admission, BodyError, Flaw, Halt, IntakeAnswer, Submission};
 use crate::state::Shared;
 
-/// Bodies of up to this size are converted in about a millisecond.
-const QUICKLY_CONVERTED_BYTES: usize = 128 << 10;
+/// A larger body is converted when no other large one is: its spans take several times its memory meanwhile.
+const LARGE_BYTES: usize = 1 << 20;
 /// Reasons that an answer names.
 const NAMED_REASONS: usize = 5;
 /// Names the workspace of a request's spans.
@@ -31,8 +33,7 @@ pub(crate) async fn record_spans(
     deadline: Instant,
 ) -> Result<Option<Partial>, Failure> {
     let terms = Terms { workspace: workspace(headers)?, content: state.content };
-    let Converted { items, surroundings } = convert_aside(body, encoding, terms).await?;
-    crate::metrics::count_surroundings(surroundings);
+    let (mut slices, conversion) = convert_aside(state, (body, encoding), terms, deadline).await?;
     let now = UtcMicros::now();
     let admission = Admission {
         accepted_times: AcceptedTimes::at(now.to_millis(), state.retention_floor.get()),
@@ -42,13 +43,15 @@ pub(crate) async fn record_spans(
     };
     let mut submission = Submission::new(&state.producer, admission, deadline);
     let mut halt = Ok(());
-    for item in items {
-        let item = item.map_err(|reason| Flaw::of_item("no_operation", reason));
-        halt = submission.take(item, b"", None).await;
-        if halt.is_err() {
-            break;
-        }
+    while halt.is_ok()
+        && let Some(slice) = slices.recv().await
+    {
+        halt = take_slice(&mut submission, slice).await;
     }
+    // Whoever waits to pass the next slice on learns that nobody wants it.
+    drop(slices);
+    let converted = conversion.await.map_err(|error| Failure::from(ApiError::Internal(error.into())))?;
+    crate::metrics::count_surroundings(converted?);
     let (outcome, halt) = submission.finish(halt.err()).await;
     let is_halted = halt.is_some();
     let (status, answer) = outcome.finish(halt);
@@ -60,20 +63,44 @@ pub(crate) async fn record_spans(
     Ok(partial_of(&answer))
 }
 
-async fn convert_aside(body: Vec<u8>, encoding: Encoding, terms: Terms) -> Result<Converted, Failure> {
-    let converted = if body.len() > QUICKLY_CONVERTED_BYTES {
-        let converting = tokio::task::spawn_blocking(move || convert(&body, encoding, &terms));
-        converting.await.map_err(|error| Failure::from(ApiError::Internal(error.into())))?
+async fn take_slice(submission: &mut Submission<'_>, slice: Vec<Item>) -> Result<(), Halt> {
+    for item in slice {
+        let item = item.map_err(|reason| Flaw::of_item("no_operation", reason));
+        submission.take(item, b"", None).await?;
+    }
+    Ok(())
+}
+
+/// Converts on a thread where that holds up nobody; it waits there for each slice to be taken.
+async fn convert_aside(
+    state: &Shared,
+    (body, encoding): (Vec<u8>, Encoding),
+    terms: Terms,
+    deadline: Instant,
+) -> Result<(mpsc::Receiver<Vec<Item>>, JoinHandle<Result<u64, DecodeError>>), Failure> {
+    let turn = if body.len() > LARGE_BYTES {
+        let turn = timeout_at(deadline, state.large_conversions.clone().acquire_owned()).await;
+        let busy = || ApiError::Busy { message: "other large requests are being read; try again".to_owned() };
+        Some(turn.ok().and_then(Result::ok).ok_or_else(busy)?)
     } else {
-        convert(&body, encoding, &terms)
+        None
     };
-    converted.map_err(|error| {
+    let (passed_on, slices) = mpsc::channel(1);
+    let conversion = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        convert(&body, encoding, &terms, |slice| passed_on.blocking_send(slice).is_ok())
+    });
+    Ok((slices, conversion))
+}
+
+impl From<DecodeError> for Failure {
+    fn from(error: DecodeError) -> Self {
         let status = match error {
             DecodeError::Damaged(_) => StatusCode::BAD_REQUEST,
             DecodeError::TooMany { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         };
-        Failure { status, message: error.to_string() }
-    })
+        Self { status, message: error.to_string() }
+    }
 }
 
 fn partial_of(answer: &IntakeAnswer) -> Option<Partial> {

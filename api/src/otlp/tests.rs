@@ -16,6 +16,22 @@ use crate::ContentCapture;
 const OTEL: &[u8] = include_bytes!("captures/otel-openai-v2.bin");
 const OPENINFERENCE: &[u8] = include_bytes!("captures/openinference-openai.bin");
 
+/// All of a request.
+#[derive(Debug)]
+struct Converted {
+    items: Vec<Result<Operation, String>>,
+    surroundings: u64,
+}
+
+fn convert(body: &[u8], encoding: Encoding, terms: &Terms) -> Result<Converted, DecodeError> {
+    let mut items = Vec::new();
+    let surroundings = super::convert::convert(body, encoding, terms, |slice| {
+        items.extend(slice);
+        true
+    })?;
+    Ok(Converted { items, surroundings })
+}
+
 fn terms() -> Terms {
     Terms { workspace: None, content: ContentCapture::On }
 }
@@ -186,6 +202,24 @@ fn a_call_that_a_framework_tells_again_counts_once() {
     ]);
     let spans: Vec<&str> = operations.iter().map(|operation| &operation.span_id.as_ref().unwrap()[14..]).collect();
     assert_eq!(spans, ["03", "04", "05", "06"]);
+}
+
+#[test]
+fn a_long_request_comes_in_slices_until_nobody_wants_more() {
+    let spans: Vec<(String, &str, Json)> =
+        (1..=4_500).map(|id| (format!("{id:x}"), "", json!({"gen_ai.operation.name": "chat"}))).collect();
+    let spans: Vec<(&str, &str, Json)> =
+        spans.iter().map(|(id, parent, is)| (id.as_str(), *parent, is.clone())).collect();
+    let body = request(&spans).to_string();
+    for (wanted, expected) in [(9, vec![2_000, 2_000, 500]), (1, vec![2_000])] {
+        let mut slices = Vec::new();
+        super::convert::convert(body.as_bytes(), Encoding::Json, &terms(), |slice| {
+            slices.push(slice.len());
+            slices.len() < wanted
+        })
+        .unwrap();
+        assert_eq!(slices, expected);
+    }
 }
 
 #[test]

@@ -232,7 +232,7 @@ async fn packed_bodies_are_unpacked_piece_by_piece() {
     for answer in [post_packed("gzip", gzip(lines.as_bytes())).await, post_packed("zstd", zstd).await] {
         assert_eq!((answer.status.as_u16(), &answer.json()["accepted"]), (200, &json!(100)), "{answer:?}");
     }
-    let bomb = gzip(&lines.repeat(1_000).into_bytes());
+    let bomb = gzip(&vec![b'\n'; 10_000_000]);
     assert!(bomb.len() < limits.body_bytes);
     let answer = post_packed("gzip", bomb).await;
     assert_eq!((answer.status.as_u16(), &answer.json()["error"]["code"]), (413, &json!("too_large")));
