@@ -1,8 +1,8 @@
 //! Contracts of opstream: everything that crosses from one process to another, and nothing else.
 //!
 //! In reading order: the record ([`operation`]) and its ids, time and money ([`ids`], [`time`], [`money`]); its bytes on
-//! the topic ([`avro`], [`topics`]); prices ([`prices`], [`providers`]); windows
-//! ([`window`], [`sketch`]); the SQL tables ([`database`], [`migrations`])
+//! the topic ([`avro`], [`topics`]); what a provider's own counts mean ([`provider_usage`]); prices ([`prices`],
+//! [`providers`]); windows ([`window`], [`sketch`]); the SQL tables ([`database`], [`migrations`])
 //! and the lake ([`lake`]); and how a role says how it is ([`condition`]) and fails when a test wants it to ([`failpoint`]). There is no process logic here: the producer, the ingestor, the aggregator and the api share these
 //! definitions and otherwise only bytes, rows and files.
 
@@ -17,6 +17,7 @@ pub mod money;
 pub mod offsets;
 pub mod operation;
 pub mod prices;
+pub mod provider_usage;
 pub mod providers;
 pub mod sketch;
 pub mod time;
