@@ -10,5 +10,9 @@
 //! integers, integral doubles or decimal text; null is absent; what is absent is not stated, which is not 0.
 
 mod count;
+mod error;
+mod shape;
 
 pub use count::{Count, Counts};
+pub use error::UsageError;
+pub use shape::UsageShape;
