@@ -11,6 +11,7 @@
 
 mod count;
 mod error;
+mod number;
 mod shape;
 
 pub use count::{Count, Counts};
