@@ -12,6 +12,7 @@
 mod count;
 mod error;
 mod number;
+mod rule;
 mod shape;
 
 pub use count::{Count, Counts};
