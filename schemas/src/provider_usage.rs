@@ -9,6 +9,7 @@
 //! Tokens, except `web_searches` and what is in `billable_units`; a begun second or hour counts as a whole one. Numbers may be
 //! integers, integral doubles or decimal text; null is absent; what is absent is not stated, which is not 0.
 
+mod answer;
 mod count;
 mod error;
 mod number;
