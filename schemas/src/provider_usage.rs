@@ -2,7 +2,7 @@
 //!
 //! Every provider counts in its own words, and the same word means different things: `input_tokens` is the whole prompt to
 //! OpenAI and what no cache held to Anthropic. Here each dialect is a table of its own; what comes out is canonical.
-//! Nothing here reads clocks, files or the answer's
+//! [`ProviderUsage`] reads one object, [`StreamUsage`] the events of a stream. Nothing here reads clocks, files or the answer's
 //! content: searches that an answer only mentions, without counting them in its usage, are not found.
 //!
 //! # Units
@@ -10,12 +10,21 @@
 //! integers, integral doubles or decimal text; null is absent; what is absent is not stated, which is not 0.
 
 mod answer;
+mod anthropic;
+mod cache_writes;
 mod count;
 mod error;
 mod number;
 mod rule;
 mod shape;
+mod stream;
+mod usage;
+
+#[cfg(test)]
+mod expectations;
 
 pub use count::{Count, Counts};
 pub use error::UsageError;
 pub use shape::UsageShape;
+pub use stream::StreamUsage;
+pub use usage::{Disagreement, ProviderUsage};
