@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::anthropic;
 use super::answer::{self, AnswerFacts};
 use super::count::{Count, Counts};
 use super::error::{UsageError, excerpt};
 use super::rule::Reading;
 use super::shape::UsageShape;
 use super::stream::StreamUsage;
+use super::{anthropic, openai_chat};
 use crate::providers::canonical_provider;
 use crate::validate::MAX_COUNT;
 use crate::{NanoUsd, Operation};
@@ -94,6 +94,7 @@ impl ProviderUsage {
         let shape = UsageShape::recognise(provider, usage).ok_or_else(|| unknown_shape(usage))?;
         let mut reading = Reading::default();
         match shape {
+            UsageShape::OpenAiChat => openai_chat::read(provider, usage, &mut reading)?,
             UsageShape::Anthropic => anthropic::read(usage, &mut reading)?,
             _ => return Err(unknown_shape(usage)),
         }
