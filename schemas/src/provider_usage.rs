@@ -16,6 +16,7 @@ mod count;
 mod error;
 mod number;
 mod openai_chat;
+mod openai_responses;
 mod openai_tools;
 mod reported_cost;
 mod rule;
