@@ -11,6 +11,7 @@
 
 mod answer;
 mod anthropic;
+mod bedrock;
 mod cache_writes;
 mod count;
 mod error;

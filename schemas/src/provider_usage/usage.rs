@@ -10,7 +10,7 @@ use super::error::{UsageError, excerpt};
 use super::rule::Reading;
 use super::shape::UsageShape;
 use super::stream::StreamUsage;
-use super::{anthropic, openai_chat, openai_responses};
+use super::{anthropic, bedrock, openai_chat, openai_responses};
 use crate::providers::canonical_provider;
 use crate::validate::MAX_COUNT;
 use crate::{NanoUsd, Operation};
@@ -97,6 +97,7 @@ impl ProviderUsage {
             UsageShape::OpenAiChat => openai_chat::read(provider, usage, &mut reading)?,
             UsageShape::OpenAiResponses => openai_responses::read(provider, usage, &mut reading)?,
             UsageShape::Anthropic => anthropic::read(usage, &mut reading)?,
+            UsageShape::BedrockConverse => bedrock::read(usage, &mut reading)?,
             _ => return Err(unknown_shape(usage)),
         }
         check_limits(&reading)?;
