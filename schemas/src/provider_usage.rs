@@ -15,6 +15,7 @@ mod bedrock;
 mod cache_writes;
 mod count;
 mod error;
+mod gemini;
 mod number;
 mod openai_chat;
 mod openai_responses;

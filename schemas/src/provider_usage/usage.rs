@@ -10,7 +10,7 @@ use super::error::{UsageError, excerpt};
 use super::rule::Reading;
 use super::shape::UsageShape;
 use super::stream::StreamUsage;
-use super::{anthropic, bedrock, openai_chat, openai_responses};
+use super::{anthropic, bedrock, gemini, openai_chat, openai_responses};
 use crate::providers::canonical_provider;
 use crate::validate::MAX_COUNT;
 use crate::{NanoUsd, Operation};
@@ -98,6 +98,8 @@ impl ProviderUsage {
             UsageShape::OpenAiResponses => openai_responses::read(provider, usage, &mut reading)?,
             UsageShape::Anthropic => anthropic::read(usage, &mut reading)?,
             UsageShape::BedrockConverse => bedrock::read(usage, &mut reading)?,
+            UsageShape::Gemini => gemini::read(usage, &mut reading)?,
+            UsageShape::GeminiInteractions => gemini::read_interaction(usage, &mut reading)?,
             _ => return Err(unknown_shape(usage)),
         }
         check_limits(&reading)?;
