@@ -13,6 +13,7 @@ mod answer;
 mod anthropic;
 mod bedrock;
 mod cache_writes;
+mod cohere;
 mod count;
 mod error;
 mod gemini;

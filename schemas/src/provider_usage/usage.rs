@@ -10,7 +10,7 @@ use super::error::{UsageError, excerpt};
 use super::rule::Reading;
 use super::shape::UsageShape;
 use super::stream::StreamUsage;
-use super::{anthropic, bedrock, gemini, openai_chat, openai_responses};
+use super::{anthropic, bedrock, cohere, gemini, openai_chat, openai_responses};
 use crate::providers::canonical_provider;
 use crate::validate::MAX_COUNT;
 use crate::{NanoUsd, Operation};
@@ -100,7 +100,7 @@ impl ProviderUsage {
             UsageShape::BedrockConverse => bedrock::read(usage, &mut reading)?,
             UsageShape::Gemini => gemini::read(usage, &mut reading)?,
             UsageShape::GeminiInteractions => gemini::read_interaction(usage, &mut reading)?,
-            _ => return Err(unknown_shape(usage)),
+            UsageShape::Cohere => cohere::read(usage, &mut reading)?,
         }
         check_limits(&reading)?;
         check_parts(&reading.counts)?;
@@ -211,3 +211,6 @@ fn at_index(error: UsageError, index: usize) -> UsageError {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests;
