@@ -81,3 +81,6 @@ fn overlay(earlier: &mut Map<String, Value>, later: &Map<String, Value>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
