@@ -29,6 +29,8 @@ mod usage;
 
 #[cfg(test)]
 mod expectations;
+#[cfg(test)]
+mod properties;
 
 pub use count::{Count, Counts};
 pub use error::UsageError;
