@@ -2,7 +2,7 @@
 //!
 //! Bodies arrive piece by piece within their bounds ([`body`], [`memory`]).
 //! A document or a stream of lines is taken apart without holding more than its text ([`document`], [`lines`]); each
-//! item is read and named ([`item`], [`identity`]), checked ([`admission`]) and handed to the producer in chunks
+//! item is read and named ([`item`], [`usage`], [`identity`]), checked ([`admission`]) and handed to the producer in chunks
 //! ([`submission`]), whose answer counts what the broker has acknowledged ([`answer`]). Nothing is written anywhere
 //! else: the topic is the only way into the system.
 
@@ -17,6 +17,7 @@ mod item;
 mod lines;
 mod memory;
 mod submission;
+mod usage;
 
 pub(crate) use admission::Admission;
 pub(crate) use answer::{Halt, IntakeAnswer, respond};
@@ -27,3 +28,4 @@ pub(crate) use item::{Flaw, JSON_FIELDS, excerpt, read_line, read_operation};
 pub(crate) use lines::{Line, LineSplitter};
 pub(crate) use memory::{BodyBudget, BodyMemory};
 pub(crate) use submission::Submission;
+pub(crate) use usage::{USAGE_DESCRIPTION, USAGE_FIELD};

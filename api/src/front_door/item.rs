@@ -1,7 +1,8 @@
 //! Reads the JSON of one operation. Pure: text in, operation or refusal out.
 //!
 //! Fields that hold JSON may be written as JSON or as text that contains it. A field that operations do not have is
-//! refused by name: a misspelt `input_token` must not become a zero.
+//! refused by name: a misspelt `input_token` must not become a zero. One more field is taken, `usage`, of which counts are
+//! derived ([`super::usage`]).
 
 use opstream_schemas::Operation;
 use serde::Serialize;
@@ -9,6 +10,7 @@ use serde::de::IgnoredAny;
 use utoipa::ToSchema;
 
 use super::document::value_length;
+use super::usage::{USAGE_FIELD, fill_counts};
 
 /// Fields whose text is JSON; a JSON value in their place is kept as its text.
 pub(crate) const JSON_FIELDS: [&str; 6] =
@@ -70,14 +72,18 @@ pub(crate) fn read_operation(item: &str) -> Result<Operation, Flaw> {
     if is_object && let Ok(operation) = serde_json::from_str(item) {
         return Ok(operation);
     }
-    // Second reading, slower: with JSON in place of text, and with the path of what is wrong.
+    // Second reading, slower: with JSON in place of text, without usage, and with the path of what is wrong.
     serde_json::from_str::<IgnoredAny>(item).map_err(|error| malformed(&error))?;
     if !is_object {
         return Err(Flaw::of_item("not_an_object", "expected an operation as a JSON object"));
     }
-    let quoted = quote_json_fields(item);
-    let mut source = serde_json::Deserializer::from_str(&quoted);
-    serde_path_to_error::deserialize(&mut source).map_err(|error| flaw_of(&error))
+    let parted = Parted::of(item)?;
+    let mut source = serde_json::Deserializer::from_str(&parted.operation);
+    let mut operation = serde_path_to_error::deserialize(&mut source).map_err(|error| flaw_of(&error))?;
+    if let Some(usage) = parted.usage {
+        fill_counts(&mut operation, &usage, |field| parted.given.iter().any(|given| given == field))?;
+    }
+    Ok(operation)
 }
 
 /// Reads the bytes of one line.
@@ -94,38 +100,81 @@ pub(crate) fn read_line(line: &[u8]) -> Result<Operation, Flaw> {
     read_operation(text)
 }
 
-/// The item with every JSON value of a JSON field replaced by its text. Wants valid JSON.
-fn quote_json_fields(item: &str) -> String {
-    let mut quoted = String::with_capacity(item.len() + item.len() / 8);
-    let mut copied = 0;
-    for (field, start, end) in members(item) {
-        let value = &item[start..end];
-        if JSON_FIELDS.contains(&field.as_str()) && value.starts_with(['{', '[']) {
-            quoted.push_str(&item[copied..start]);
-            quoted.push_str(&serde_json::Value::from(value).to_string());
-            copied = end;
-        }
-    }
-    quoted.push_str(&item[copied..]);
-    quoted
+/// An item, taken apart.
+struct Parted {
+    /// The item without its usage, and with every JSON value of a JSON field replaced by its text.
+    operation: String,
+    /// The JSON of its usage.
+    usage: Option<String>,
+    /// Names of the fields that it gives a value.
+    given: Vec<String>,
 }
 
-/// Names of the object's members, and where their values start and end.
-fn members(item: &str) -> impl Iterator<Item = (String, usize, usize)> {
-    let skip = |from: usize, punctuation: char| {
-        let rest = &item[from..];
-        item.len() - rest.trim_start_matches(|c: char| c == punctuation || c.is_ascii_whitespace()).len()
-    };
-    let mut at = skip(0, '{');
+impl Parted {
+    /// Wants valid JSON of an object. What is not looked at is copied as it is.
+    fn of(item: &str) -> Result<Self, Flaw> {
+        let mut operation = String::with_capacity(item.len() + item.len() / 8);
+        let (mut usage, mut given) = (None, Vec::new());
+        let mut copied = 0;
+        for Member { name, name_start, start, end } in members(item) {
+            let value = &item[start..end];
+            if name == USAGE_FIELD {
+                if usage.is_some() {
+                    return Err(Flaw::of_field(USAGE_FIELD, "invalid_value", "duplicate field `usage`"));
+                }
+                // JSON, or text that contains it.
+                usage = Some(serde_json::from_str(value).unwrap_or_else(|_| Some(value.to_owned())));
+                operation.push_str(&item[copied..name_start]);
+                let rest = item[end..].trim_ascii_start();
+                if let Some(behind_comma) = rest.strip_prefix(',') {
+                    copied = item.len() - behind_comma.len();
+                } else {
+                    // It was the last: the comma before it has nothing to part any more.
+                    operation.truncate(operation.trim_end_matches([',', ' ', '\t', '\r', '\n']).len());
+                    copied = end;
+                }
+                continue;
+            }
+            if JSON_FIELDS.contains(&name.as_str()) && value.starts_with(['{', '[']) {
+                operation.push_str(&item[copied..start]);
+                operation.push_str(&serde_json::Value::from(value).to_string());
+                copied = end;
+            }
+            if value != "null" {
+                given.push(name);
+            }
+        }
+        operation.push_str(&item[copied..]);
+        Ok(Self { operation, usage: usage.flatten(), given })
+    }
+}
+
+/// A member of an object: its name, and where name and value stand in the text.
+struct Member {
+    name: String,
+    name_start: usize,
+    start: usize,
+    end: usize,
+}
+
+/// The object's members, in order.
+fn members(item: &str) -> impl Iterator<Item = Member> {
+    let mut at = skip(item, 0, '{');
     std::iter::from_fn(move || {
-        at = skip(at, ',');
-        let name_end = at + value_length(&item[at..])?;
-        let name = serde_json::from_str(&item[at..name_end]).ok()?;
-        let start = skip(name_end, ':');
+        let name_start = skip(item, at, ',');
+        let name_end = name_start + value_length(&item[name_start..])?;
+        let name = serde_json::from_str(&item[name_start..name_end]).ok()?;
+        let start = skip(item, name_end, ':');
         let end = start + value_length(&item[start..])?;
         at = end;
-        Some((name, start, end))
+        Some(Member { name, name_start, start, end })
     })
+}
+
+/// The next place that is neither white space nor this punctuation.
+fn skip(item: &str, from: usize, punctuation: char) -> usize {
+    let rest = &item[from..];
+    item.len() - rest.trim_start_matches(|c: char| c == punctuation || c.is_ascii_whitespace()).len()
 }
 
 fn flaw_of(error: &serde_path_to_error::Error<serde_json::Error>) -> Flaw {

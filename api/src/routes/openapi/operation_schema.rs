@@ -9,7 +9,7 @@ use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, KnownFormat, O
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, SchemaFormat};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::front_door::JSON_FIELDS;
+use crate::front_door::{JSON_FIELDS, USAGE_DESCRIPTION, USAGE_FIELD};
 use crate::stored_operation::json_name;
 
 /// An operation as it is posted. Every field may be left out.
@@ -41,7 +41,7 @@ impl PartialSchema for Operation {
             let (name, shape) = posted_field(field);
             schema = schema.property(name, shape);
         }
-        schema.into()
+        schema.property(USAGE_FIELD, described(USAGE_DESCRIPTION).schema_type(SchemaType::AnyValue)).into()
     }
 }
 

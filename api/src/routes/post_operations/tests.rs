@@ -48,6 +48,22 @@ async fn one_object_is_one_operation() {
 }
 
 #[tokio::test]
+async fn a_providers_usage_becomes_counts_and_is_not_kept() {
+    let api = Fixture::new().await;
+    let usage = json!({ "input_tokens": 1000, "cache_read_input_tokens": 100_000, "output_tokens": 500 });
+    let body = json!([
+        { "operation_id": id(), "provider": "anthropic", "usage": usage },
+        { "operation_id": id(), "provider": "anthropic", "usage": usage, "input_tokens": 1000 },
+    ]);
+    let answer = post(&api, JSON, body.to_string()).await.json();
+    assert_eq!((&answer["accepted"], &answer["refused"][0]["index"]), (&json!(1), &json!(1)));
+    assert_eq!(answer["refused"][0]["field"], "input_tokens");
+    let recorded = api.recorded();
+    assert_eq!((&recorded[0]["input_tokens"], &recorded[0]["cache_read_tokens"]), (&json!(101_000), &json!(100_000)));
+    assert_eq!((&recorded[0]["output_tokens"], recorded[0].get("usage")), (&json!(500), None));
+}
+
+#[tokio::test]
 async fn refused_items_are_named_and_the_others_accepted() {
     let api = Fixture::new().await;
     let body = json!([
