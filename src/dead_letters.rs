@@ -23,14 +23,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use opstream_schemas::database::{Database, DatabaseUrl};
+use opstream_schemas::database::Database;
 use tokio_util::sync::CancellationToken;
 
+use crate::data_folder::{DEFAULT_DATA, Place};
 use crate::foreign_tables::refuse_foreign;
 use crate::settings::DatabaseArgs;
 
-/// Folder of `opstream up` when neither a folder nor a database is named.
-const DEFAULT_DATA: &str = "./opstream-data";
 /// Header that names the place of the letter; a record that was sent again several times has it once for each, oldest first.
 const REDRIVEN_FROM: &str = "opstream.redriven_from";
 
@@ -85,13 +84,17 @@ pub(crate) async fn run(args: DeadLettersArgs, shutdown: CancellationToken) -> a
 }
 
 impl WhereArgs {
+    /// Where the database is: as with `opstream verify`, the folder is preferred to the variable that others have too.
+    fn place(&self) -> anyhow::Result<Place> {
+        Place::of(self.data.as_deref(), Path::new(DEFAULT_DATA), &self.database)
+    }
+
     /// Opens the database, which must be there and have this version's tables: looking at letters creates and changes none.
     async fn open(&self) -> anyhow::Result<Database> {
-        let (url, is_shared) = self.url(Path::new(DEFAULT_DATA))?;
-        if let DatabaseUrl::Sqlite(file) = &url {
-            anyhow::ensure!(file.is_file(), "there is no database {}; name the folder with --data", file.display());
-        }
-        if is_shared {
+        let place = self.place()?;
+        place.require_file()?;
+        let url = place.url;
+        if place.is_shared {
             Box::pin(refuse_foreign(&url)).await?;
         }
         let database = Box::pin(Database::connect(&url)).await?;
@@ -100,17 +103,5 @@ impl WhereArgs {
             format!("{url} has no dead letters of this version of opstream; start its roles with this version once")
         })?;
         Ok(database)
-    }
-
-    /// The address, and whether it comes from a variable that other programs have too. As with `opstream verify`, the folder is
-    /// preferred to that variable.
-    fn url(&self, default: &Path) -> anyhow::Result<(DatabaseUrl, bool)> {
-        let file = self.data.as_deref().unwrap_or(default).join("opstream.db");
-        let given = &self.database;
-        let is_named = given.database_url.is_some() || (given.connection_string.is_some() && !file.is_file());
-        if self.data.is_none() && is_named {
-            return Ok((given.url()?, given.database_url.is_none()));
-        }
-        Ok((DatabaseUrl::Sqlite(file), false))
     }
 }

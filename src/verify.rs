@@ -39,10 +39,10 @@ use self::progress::Progress;
 use self::report::Report;
 use self::snapshot::{Snapshot, VerifyError};
 use self::windows::WindowsCheck;
+pub(crate) use crate::data_folder::DEFAULT_DATA;
+use crate::data_folder::Place;
 use crate::settings::{DatabaseArgs, LakeArgs};
 
-/// Folder of `opstream up` when neither a folder nor a database is named.
-pub(crate) const DEFAULT_DATA: &str = "./opstream-data";
 /// Exit code when something is not as promised.
 const FOUND: u8 = 1;
 /// Exit code when the verification could not run.
@@ -84,11 +84,10 @@ pub(crate) async fn run(args: VerifyArgs, shutdown: CancellationToken) -> ExitCo
 
 /// Returns whether the report is clean.
 async fn verify_and_print(args: &VerifyArgs) -> anyhow::Result<bool> {
-    let (url, lake) = place(args)?;
-    if let DatabaseUrl::Sqlite(file) = &url {
-        // Opening would create it, and an empty database would be clean.
-        anyhow::ensure!(file.is_file(), "there is no database {}; name the folder with --data", file.display());
-    }
+    let (place, lake) = place_beside(args, Path::new(DEFAULT_DATA))?;
+    // An empty database would be clean.
+    place.require_file()?;
+    let url = place.url;
     let database = Database::connect(&url).await?;
     let report = verify_where_files_are(&database, &lake).await;
     database.close().await;
@@ -111,30 +110,22 @@ async fn verify_where_files_are(database: &Database, lake: &Path) -> anyhow::Res
     Ok(verify(database, lake, UtcMillis::now()).await?)
 }
 
-/// Where the tables and the files are.
-fn place(args: &VerifyArgs) -> anyhow::Result<(DatabaseUrl, PathBuf)> {
-    place_beside(args, Path::new(DEFAULT_DATA))
+/// Where the tables and the files are, with this default folder.
+fn place_beside(args: &VerifyArgs, default: &Path) -> anyhow::Result<(Place, PathBuf)> {
+    let place = Place::of(args.data.as_deref(), default, &args.database)?;
+    let lake = place.lake(&args.lake);
+    Ok((place, lake))
 }
 
-/// The same for another default folder.
-fn place_beside(args: &VerifyArgs, default: &Path) -> anyhow::Result<(DatabaseUrl, PathBuf)> {
-    place_of(args.data.as_deref(), default, (&args.database, &args.lake))
-}
-
-/// Database and lake of the folder, or of the flags where no folder is named. `CONNECTION_STRING` may be another program's, so the
-/// folder is preferred to it.
+/// Database and lake of the folder, or of the flags where no folder is named.
 pub(crate) fn place_of(
     data: Option<&Path>,
     default: &Path,
     (database, lake): (&DatabaseArgs, &LakeArgs),
 ) -> anyhow::Result<(DatabaseUrl, PathBuf)> {
-    let folder = data.unwrap_or(default);
-    let file = folder.join("opstream.db");
-    let is_named = database.database_url.is_some() || (database.connection_string.is_some() && !file.is_file());
-    if data.is_none() && is_named {
-        return Ok((database.url()?, lake.lake.clone()));
-    }
-    Ok((DatabaseUrl::Sqlite(file), folder.join("lake")))
+    let place = Place::of(data, default, database)?;
+    let lake = place.lake(lake);
+    Ok((place.url, lake))
 }
 
 /// Runs every check on one snapshot that is taken now.

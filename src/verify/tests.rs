@@ -171,13 +171,17 @@ fn the_folder_of_up_is_the_default_and_wins_over_a_database() {
         json: false,
     };
     let sqlite = |file: &str| DatabaseUrl::Sqlite(PathBuf::from(file));
-    let default = place(&args(None, None)).unwrap();
+    let found = |args: VerifyArgs| {
+        let (place, lake) = place_beside(&args, Path::new(DEFAULT_DATA)).unwrap();
+        (place.url, lake)
+    };
+    let default = found(args(None, None));
     assert_eq!(default, (sqlite("./opstream-data/opstream.db"), PathBuf::from("./opstream-data/lake")));
-    let folder = place(&args(Some("here"), Some("sqlite:x.db"))).unwrap();
+    let folder = found(args(Some("here"), Some("sqlite:x.db")));
     assert_eq!(folder, (sqlite("here/opstream.db"), PathBuf::from("here/lake")));
-    let deployment = place(&args(None, Some("sqlite:x.db"))).unwrap();
+    let deployment = found(args(None, Some("sqlite:x.db")));
     assert_eq!(deployment, (sqlite("x.db"), PathBuf::from("there")));
-    assert!(place(&args(None, Some("mysql://x"))).is_err());
+    assert!(place_beside(&args(None, Some("mysql://x")), Path::new(DEFAULT_DATA)).is_err());
 }
 
 #[test]
@@ -190,9 +194,9 @@ fn another_programs_variable_does_not_lead_away_from_a_folder_that_is_there() {
         json: false,
     };
     let place = || place_beside(&args(data.path()), data.path()).unwrap();
-    assert_eq!(place().0, DatabaseUrl::Sqlite("x.db".into()), "a fleet has no folder");
+    assert_eq!(place().0.url, DatabaseUrl::Sqlite("x.db".into()), "a fleet has no folder");
     std::fs::write(data.path().join("opstream.db"), "").unwrap();
-    assert_eq!(place().0, DatabaseUrl::Sqlite(data.path().join("opstream.db")));
+    assert_eq!(place().0.url, DatabaseUrl::Sqlite(data.path().join("opstream.db")));
 }
 
 #[tokio::test]
@@ -200,6 +204,6 @@ async fn a_folder_without_a_database_is_refused_and_stays_empty() {
     let folder = tempfile::tempdir().unwrap();
     let args = args_of(folder.path());
     let error = verify_and_print(&args).await.unwrap_err().to_string();
-    assert!(error.contains("there is no database") && error.contains("--data"), "{error}");
+    assert!(error.contains("there is no file") && error.contains("--data"), "{error}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
