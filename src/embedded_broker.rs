@@ -17,7 +17,7 @@
 //! use the classic protocol; their members are forgotten when the broker stops and join again on their own.
 //!
 //! On disk: `catalogue.json` (cluster id, topics), `committed-offsets.json`, `topics/<topic id>/<partition>/<offset>.log`
-//! with the batches as producers sent them, and `lock`, which keeps a second process out.
+//! with the batches as producers sent them, `lock`, which keeps a second process out, and, while it runs, `address`.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
@@ -35,6 +35,7 @@ use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
+use address::AddressFile;
 use connection::ConnectionError;
 use coordinator::Coordinator;
 use offsets::CommittedOffsets;
@@ -42,6 +43,7 @@ use partition::Writers;
 use requests::Broker;
 use topics::{TopicError, Topics};
 
+mod address;
 mod batch;
 mod catalogue;
 mod compaction;
@@ -59,6 +61,8 @@ mod records;
 mod requests;
 mod segment;
 mod topics;
+
+pub(crate) use address::last_address;
 
 /// What connections may take to finish their last request.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
@@ -106,6 +110,8 @@ pub(crate) struct EmbeddedBroker {
     writers: Writers,
     /// Ends all connections even when the broker is dropped instead of stopped.
     _stop: DropGuard,
+    /// Says to others where clients connect.
+    _address_file: Option<AddressFile>,
     /// Dropped last of all.
     _lock: Arc<FolderLock>,
 }
@@ -128,8 +134,11 @@ impl EmbeddedBroker {
         let reader = |plan: &TopicPlan| Some((plan.name.clone(), plan.reader.clone()?));
         let readers = config.topics.iter().filter_map(reader).collect();
         let (folder, for_partitions) = (config.folder.clone(), writers.clone());
-        let opening = tokio::task::spawn_blocking(move || open(&folder, &for_partitions, &config.topics));
-        let (topics, offsets) = opening.await.context("opening the broker's folder panicked")??;
+        let opening = tokio::task::spawn_blocking(move || {
+            let (topics, offsets) = open(&folder, &for_partitions, &config.topics)?;
+            anyhow::Ok((topics, offsets, AddressFile::write(&folder, address)))
+        });
+        let (topics, offsets, file) = opening.await.context("opening the broker's folder panicked")??;
         let broker = Arc::new(Broker {
             topics,
             offsets,
@@ -154,7 +163,17 @@ impl EmbeddedBroker {
         });
         tracing::info!(%address, folder = %config.folder.display(), "the embedded broker accepts connections");
         let stop = shutdown.clone().drop_guard();
-        Ok(Self { address, broker, shutdown, duties, connections, writers, _stop: stop, _lock: lock })
+        Ok(Self {
+            address,
+            broker,
+            shutdown,
+            duties,
+            connections,
+            writers,
+            _stop: stop,
+            _address_file: file,
+            _lock: lock,
+        })
     }
 
     /// Where clients connect: the bootstrap address.
