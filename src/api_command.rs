@@ -75,7 +75,7 @@ pub(crate) async fn run(args: ApiArgs, shutdown: CancellationToken) -> anyhow::R
     let producer = ProducerConfig {
         topics: topics.clone(),
         properties: args.kafka.properties()?,
-        ..ProducerConfig::new(&args.kafka.bootstrap)
+        ..ProducerConfig::new(args.kafka.bootstrap())
     };
     producer.check()?;
     let Some(opened) = shutdown.run_until_cancelled(args.database.open()).await else { return Ok(()) };

@@ -112,7 +112,7 @@ impl DemoArgs {
         Ok(DemoConfig {
             topics: self.kafka.topics()?,
             properties: self.kafka.properties()?,
-            bootstrap: self.kafka.bootstrap,
+            bootstrap: self.kafka.bootstrap().to_owned(),
             rate: self.rate,
             operations: self.operations,
             backfill_hours: self.backfill,

@@ -1,7 +1,7 @@
 //! Flags that several commands share. Each may come from the environment or `.env`; nothing else reads either.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -13,7 +13,11 @@ use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaConfRes;
 
+use crate::embedded_broker::last_address;
 use crate::foreign_tables::refuse_foreign;
+
+/// Where the embedded broker listens unless told otherwise.
+const DEFAULT_BOOTSTRAP: &str = "127.0.0.1:9092";
 
 /// The database of the pipeline.
 #[derive(Args, Clone)]
@@ -95,9 +99,9 @@ impl RetentionArgs {
 /// The Kafka cluster of the pipeline.
 #[derive(Args, Clone)]
 pub(crate) struct KafkaArgs {
-    /// Kafka brokers to begin with, host:port separated by commas
-    #[arg(long, value_name = "ADDRS", env = "OPSTREAM_BOOTSTRAP", default_value = "127.0.0.1:9092")]
-    pub(crate) bootstrap: String,
+    /// Kafka brokers to begin with, host:port separated by commas [default: 127.0.0.1:9092]
+    #[arg(long, value_name = "ADDRS", env = "OPSTREAM_BOOTSTRAP")]
+    bootstrap: Option<String>,
     /// First part of every topic's name
     #[arg(long, value_name = "NAME", env = "OPSTREAM_TOPIC_PREFIX", default_value = "llm")]
     pub(crate) topic_prefix: String,
@@ -109,14 +113,42 @@ pub(crate) struct KafkaArgs {
     pub(crate) kafka_properties: Option<String>,
 }
 
+/// Kafka brokers to begin with, and who named them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Bootstrap {
+    /// host:port, separated by commas.
+    pub(crate) addresses: String,
+    /// The flag, or the file that says it, for messages.
+    pub(crate) named_by: String,
+}
+
 impl KafkaArgs {
+    /// Brokers to begin with.
+    pub(crate) fn bootstrap(&self) -> &str {
+        self.bootstrap.as_deref().unwrap_or(DEFAULT_BOOTSTRAP)
+    }
+
+    /// Brokers to begin with for a command that works on this folder of `opstream up`: unless they are named, those that run on it.
+    pub(crate) fn bootstrap_beside(&self, folder: Option<&Path>) -> Bootstrap {
+        let broker = folder.filter(|_| self.bootstrap.is_none()).map(|folder| folder.join("broker"));
+        match broker.and_then(|broker| Some((last_address(&broker)?, broker))) {
+            Some((address, broker)) => {
+                Bootstrap { addresses: address.to_string(), named_by: format!("as {}/address says", broker.display()) }
+            }
+            None => Bootstrap {
+                addresses: self.bootstrap().to_owned(),
+                named_by: "--bootstrap, OPSTREAM_BOOTSTRAP".to_owned(),
+            },
+        }
+    }
+
     /// Everything that is needed to reach the cluster.
     ///
     /// # Errors
     /// When the prefix is not usable or a property has no `=`.
     pub(crate) fn address(&self) -> anyhow::Result<BrokerAddress> {
         let (topics, properties) = (self.topics()?, self.properties()?);
-        Ok(BrokerAddress { bootstrap: self.bootstrap.clone(), properties, topics })
+        Ok(BrokerAddress { bootstrap: self.bootstrap().to_owned(), properties, topics })
     }
 
     /// Names of the topics.
@@ -200,11 +232,26 @@ mod tests {
 
     fn kafka(single: &[&str], together: Option<&str>) -> KafkaArgs {
         KafkaArgs {
-            bootstrap: String::new(),
+            bootstrap: None,
             topic_prefix: "llm".to_owned(),
             kafka_property: single.iter().map(|text| (*text).to_owned()).collect(),
             kafka_properties: together.map(str::to_owned),
         }
+    }
+
+    #[test]
+    fn a_folder_names_its_broker_unless_a_flag_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let bootstrap = |flag: Option<&str>| {
+            let args = KafkaArgs { bootstrap: flag.map(str::to_owned), ..kafka(&[], None) };
+            args.bootstrap_beside(Some(folder.path())).addresses
+        };
+        assert_eq!(bootstrap(None), "127.0.0.1:9092");
+        std::fs::create_dir(folder.path().join("broker")).unwrap();
+        std::fs::write(folder.path().join("broker/address"), "127.0.0.1:4711\n").unwrap();
+        assert_eq!(bootstrap(None), "127.0.0.1:4711");
+        assert_eq!(bootstrap(Some("kafka:9092")), "kafka:9092");
+        assert_eq!(kafka(&[], None).bootstrap_beside(None).addresses, "127.0.0.1:9092");
     }
 
     #[test]

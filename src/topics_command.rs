@@ -49,14 +49,14 @@ pub(crate) struct TopicsArgs {
 pub(crate) async fn run(args: TopicsArgs, shutdown: CancellationToken) -> anyhow::Result<()> {
     let plans = plans(&args)?;
     let mut client = ClientConfig::new();
-    client.set("bootstrap.servers", &args.kafka.bootstrap);
+    client.set("bootstrap.servers", args.kafka.bootstrap());
     for (name, value) in args.kafka.properties()? {
         client.set(name, value);
     }
     let admin: Admin = client.create().context("cannot use the Kafka settings")?;
     let creating = create(admin, &plans);
     let created = shutdown.run_until_cancelled(creating).await.context("interrupted; topics may be half created")?;
-    created.with_context(|| format!("the Kafka cluster at {}", args.kafka.bootstrap))
+    created.with_context(|| format!("the Kafka cluster at {}", args.kafka.bootstrap()))
 }
 
 #[expect(clippy::print_stdout, reason = "what was created is what the command answers")]

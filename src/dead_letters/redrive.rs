@@ -43,7 +43,8 @@ const MARK: &str = include_str!("redrive/mark.sql");
 /// Send dead letters to the operations topic again, as they were, or repaired from a file.
 ///
 /// Letters that were redriven before are passed over, and so are those that the same checks would refuse again. Sending twice
-/// counts nothing twice. Exit code 0: all letters are redriven. 1: some are not, and the report names them.
+/// counts nothing twice. They go to the cluster that they came from: without --bootstrap to the broker of the `opstream up` that runs on
+/// the folder. Exit code 0: all letters are redriven. 1: some are not, and the report names them.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[derive(clap::Args)]
 #[command(after_long_help = "Examples:
@@ -77,6 +78,9 @@ pub(super) struct RedriveArgs {
     /// Send letters as they are even if the checks of this version would refuse them again; such a record comes back as a new letter
     #[arg(long, conflicts_with = "from")]
     unchecked: bool,
+    /// Send letters to a cluster that they did not come from, because the pipeline moved there
+    #[arg(long)]
+    other_cluster: bool,
     /// Say what would be sent, and send nothing
     #[arg(long)]
     dry_run: bool,
@@ -109,8 +113,8 @@ struct Rules {
 pub(super) async fn run(args: &RedriveArgs) -> anyhow::Result<ExitCode> {
     args.check()?;
     let topic = args.kafka.topics()?.operations();
-    let outlet = if args.dry_run { None } else { Some(Outlet::open(&args.kafka)?) };
     let database = args.place.open().await?;
+    let outlet = if args.dry_run { None } else { Some(args.outlet().await?) };
     let floor = retention_floor(&database).await.context("cannot read the retention floor")?;
     let accepted = AcceptedTimes::at(UtcMillis::now(), floor);
     let rules = Rules { accepted, again: args.again, unchecked: args.unchecked };
@@ -129,6 +133,11 @@ pub(super) async fn run(args: &RedriveArgs) -> anyhow::Result<ExitCode> {
 }
 
 impl RedriveArgs {
+    async fn outlet(&self) -> anyhow::Result<Outlet> {
+        let folder = self.place.place()?.folder;
+        Outlet::open(&self.kafka, self.kafka.bootstrap_beside(folder.as_deref()), self.other_cluster).await
+    }
+
     fn check(&self) -> anyhow::Result<()> {
         let has_filter = !self.filter.is_empty();
         anyhow::ensure!(
@@ -186,7 +195,12 @@ impl Redrive {
                 Fate::Send { place, .. } if !places.insert(place) => {
                     self.account.refuse(&name, "repeated", &format!("{place} stands in the file twice"));
                 }
-                Fate::Send { place, record } => records.push((name, place, record)),
+                Fate::Send { place, cluster_id, record } => {
+                    if let Some(outlet) = &self.outlet {
+                        outlet.require_same_cluster(place, &cluster_id)?;
+                    }
+                    records.push((name, place, record));
+                }
             }
         }
         let Some(outlet) = &self.outlet else {

@@ -24,6 +24,8 @@ pub(super) enum Fate {
     Send {
         /// The letter.
         place: Place,
+        /// Id of the cluster that its record was on.
+        cluster_id: String,
         /// What is sent.
         record: Record,
     },
@@ -65,8 +67,8 @@ impl Candidate {
             Err(poison) if !rules.unchecked => Fate::Refused { code: poison.code(), reason: poison.to_string() },
             _ => {
                 let headers = headers(&letter);
-                let (place, key, value) = (letter.place, letter.key, letter.value);
-                Fate::Send { place, record: Record { key, value, headers } }
+                let Letter { place, cluster_id, key, value, .. } = letter;
+                Fate::Send { place, cluster_id, record: Record { key, value, headers } }
             }
         };
         Self { name, fate }

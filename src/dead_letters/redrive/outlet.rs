@@ -1,17 +1,25 @@
 //! The way to the operations topic: every record to the partition of its key, acknowledged by all replicas.
+//!
+//! Letters go back to the cluster that they came from. Another one has another pipeline behind it, which would store them, while they
+//! count as sent here.
+
+use std::time::Duration;
 
 use anyhow::Context as _;
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::future_producer::DeliveryFuture;
-use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
 
 use super::candidate::Record;
-use crate::settings::KafkaArgs;
+use crate::dead_letters::place::Place;
+use crate::settings::{Bootstrap, KafkaArgs};
 
 /// How long the broker may take to acknowledge a record, milliseconds.
 const SEND_TIMEOUT_MS: &str = "30000";
+/// How long the broker may take to say who it is.
+const ANSWER_LIMIT: Duration = Duration::from_secs(if cfg!(test) { 5 } else { 10 });
 /// Largest record that our topics take: [`opstream_schemas::topics`] are created with this limit.
 const MAX_RECORD_BYTES: &str = "10485760";
 
@@ -19,6 +27,16 @@ const MAX_RECORD_BYTES: &str = "10485760";
 pub(super) struct Outlet {
     producer: FutureProducer,
     topic: String,
+    bootstrap: Bootstrap,
+    cluster: Cluster,
+}
+
+/// The cluster that was reached.
+enum Cluster {
+    /// Every letter must come from the one of this id; none when the broker does not say its id.
+    Same(Option<String>),
+    /// Letters of any cluster may go there.
+    Any,
 }
 
 /// Why a record is not on the topic.
@@ -36,14 +54,14 @@ pub(super) enum SendError {
 pub(super) type Queued = Result<DeliveryFuture, KafkaError>;
 
 impl Outlet {
-    /// Prepares to send; connects by itself.
+    /// Connects. With `is_any_cluster` letters may come from other clusters than this.
     ///
     /// # Errors
-    /// When a setting is refused.
-    pub(super) fn open(kafka: &KafkaArgs) -> anyhow::Result<Self> {
+    /// When a setting is refused, or nothing answers.
+    pub(super) async fn open(kafka: &KafkaArgs, bootstrap: Bootstrap, is_any_cluster: bool) -> anyhow::Result<Self> {
         let mut client = ClientConfig::new();
         client
-            .set("bootstrap.servers", &kafka.bootstrap)
+            .set("bootstrap.servers", &bootstrap.addresses)
             .set("client.id", "opstream-redrive")
             .set("acks", "all")
             .set("enable.idempotence", "true")
@@ -56,8 +74,35 @@ impl Outlet {
         for (name, value) in kafka.properties()? {
             client.set(name, value);
         }
-        let producer = client.create().context("cannot use the Kafka settings")?;
-        Ok(Self { producer, topic: kafka.topics()?.operations() })
+        let producer: FutureProducer = client.create().context("cannot use the Kafka settings")?;
+        let topic = kafka.topics()?.operations();
+        let id = cluster_id(producer.clone(), topic.clone()).await.with_context(|| {
+            let Bootstrap { addresses, named_by } = &bootstrap;
+            format!("nothing answers at {addresses} ({named_by}); `opstream up` prints its address as *Kafka clients*")
+        })?;
+        let cluster = if is_any_cluster { Cluster::Any } else { Cluster::Same(id) };
+        Ok(Self { producer, topic, bootstrap, cluster })
+    }
+
+    /// Refuses a letter that came from another cluster.
+    ///
+    /// # Errors
+    /// Names both clusters and the ways out.
+    pub(super) fn require_same_cluster(&self, place: Place, cluster_id: &str) -> anyhow::Result<()> {
+        let Bootstrap { addresses, named_by } = &self.bootstrap;
+        match &self.cluster {
+            Cluster::Any => Ok(()),
+            Cluster::Same(Some(id)) if id == cluster_id => Ok(()),
+            Cluster::Same(Some(id)) => anyhow::bail!(
+                "{place} came from the cluster {cluster_id:?}, and {addresses} ({named_by}) is the cluster {id:?}, with another pipeline \
+                 behind it; name the right broker with --bootstrap, or letters of this cluster with --stream; --other-cluster sends \
+                 them there all the same, for a pipeline that moved"
+            ),
+            Cluster::Same(None) => anyhow::bail!(
+                "{addresses} ({named_by}) does not say which cluster it is, so that nobody knows whether {place} came from there; \
+                 --other-cluster sends it all the same"
+            ),
+        }
     }
 
     /// Hands a record to the client.
@@ -87,6 +132,15 @@ impl Outlet {
             Err(_) => Err(SendError::Broker(KafkaError::Canceled)),
         }
     }
+}
+
+/// Asks a broker who it is; none when it does not say.
+async fn cluster_id(producer: FutureProducer, topic: String) -> anyhow::Result<Option<String>> {
+    let asked = tokio::task::spawn_blocking(move || {
+        let client = producer.client();
+        client.fetch_metadata(Some(&topic), ANSWER_LIMIT).map(|_| client.fetch_cluster_id(ANSWER_LIMIT))
+    });
+    Ok(asked.await.context("asking the broker panicked")??)
 }
 
 impl SendError {

@@ -121,7 +121,7 @@ async fn fate(line: &[u8], database: &Database, rules: Rules) -> anyhow::Result<
         return Ok(Fate::AlreadyRedriven);
     }
     Ok(match record(&letter, repair, rules.accepted) {
-        Ok(record) => Fate::Send { place, record },
+        Ok(record) => Fate::Send { place, cluster_id: letter.cluster_id, record },
         Err(error) => refused(&error),
     })
 }

@@ -6,7 +6,9 @@ use rdkafka::Message as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::Headers as _;
 use rdkafka::mocking::MockCluster;
+use rdkafka::producer::{FutureProducer, Producer as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
 use super::*;
 use crate::dead_letters::REDRIVEN_FROM;
@@ -14,6 +16,7 @@ use crate::dead_letters::letter::Letter;
 use crate::dead_letters::test_letters::{Letters, letter};
 
 const TOPIC: &str = "llm.operations";
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
 #[derive(clap::Parser)]
 struct CommandLine {
@@ -30,7 +33,12 @@ impl Fixture {
     async fn new() -> Self {
         let cluster = MockCluster::new(1).unwrap();
         cluster.create_topic(TOPIC, 1, 1).unwrap();
-        Self { letters: Letters::new().await, cluster }
+        let fixture = Self { letters: Letters::new().await, cluster };
+        let client: FutureProducer =
+            ClientConfig::new().set("bootstrap.servers", fixture.cluster.bootstrap_servers()).create().unwrap();
+        let id = tokio::task::block_in_place(|| client.client().fetch_cluster_id(PATIENCE)).unwrap();
+        fixture.letters.run(&format!("update streams set cluster_id = '{id}'")).await;
+        fixture
     }
 
     /// The arguments of a command line, on this database and cluster.
@@ -52,15 +60,14 @@ impl Fixture {
             .set("group.id", "test")
             .create()
             .unwrap();
-        let patience = std::time::Duration::from_secs(30);
-        let (_, end) = consumer.fetch_watermarks(TOPIC, 0, patience).unwrap();
+        let (_, end) = consumer.fetch_watermarks(TOPIC, 0, PATIENCE).unwrap();
         let mut start = TopicPartitionList::new();
         start.add_partition_offset(TOPIC, 0, Offset::Beginning).unwrap();
         consumer.assign(&start).unwrap();
         let text = |bytes: Option<&[u8]>| String::from_utf8(bytes.unwrap_or_default().to_vec()).unwrap();
         (0..end)
             .map(|_| {
-                let message = consumer.poll(patience).expect("a record is missing").unwrap();
+                let message = consumer.poll(PATIENCE).expect("a record is missing").unwrap();
                 let headers = message.headers().unwrap().iter().filter(|header| header.key == REDRIVEN_FROM);
                 (text(message.key()), headers.map(|header| text(header.value)).collect())
             })
@@ -180,11 +187,50 @@ async fn pages_are_bounded_by_bytes_and_every_letter_is_sent_once() {
 async fn a_broker_that_is_away_leaves_the_letters_unmarked() {
     let fixture = Fixture::new().await;
     fixture.letters.add(&sound(0)).await;
-    let words = ["--all", "--kafka-property", "message.timeout.ms=300"];
-    let mut args = fixture.args(&words);
-    // Nobody listens on the port of discard.
-    "127.0.0.1:9".clone_into(&mut args.kafka.bootstrap);
-    let error = format!("{:#}", run(&args).await.unwrap_err());
-    assert!(error.contains("a second run goes on"), "{error}");
+    let errors = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT; 100];
+    fixture.cluster.request_errors(RDKafkaApiKey::Produce, &errors);
+    let error = fixture.redrive(&["--all", "--kafka-property", "message.timeout.ms=300"]).await.unwrap_err();
+    assert!(format!("{error:#}").contains("a second run goes on"), "{error:#}");
     assert!(fixture.letters.find(0).await.redriven_at.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_does_not_answer_is_named() {
+    let letters = Letters::new().await;
+    // Nobody listens on the port of discard.
+    let line = ["redrive", "--all", "--data", &letters.folder().display().to_string(), "--bootstrap", "127.0.0.1:9"];
+    let error = run(&CommandLine::try_parse_from(line).unwrap().args).await.unwrap_err();
+    assert!(
+        format!("{error:#}").starts_with("nothing answers at 127.0.0.1:9 (--bootstrap, OPSTREAM_BOOTSTRAP)"),
+        "{error:#}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn letters_of_another_cluster_stay_where_they_are_unless_that_is_wanted() {
+    let fixture = Fixture::new().await;
+    fixture.letters.add(&sound(0)).await;
+    fixture.letters.run("update streams set cluster_id = 'the other'").await;
+    let file = fixture.letters.folder().join("repaired.jsonl");
+    std::fs::write(&file, "{\"place\":\"1/0/0\",\"operation\":{\"session_id\":\"s-0\"}}\n").unwrap();
+    for words in [["--all", "--yes"], ["--from", file.to_str().unwrap()]] {
+        let error = fixture.redrive(&words).await.unwrap_err().to_string();
+        for word in ["1/0/0", "the other", &fixture.cluster.bootstrap_servers(), "--bootstrap", "--other-cluster"] {
+            assert!(error.contains(word), "{word}: {error}");
+        }
+    }
+    assert!(fixture.sent().is_empty() && fixture.letters.find(0).await.redriven_at.is_none());
+    assert!(fixture.redrive(&["--all", "--other-cluster"]).await.unwrap());
+    assert_eq!(fixture.sent().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_alone_says_where_its_broker_is() {
+    let fixture = Fixture::new().await;
+    fixture.letters.add(&sound(0)).await;
+    std::fs::create_dir(fixture.letters.folder().join("broker")).unwrap();
+    std::fs::write(fixture.letters.folder().join("broker/address"), fixture.cluster.bootstrap_servers()).unwrap();
+    let line = ["redrive", "--all", "--data", &fixture.letters.folder().display().to_string()];
+    assert_eq!(run(&CommandLine::try_parse_from(line).unwrap().args).await.unwrap(), ExitCode::SUCCESS);
+    assert_eq!(fixture.sent().len(), 1);
 }
