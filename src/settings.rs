@@ -1,6 +1,7 @@
 //! Flags that several commands share. Each may come from the environment or `.env`; nothing else reads either.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -80,12 +81,23 @@ pub(crate) struct LakeArgs {
     pub(crate) lake: PathBuf,
 }
 
+/// Reads a whole number of this range. An error says what is allowed, also of something that is no number.
+pub(crate) fn whole_number<T: TryFrom<i64> + Clone>(
+    range: RangeInclusive<i64>,
+) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static {
+    move |text| {
+        let number = text.parse::<i64>().ok().filter(|number| range.contains(number));
+        let fitting = number.and_then(|number| T::try_from(number).ok());
+        fitting.ok_or_else(|| format!("expected a whole number, {} to {}", range.start(), range.end()))
+    }
+}
+
 /// How long operations are kept.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct RetentionArgs {
     /// Whole UTC days before the present one for which operations are kept, 1 to 36500; totals over time stay. Unless set, all are
     /// kept: nothing is deleted that nobody asked to delete
-    #[arg(long, value_name = "N", env = "OPSTREAM_KEEP_DAYS", value_parser = clap::value_parser!(u16).range(1..=36_500))]
+    #[arg(long, value_name = "N", env = "OPSTREAM_KEEP_DAYS", value_parser = whole_number::<u16>(1..=36_500), allow_negative_numbers = true)]
     keep_days: Option<u16>,
 }
 
@@ -228,6 +240,16 @@ mod tests {
         let error = format!("{:#}", database(None, Some("mysql://u:secret@h/d")).url().unwrap_err());
         assert!(error.contains("CONNECTION_STRING") && !error.contains("secret"), "{error}");
         assert!(database(None, None).url().unwrap_err().to_string().contains("OPSTREAM_DATABASE_URL"));
+    }
+
+    #[test]
+    fn what_is_no_number_of_the_range_is_answered_with_the_range() {
+        let read = whole_number::<u16>(1..=36_500);
+        assert_eq!(read("90"), Ok(90));
+        for wrong in ["abc", "-1", "0", "36501", "9000000000000000000000", "1.5", ""] {
+            assert_eq!(read(wrong), Err("expected a whole number, 1 to 36500".to_owned()), "{wrong}");
+        }
+        assert!(whole_number::<u8>(0..=300)("256").is_err(), "a number that does not fit its type");
     }
 
     fn kafka(single: &[&str], together: Option<&str>) -> KafkaArgs {

@@ -13,6 +13,7 @@ use super::escaped::{excerpt, size};
 use super::filter::{Conditions, Cursor, FilterArgs, parse_cursor};
 use super::place::Place;
 use super::summary;
+use crate::settings::whole_number;
 
 /// The conditions come in place of `{conditions}`.
 const PAGE: &str = include_str!("page.sql");
@@ -33,7 +34,7 @@ pub(super) struct ListArgs {
     #[arg(long)]
     not_redriven: bool,
     /// How many letters are shown, 1 to 10000
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=10_000))]
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = whole_number::<i64>(1..=10_000), allow_negative_numbers = true)]
     limit: i64,
     /// Continue behind this letter: what the end of the list before shows
     #[arg(long, value_name = "CURSOR", value_parser = parse_cursor)]
