@@ -1,16 +1,18 @@
 //! `opstream aggregator`: committed files to windows, as a process of its own, and the rebuild of all windows.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
 use opstream_aggregator::retention::preview;
 use opstream_aggregator::{AggregatorConfig, Compaction, KeepDays, LeaseStart};
-use opstream_api::RoleWatch;
+use opstream_api::{BrokerAddress, RoleWatch};
 use opstream_schemas::condition::Reporter;
 use opstream_schemas::database::Database;
 use tokio_util::sync::CancellationToken;
 
+use crate::data_folder::Place;
 use crate::health_port::{HealthArgs, run_with_health};
 use crate::settings::{DatabaseArgs, KafkaArgs, LakeArgs, RetentionArgs};
 
@@ -19,6 +21,9 @@ use crate::settings::{DatabaseArgs, KafkaArgs, LakeArgs, RetentionArgs};
 /// One aggregator is active; more of them stand by and take over when its lease expires.
 #[derive(Args, Clone)]
 pub(crate) struct AggregatorArgs {
+    /// Folder of `opstream up`, with its database, lake and broker; wins over --database-url and --lake
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
     #[command(flatten)]
     database: DatabaseArgs,
     #[command(flatten)]
@@ -69,24 +74,21 @@ impl CompactionArgs {
 /// When the configuration is wrong, the database cannot be opened, the Kafka client refuses a setting, or what was asked for cannot
 /// be done.
 pub(crate) async fn run(args: AggregatorArgs, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let place = args.place()?;
     if args.abandon_rebuild || args.preview_retention || args.give_up_file.is_some() {
-        let database = args.database.open().await?;
-        let outcome = match (args.give_up_file, args.retention.keep_days().filter(|_| args.preview_retention)) {
-            (Some(number), _) => give_up(&database, number).await,
-            (None, Some(keep_days)) => preview_retention(&database, keep_days).await,
-            (None, None) => abandon_rebuild(&database).await,
-        };
-        database.close().await;
-        return outcome;
+        return run_once(&args, &place).await;
     }
-    let broker = args.kafka.address()?;
+    let broker = BrokerAddress {
+        bootstrap: args.kafka.bootstrap_beside(place.folder.as_deref()).addresses,
+        ..args.kafka.address()?
+    };
     let health = args.health.bind().await?;
-    let database = args.database.open().await?;
+    let database = place.open().await?;
     let reporter = Reporter::default();
     let role = RoleWatch { name: "aggregator", condition: reporter.watch() };
     let config = AggregatorConfig {
         database: database.clone(),
-        lake: args.lake.lake,
+        lake: place.lake(&args.lake),
         bootstrap: broker.bootstrap.clone(),
         topics: broker.topics.clone(),
         properties: broker.properties.clone(),
@@ -102,6 +104,29 @@ pub(crate) async fn run(args: AggregatorArgs, shutdown: CancellationToken) -> an
     let outcome = run_with_health(health, (database.clone(), broker, role), running).await;
     database.close().await;
     outcome
+}
+
+/// What is done at once and needs no broker. It makes no database: there is nothing to do in a new one.
+async fn run_once(args: &AggregatorArgs, place: &Place) -> anyhow::Result<()> {
+    place.require_file()?;
+    let database = place.open().await?;
+    let outcome = match (args.give_up_file, args.retention.keep_days().filter(|_| args.preview_retention)) {
+        (Some(number), _) => give_up(&database, number).await,
+        (None, Some(keep_days)) => preview_retention(&database, keep_days).await,
+        (None, None) => abandon_rebuild(&database).await,
+    };
+    database.close().await;
+    outcome
+}
+
+impl AggregatorArgs {
+    /// Where the database is. Unlike the commands that only look, a role takes no folder that nobody named.
+    fn place(&self) -> anyhow::Result<Place> {
+        match &self.data {
+            Some(data) => Place::of(Some(data), data, &self.database),
+            None => Place::named(&self.database),
+        }
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "what was rebuilt is what the command answers")]

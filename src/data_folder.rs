@@ -3,9 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use opstream_schemas::database::DatabaseUrl;
+use opstream_schemas::database::{Database, DatabaseUrl};
 
-use crate::settings::{DatabaseArgs, LakeArgs};
+use crate::foreign_tables::refuse_foreign;
+use crate::settings::{DatabaseArgs, LakeArgs, open_database};
 
 /// Folder of `opstream up` when neither a folder nor a database is named.
 pub(crate) const DEFAULT_DATA: &str = "./opstream-data";
@@ -40,9 +41,28 @@ impl Place {
         let file = folder.join("opstream.db");
         let is_named = database.database_url.is_some() || (database.connection_string.is_some() && !file.is_file());
         if data.is_none() && is_named {
-            return Ok(Self { url: database.url()?, folder: None, is_shared: database.database_url.is_none() });
+            return Self::named(database);
         }
         Ok(Self { url: DatabaseUrl::Sqlite(file), folder: Some(folder.to_owned()), is_shared: false })
+    }
+
+    /// The database that the flags name.
+    ///
+    /// # Errors
+    /// When they name none, or none that we know.
+    pub(crate) fn named(database: &DatabaseArgs) -> anyhow::Result<Self> {
+        Ok(Self { url: database.url()?, folder: None, is_shared: database.database_url.is_none() })
+    }
+
+    /// Opens the database and brings its tables to this version.
+    ///
+    /// # Errors
+    /// When it cannot be reached, was migrated by a newer version, or belongs to another program whose variable we share.
+    pub(crate) async fn open(&self) -> anyhow::Result<Database> {
+        if self.is_shared {
+            Box::pin(refuse_foreign(&self.url)).await?;
+        }
+        open_database(&self.url).await
     }
 
     /// Root of the lake: that of the folder, else the one of the flag.

@@ -14,8 +14,8 @@ use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaConfRes;
 
+use crate::data_folder::Place;
 use crate::embedded_broker::last_address;
-use crate::foreign_tables::refuse_foreign;
 
 /// Where the embedded broker listens unless told otherwise.
 const DEFAULT_BOOTSTRAP: &str = "127.0.0.1:9092";
@@ -53,11 +53,7 @@ impl DatabaseArgs {
     /// # Errors
     /// When it cannot be reached, was migrated by a newer version, or belongs to another program whose variable we share.
     pub(crate) async fn open(&self) -> anyhow::Result<Database> {
-        let url = self.url()?;
-        if self.database_url.is_none() {
-            Box::pin(refuse_foreign(&url)).await?;
-        }
-        open_database(&url).await
+        Place::named(self)?.open().await
     }
 }
 
