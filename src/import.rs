@@ -39,6 +39,9 @@ use self::feed::{Feed, Input};
 
 /// Arguments of `opstream import`.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Exit code 0: everything is in. 1: some records are not, and the report names them. 2: it could not run to its end."
+)]
 pub(crate) struct ImportArgs {
     /// Address of a running opstream
     #[arg(

@@ -10,6 +10,7 @@ mod demo;
 mod disk_watch;
 mod embedded_broker;
 mod env_file;
+mod failure;
 mod foreign_tables;
 mod health_port;
 mod import;
@@ -30,6 +31,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use self::failure::answered;
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -70,14 +73,21 @@ enum Command {
     RestoreFiles(restore_files::RestoreFilesArgs),
 }
 
-fn main() -> anyhow::Result<ExitCode> {
+fn main() -> ExitCode {
+    start().unwrap_or_else(|error| {
+        failure::say("error", &error);
+        ExitCode::FAILURE
+    })
+}
+
+fn start() -> anyhow::Result<ExitCode> {
     let file = env_file::EnvFile::read(Path::new(".env"))?;
     let words: Vec<OsString> = std::env::args_os().collect();
     let parsed = command_line::parse(Cli::command(), &words, &file).and_then(|found| Cli::from_arg_matches(&found));
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
-            error.print()?;
+            failure::unless_reader_left(error.print())?;
             return Ok(ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(1)));
         }
     };
@@ -103,10 +113,10 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Ingestor(args) => Box::pin(ingestor_command::run(args, shutdown)).await.map(done),
         Command::Aggregator(args) => Box::pin(aggregator_command::run(args, shutdown)).await.map(done),
         Command::Api(args) => Box::pin(api_command::run(args, shutdown)).await.map(done),
-        Command::Import(args) => Box::pin(import::run(args, shutdown)).await,
+        Command::Import(args) => Ok(answered(Box::pin(import::run(args, shutdown)).await)),
         Command::Demo(args) => Box::pin(demo::run_command(args, shutdown)).await.map(done),
-        Command::DeadLetters(args) => Box::pin(dead_letters::run(args, shutdown)).await,
-        Command::RestoreFiles(args) => Box::pin(restore_files::run(args, shutdown)).await,
+        Command::DeadLetters(args) => Ok(answered(Box::pin(dead_letters::run(args, shutdown)).await)),
+        Command::RestoreFiles(args) => Ok(answered(Box::pin(restore_files::run(args, shutdown)).await)),
         Command::Verify(args) => Ok(Box::pin(verify::run(args, shutdown)).await),
     }
 }

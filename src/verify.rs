@@ -41,12 +41,11 @@ use self::snapshot::{Snapshot, VerifyError};
 use self::windows::WindowsCheck;
 pub(crate) use crate::data_folder::DEFAULT_DATA;
 use crate::data_folder::Place;
+use crate::failure::{self, NOT_RUN};
 use crate::settings::{DatabaseArgs, LakeArgs};
 
 /// Exit code when something is not as promised.
 const FOUND: u8 = 1;
-/// Exit code when the verification could not run.
-const NOT_RUN: u8 = 2;
 
 /// Prove from one snapshot that no operation was lost or doubled, by reading every row, file and window.
 ///
@@ -75,8 +74,7 @@ pub(crate) async fn run(args: VerifyArgs, shutdown: CancellationToken) -> ExitCo
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(FOUND),
         Err(error) => {
-            // A standard error that is gone leaves the exit code to say it.
-            drop(writeln!(std::io::stderr(), "opstream verify could not run: {error:#}"));
+            failure::say("opstream verify could not run", &error);
             ExitCode::from(NOT_RUN)
         }
     }
@@ -94,7 +92,7 @@ async fn verify_and_print(args: &VerifyArgs) -> anyhow::Result<bool> {
     let report = report?.at(url.to_string(), lake.display().to_string());
     let mut stdout = std::io::stdout().lock();
     let written = if args.json { render::json(&report, &mut stdout) } else { render::table(&report, &mut stdout) };
-    written.and_then(|()| stdout.flush()).context("cannot write the report")?;
+    failure::unless_reader_left(written.and_then(|()| stdout.flush())).context("cannot write the report")?;
     Ok(report.clean)
 }
 

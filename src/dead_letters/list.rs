@@ -13,6 +13,7 @@ use super::escaped::{excerpt, size};
 use super::filter::{Conditions, Cursor, FilterArgs, parse_cursor};
 use super::place::Place;
 use super::summary;
+use crate::failure::unless_reader_left;
 use crate::settings::whole_number;
 
 /// The conditions come in place of `{conditions}`.
@@ -94,7 +95,7 @@ pub(super) async fn run(args: &ListArgs) -> anyhow::Result<()> {
         if args.json { write_json(&page, &mut out) } else { write_table(&page, &mut out) }
     };
     database.close().await;
-    written.and_then(|()| out.flush()).context("cannot write the list")
+    unless_reader_left(written.and_then(|()| out.flush())).context("cannot write the list")
 }
 
 async fn read(database: &Database, mut conditions: Conditions, limit: i64) -> Result<Page, sqlx::Error> {

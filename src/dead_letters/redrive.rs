@@ -30,6 +30,7 @@ use self::stored::StoredLetters;
 use super::WhereArgs;
 use super::filter::{Conditions, FilterArgs};
 use super::place::Place;
+use crate::failure::unless_reader_left;
 use crate::settings::KafkaArgs;
 
 /// Letters above which `--yes` is asked for.
@@ -45,6 +46,7 @@ const MARK: &str = include_str!("redrive/mark.sql");
 /// Letters that were redriven before are passed over, and so are those that the same checks would refuse again. Sending twice
 /// counts nothing twice. They go to the cluster that they came from: without --bootstrap to the broker of the `opstream up` that runs on
 /// the folder. Exit code 0: all letters are redriven. 1: some are not, and the report names them.
+/// 2: it could not run, or not to its end.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[derive(clap::Args)]
 #[command(after_long_help = "Examples:
@@ -123,11 +125,8 @@ pub(super) async fn run(args: &RedriveArgs) -> anyhow::Result<ExitCode> {
     redrive.bar.finish_and_clear();
     redrive.database.close().await;
     let mut out = std::io::stdout().lock();
-    redrive
-        .account
-        .write(&topic, args.dry_run, &mut out)
-        .and_then(|()| out.flush())
-        .context("cannot write the report")?;
+    let written = redrive.account.write(&topic, args.dry_run, &mut out).and_then(|()| out.flush());
+    unless_reader_left(written).context("cannot write the report")?;
     outcome?;
     Ok(if redrive.account.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -12,6 +12,7 @@ use super::letter::Letter;
 use super::place::Place;
 use super::value_view::{ContentChoice, Format, ValueView};
 use super::{REDRIVEN_FROM, WhereArgs};
+use crate::failure::unless_reader_left;
 
 /// Show everything about dead letters, prompts and messages withheld.
 ///
@@ -58,10 +59,10 @@ pub(super) async fn run(args: &ShowArgs) -> anyhow::Result<()> {
             let separated = if number > 0 { writeln!(out) } else { Ok(()) };
             separated.and_then(|()| write_text(&letter, &view, &mut out))
         };
-        written.context("cannot write the letter")?;
+        unless_reader_left(written).context("cannot write the letter")?;
     }
     database.close().await;
-    out.flush().context("cannot write the letter")
+    unless_reader_left(out.flush()).context("cannot write the letter")
 }
 
 /// For its owner alone, because it may hold prompts; never over a file that exists.

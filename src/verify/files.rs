@@ -14,6 +14,7 @@ use super::lake_file::{FileSums, LakeFileError, MeasuredContents, measure_conten
 use super::progress::Progress;
 use super::report::{Check, Finding};
 use super::snapshot::{ListedFile, Snapshot, VerifyError, id_after, unfetched};
+use crate::failure::told;
 
 const LOST_FILE: (&str, &str) = (
     "the file was deleted, moved or damaged outside opstream, or --lake names another folder than the pipeline writes to",
@@ -132,7 +133,7 @@ impl FilesOutcome {
                 self.unreadable.insert(file.number);
                 // A wrong size has been reported already and explains why the file cannot be decoded.
                 if has_size {
-                    let what = format!("file {} ({}): {}", file.number, file.path, chain(&error));
+                    let what = format!("file {} ({}): {}", file.number, file.path, told(&error));
                     self.files.find(|| Finding { what, cause: LOST_FILE.0, way_out: LOST_FILE.1 });
                 }
                 Ok(None)
@@ -266,17 +267,6 @@ async fn check_stray_contents(snapshot: &mut Snapshot, check: &mut Check) -> Res
         check.find(|| Finding { what, cause: WRONG_CONTENTS.0, way_out: WRONG_CONTENTS.1 });
     }
     Ok(())
-}
-
-/// An error and what it came from, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 fn count(length: usize) -> u64 {
