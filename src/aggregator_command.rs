@@ -1,6 +1,6 @@
 //! `opstream aggregator`: committed files to windows, as a process of its own, and the rebuild of all windows.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -14,11 +14,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::data_folder::Place;
 use crate::health_port::{HealthArgs, run_with_health};
-use crate::settings::{DatabaseArgs, KafkaArgs, LakeArgs, RetentionArgs};
+use crate::settings::{DatabaseArgs, KafkaArgs, LakeArgs, RetentionArgs, whole_number};
+use crate::verify::{FileState, state_of_file};
 
 /// Adds every committed file to the windows, once, and publishes what changed.
 ///
 /// One aggregator is active; more of them stand by and take over when its lease expires.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[derive(Args, Clone)]
 pub(crate) struct AggregatorArgs {
     /// Folder of `opstream up`, with its database, lake and broker; wins over --database-url and --lake
@@ -41,9 +43,19 @@ pub(crate) struct AggregatorArgs {
     /// Call off the rebuild that is under way, and end; the current windows stay
     #[arg(long, conflicts_with = "rebuild")]
     abandon_rebuild: bool,
-    /// Stop waiting for this file of operations, which is lost for good, and end; `opstream verify` will name it
-    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["rebuild", "abandon_rebuild"])]
+    /// Stop waiting for this file of operations, which is lost for good, and end; `opstream verify` will name it, and docs/verify.md
+    /// says how to take that back
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        value_parser = whole_number::<i64>(1..=i64::MAX),
+        allow_negative_numbers = true,
+        conflicts_with_all = ["rebuild", "abandon_rebuild"],
+    )]
     give_up_file: Option<i64>,
+    /// Give the file up although it is on disk, can be read and adds up
+    #[arg(long, requires = "give_up_file")]
+    yes: bool,
     #[command(flatten)]
     retention: RetentionArgs,
     /// Say what --keep-days would drop now, and end; nothing is dropped
@@ -111,7 +123,7 @@ async fn run_once(args: &AggregatorArgs, place: &Place) -> anyhow::Result<()> {
     place.require_file()?;
     let database = place.open().await?;
     let outcome = match (args.give_up_file, args.retention.keep_days().filter(|_| args.preview_retention)) {
-        (Some(number), _) => give_up(&database, number).await,
+        (Some(number), _) => give_up(&database, number, (!args.yes).then(|| place.lake(&args.lake))).await,
         (None, Some(keep_days)) => preview_retention(&database, keep_days).await,
         (None, None) => abandon_rebuild(&database).await,
     };
@@ -136,14 +148,37 @@ async fn rebuild(config: AggregatorConfig, shutdown: CancellationToken) -> anyho
     Ok(())
 }
 
+/// Gives up a file; one that is whole in this lake is refused.
+///
+/// # Errors
+/// When the file is whole, is no live file of operations, or the database fails.
 #[expect(clippy::print_stdout, reason = "what was given up is what the command answers")]
-async fn give_up(database: &Database, number: i64) -> anyhow::Result<()> {
+pub(crate) async fn give_up(database: &Database, number: i64, lake: Option<PathBuf>) -> anyhow::Result<()> {
+    if let Some(lake) = lake {
+        require_broken(database, &lake, number).await?;
+    }
     let given_up = opstream_aggregator::give_up_file(database, number).await?;
     println!("gave up file {number} with {} operations", given_up.operations);
     if given_up.is_in_windows {
         println!("the windows hold some or all of them; `opstream aggregator --rebuild` makes windows without them");
     }
     Ok(())
+}
+
+async fn require_broken(database: &Database, lake: &Path, number: i64) -> anyhow::Result<()> {
+    // In a wrong folder every file would seem to be lost.
+    anyhow::ensure!(
+        lake.is_dir(),
+        "there is no lake {}, in which to look whether file {number} is lost; name its folder with --data or --lake, or add --yes",
+        lake.display()
+    );
+    let state = state_of_file(database, lake, number).await.context("cannot look at the file")?;
+    let FileState::Whole { path, operations, first, last } = state else { return Ok(()) };
+    anyhow::bail!(
+        "file {number} ({path}) is not lost: it is on disk, can be read and adds up; giving it up would take its {operations} operations, \
+         from {first} to {last}, and their contents out of queries and exports, and out of the windows with the next --rebuild; add --yes \
+         to do so all the same"
+    )
 }
 
 #[expect(clippy::print_stdout, reason = "what would be dropped is what the command answers")]

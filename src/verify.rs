@@ -11,6 +11,7 @@
 mod bookkeeping;
 mod facts;
 mod files;
+mod given_up;
 mod lake_file;
 mod offset_set;
 mod producers;
@@ -21,6 +22,7 @@ mod report;
 mod rows;
 mod slice;
 mod snapshot;
+mod whole_file;
 mod windows;
 
 #[cfg(test)]
@@ -38,6 +40,7 @@ use tokio_util::sync::CancellationToken;
 use self::progress::Progress;
 use self::report::Report;
 use self::snapshot::{Snapshot, VerifyError};
+pub(crate) use self::whole_file::{FileState, state_of_file};
 use self::windows::WindowsCheck;
 pub(crate) use crate::data_folder::DEFAULT_DATA;
 use crate::data_folder::Place;

@@ -15,7 +15,7 @@ struct Promise {
     way_out: &'static str,
 }
 
-const PROMISES: [Promise; 6] = [
+const PROMISES: [Promise; 5] = [
     Promise {
         sql: include_str!("bookkeeping/windowed_too_far.sql"),
         describe: windowed_too_far,
@@ -45,12 +45,6 @@ const PROMISES: [Promise; 6] = [
         describe: idle_progress,
         cause: "the file was given up or taken out of the manifest while it was being added",
         way_out: "`opstream aggregator --rebuild` makes windows without it",
-    },
-    Promise {
-        sql: include_str!("bookkeeping/given_up_files.sql"),
-        describe: given_up,
-        cause: "it was declared lost with `opstream aggregator --give-up-file`",
-        way_out: "if a copy turns up, put it at its path, set removed_at_ms to null and delete its row of given_up_files",
     },
 ];
 
@@ -110,9 +104,4 @@ fn unknown_windows(row: &Row) -> Result<String, sqlx::Error> {
 fn idle_progress(row: &Row) -> Result<String, sqlx::Error> {
     let number = row.int("file_number")?;
     Ok(format!("a part of file {number} is in windows, but it is no live file that waits for the rest"))
-}
-
-fn given_up(row: &Row) -> Result<String, sqlx::Error> {
-    let (number, path, operations) = (row.int("file_number")?, row.text("path")?, row.int("rows")?);
-    Ok(format!("file {number} ({path}) with {operations} operations was given up"))
 }

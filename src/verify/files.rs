@@ -10,6 +10,7 @@ use opstream_schemas::lake::FileKind;
 use opstream_schemas::lake::MANIFEST_SUMS;
 use opstream_schemas::{OperationId, UtcMillis};
 
+use super::given_up::find_given_up;
 use super::lake_file::{FileSums, LakeFileError, MeasuredContents, measure_contents, measure_operations};
 use super::progress::Progress;
 use super::report::{Check, Finding};
@@ -51,7 +52,8 @@ pub(super) struct FilesOutcome {
 /// # Errors
 /// When the database fails, or a file was removed by the pipeline while this ran.
 pub(super) async fn check_files(snapshot: &mut Snapshot, progress: &Progress) -> Result<FilesOutcome, VerifyError> {
-    let files = Check::new("files", "every live file exists, can be read and adds up to its row in the manifest");
+    let mut files = Check::new("files", "every live file exists, can be read and adds up to its row in the manifest");
+    find_given_up(snapshot, &mut files).await?;
     let contents = Check::new("contents", "prompts and messages exist for exactly the operations that have them");
     let mut outcome = FilesOutcome { files, contents, unreadable: HashSet::new(), unreadable_spans: Vec::new() };
     let mut after = 0;
@@ -155,7 +157,7 @@ pub(super) async fn blocking<T: Send + 'static>(
 }
 
 /// Whether the file's length is the listed one. A missing file is left to the reading, which says so.
-async fn has_listed_size(check: &mut Check, file: &ListedFile) -> bool {
+pub(super) async fn has_listed_size(check: &mut Check, file: &ListedFile) -> bool {
     let Some(local) = &file.local else { return true };
     let Ok(metadata) = tokio::fs::metadata(local).await else { return true };
     let is_same = u64::try_from(file.bytes).is_ok_and(|bytes| bytes == metadata.len());
@@ -167,7 +169,8 @@ async fn has_listed_size(check: &mut Check, file: &ListedFile) -> bool {
     is_same
 }
 
-fn compare_sums(check: &mut Check, file: &ListedFile, found: &FileSums) {
+/// Compares what a file adds up to with its row in the manifest.
+pub(super) fn compare_sums(check: &mut Check, file: &ListedFile, found: &FileSums) {
     let listed = &file.sums;
     let mut differences = Vec::new();
     let mut compare = |name: &str, listed: String, found: String| {

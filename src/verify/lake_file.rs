@@ -27,7 +27,7 @@ const BATCH_ROWS: usize = 8192;
 
 /// Why a file cannot be compared.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum LakeFileError {
+pub(crate) enum LakeFileError {
     /// The manifest names no file below the lake's root.
     #[error("path leaves the lake")]
     Path,

@@ -3,6 +3,7 @@
 mod column_damage;
 mod damage;
 mod fixture;
+mod given_up;
 mod merged_files;
 mod restored_files;
 mod restored_merged_files;

@@ -195,15 +195,3 @@ async fn of_a_file_that_is_being_added_exactly_the_first_part_is_expected_in_win
     fixture.run("update window_progress set before_ms = $1", &[(START_MS + MINUTE_MS).into()]).await;
     assert_eq!(failing(&fixture.verify().await), ["windows"]);
 }
-
-#[tokio::test]
-async fn a_file_that_was_given_up_is_named() {
-    let mut fixture = Fixture::filled().await;
-    let lost = fixture.commit(0, vec![operation(0, 44, 0)], &[]).await;
-    fixture.run("update lake_files set removed_at_ms = 1 where file_number = $1", &[lost.into()]).await;
-    fixture.run("insert into given_up_files (file_number, given_up_at_ms) values ($1, 1)", &[lost.into()]).await;
-    let report = fixture.verify().await;
-    assert!(failing(&report).contains(&"bookkeeping"));
-    let named = format!("file {lost} (operations/2026-09-22/{lost}.parquet) with 1 operations was given up");
-    assert_eq!(found(&report, "bookkeeping"), [named]);
-}

@@ -1,7 +1,7 @@
--- Files that were declared lost and are still out of the manifest. $1 belongs to every promise and changes nothing here.
+-- Files of operations that were declared lost and are still out of the manifest.
 select files.file_number, files.path, files.rows, count(*) over () as total
 from given_up_files given_up
 join lake_files files on files.file_number = given_up.file_number
-where $1 is not null and files.removed_at_ms is not null
+where files.removed_at_ms is not null
 order by files.file_number
 limit 1000
