@@ -193,10 +193,10 @@ async fn preview_retention(database: &Database, keep_days: KeepDays) -> anyhow::
         return Ok(());
     };
     println!("with --keep-days {} they would be kept from {next_floor} on", keep_days.days());
-    println!("{} operations in {} files of {} bytes would be dropped", seen.operations, seen.files, seen.bytes);
+    println!("{} operations would be dropped, and {} files of {} bytes", seen.operations, seen.files, seen.bytes);
     if seen.straddling_files > 0 {
         println!(
-            "{} more files reach on both sides of that moment and stay until it has passed them",
+            "{} more files reach on both sides of that moment: they stay until it has passed them, without their rows before it",
             seen.straddling_files
         );
     }

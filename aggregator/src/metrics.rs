@@ -135,11 +135,15 @@ pub(crate) fn record_retention_floor(floor: UtcMillis) {
     gauge!(RETENTION_FLOOR).set(floor.millis() as f64 / 1000.0);
 }
 
-/// Files, and the operations in them, ceased to be live.
-pub(crate) fn record_removed_files(files: i64, operations: i64, bytes: i64) {
+/// Files ceased to be live.
+pub(crate) fn record_removed_files(files: i64, bytes: i64) {
     counter!(REMOVED_FILES).increment(files.unsigned_abs());
-    counter!(REMOVED_OPERATIONS).increment(operations.unsigned_abs());
     counter!(REMOVED_BYTES).increment(bytes.unsigned_abs());
+}
+
+/// Rows of `operations` are gone.
+pub(crate) fn record_removed_operations(operations: u64) {
+    counter!(REMOVED_OPERATIONS).increment(operations);
 }
 
 /// All rows of a day are gone.

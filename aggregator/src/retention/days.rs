@@ -60,7 +60,7 @@ async fn delete_operations(
     let day_of = |row: &Row| row.id("operation_id").map(|id| id.time().day_start());
     let next_day = rows.first().map(day_of).transpose()?;
     if let Some(dropped) = dropping.take_if(|dropped| Some(dropped.day) != next_day) {
-        report_dropped(dropped.day, Some(dropped.operations));
+        report_dropped(dropped.day, dropped.operations);
     }
     let Some(day) = next_day else { return Ok(false) };
     let mut last = None;
@@ -73,12 +73,13 @@ async fn delete_operations(
     let mut tx = lease::begin(database, fence).await?;
     let operations = tx.execute("delete from operations where operation_id <= $1", &[last.into()]).await?;
     tx.commit().await?;
+    metrics::record_removed_operations(operations);
     dropping.get_or_insert(DroppedDay { day, operations: 0 }).operations += operations;
     Ok(true)
 }
 
-/// Says once that a day is gone. `operations` are those that this process deleted; unknown where a table was dropped.
-pub(super) fn report_dropped(day: UtcMillis, operations: Option<u64>) {
+/// Says once that a day is gone. `operations` are those that this process deleted.
+pub(super) fn report_dropped(day: UtcMillis, operations: u64) {
     metrics::record_dropped_day();
     let date: String = day.to_string().chars().take(10).collect();
     tracing::info!(day = date, operations, "dropped the operations of {date}");

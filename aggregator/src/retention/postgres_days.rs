@@ -13,15 +13,20 @@ use opstream_schemas::time::DAY_MILLIS;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool};
 
 use super::days::report_dropped;
+use crate::metrics;
 
 /// Comment of a table that is being dropped.
 const MARK: &str = "opstream is dropping this day";
 /// A lock that cannot be had for so long is given up for this pass: whoever came behind in the queue waits as long.
 const PATIENCE: &str = "set lock_timeout = '5s'";
+/// Counting the rows of a day must not keep it from being dropped.
+const COUNTING_PATIENCE: &str = "set statement_timeout = '60s'";
 /// How long one statement may take: it waits for locks, and deletes the files of a table.
 const ANSWER_LIMIT: Duration = Duration::from_mins(2);
 /// Postgres' code of a lock that was not to be had in time.
 const LOCK_NOT_AVAILABLE: &str = "55P03";
+/// Postgres' code of a statement that took longer than it may.
+const QUERY_CANCELED: &str = "57014";
 
 /// A table of a day.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,8 +49,9 @@ pub(super) async fn drop_next(database: &Database, pool: &PgPool, floor: UtcMill
     let mut connection = within(ANSWER_LIMIT, pool.acquire()).await?.detach();
     let dropped = drop_day(&mut connection, next).await;
     match dropped {
-        Ok(()) => {
-            report_dropped(next.day, None);
+        Ok(operations) => {
+            metrics::record_removed_operations(operations);
+            report_dropped(next.day, operations);
             within(ANSWER_LIMIT, connection.close()).await?;
             Ok(due.len() > 1)
         }
@@ -66,7 +72,8 @@ impl DayTable {
     }
 }
 
-async fn drop_day(connection: &mut PgConnection, table: &DayTable) -> Result<(), sqlx::Error> {
+/// Drops the table and returns how many rows it had.
+async fn drop_day(connection: &mut PgConnection, table: &DayTable) -> Result<u64, sqlx::Error> {
     let DayTable { name, is_attached, is_leaving, is_marked, .. } = table;
     run(connection, PATIENCE.to_owned()).await?;
     if !is_marked {
@@ -77,7 +84,27 @@ async fn drop_day(connection: &mut PgConnection, table: &DayTable) -> Result<(),
     } else if *is_attached {
         run(connection, format!("alter table operations detach partition {name} concurrently")).await?;
     }
-    run(connection, format!("drop table {name}")).await
+    let operations = count_rows(connection, name).await?;
+    run(connection, format!("drop table {name}")).await?;
+    Ok(operations)
+}
+
+/// Rows of a table that nobody uses any more; what the planner takes for their number where counting takes too long.
+async fn count_rows(connection: &mut PgConnection, name: &str) -> Result<u64, sqlx::Error> {
+    run(connection, COUNTING_PATIENCE.to_owned()).await?;
+    let exact = format!("select count(*) from {name}");
+    let counted = within(ANSWER_LIMIT, sqlx::query_scalar::<_, i64>(AssertSqlSafe(exact)).fetch_one(&mut *connection));
+    let rows = match counted.await {
+        Err(error) if has_code(&error, QUERY_CANCELED) => {
+            let estimate =
+                format!("select greatest(reltuples, 0)::bigint from pg_class where oid = '{name}'::regclass");
+            let estimated = sqlx::query_scalar::<_, i64>(AssertSqlSafe(estimate)).fetch_one(&mut *connection);
+            within(ANSWER_LIMIT, estimated).await?
+        }
+        counted => counted?,
+    };
+    run(connection, "reset statement_timeout".to_owned()).await?;
+    Ok(rows.unsigned_abs())
 }
 
 /// Each statement by itself: several at once would be one transaction. Names are made of letters and digits.
@@ -86,7 +113,11 @@ async fn run(connection: &mut PgConnection, sql: String) -> Result<(), sqlx::Err
 }
 
 fn is_patience_at_its_end(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == LOCK_NOT_AVAILABLE)
+    has_code(error, LOCK_NOT_AVAILABLE)
+}
+
+fn has_code(error: &sqlx::Error, expected: &str) -> bool {
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == expected)
 }
 
 /// `None` for a table whose name says no day.

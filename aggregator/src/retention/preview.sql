@@ -1,7 +1,6 @@
 -- Live files wholly below the id $1, and those of operations on both sides of it.
 select
     cast(coalesce(sum(case when max_operation_id < $1 then 1 else 0 end), 0) as bigint) as files,
-    cast(coalesce(sum(case when max_operation_id < $1 and kind = 'operations' then rows else 0 end), 0) as bigint) as operations,
     cast(coalesce(sum(case when max_operation_id < $1 then bytes else 0 end), 0) as bigint) as bytes,
     cast(
         coalesce(

@@ -15,12 +15,12 @@ use crate::{lease, metrics};
 
 static REMOVE: LazyLock<RowsStatement> = LazyLock::new(|| {
     let text = "update lake_files set removed_at_ms = $1 \
-                where file_number in ({rows}) and removed_at_ms is null returning rows, bytes";
+                where file_number in ({rows}) and removed_at_ms is null returning bytes";
     RowsStatement::new(text, 1, 1)
 });
 static REMOVE_CONTENTS: LazyLock<RowsStatement> = LazyLock::new(|| {
     let text = "update lake_files set removed_at_ms = $1 \
-                where operations_file in ({rows}) and removed_at_ms is null returning rows, bytes";
+                where operations_file in ({rows}) and removed_at_ms is null returning bytes";
     RowsStatement::new(text, 1, 1)
 });
 
@@ -35,21 +35,20 @@ pub(super) async fn remove_slice(
     if numbers.is_empty() {
         return Ok(false);
     }
-    let (mut files, mut operations, mut bytes) = (0, 0, 0);
+    let (mut files, mut bytes) = (0, 0);
     let mut tx = lease::begin(database, fence).await?;
-    for (statement, operations_of_row) in [(&REMOVE, 1), (&REMOVE_CONTENTS, 0)] {
+    for statement in [&REMOVE, &REMOVE_CONTENTS] {
         for (range, text) in statement.chunks(database.engine(), numbers.len()) {
             let mut values = vec![Value::from(now)];
             values.extend(numbers[range].iter().map(|number| Value::from(*number)));
             for row in tx.fetch_all(text, &values).await? {
                 files += 1;
-                operations += operations_of_row * row.int("rows")?;
                 bytes += row.int("bytes")?;
             }
         }
     }
     tx.commit().await?;
-    metrics::record_removed_files(files, operations, bytes);
-    tracing::info!(files, operations, bytes, "files before {floor} are no longer part of the lake");
+    metrics::record_removed_files(files, bytes);
+    tracing::info!(files, bytes, "files before {floor} are no longer part of the lake");
     Ok(true)
 }

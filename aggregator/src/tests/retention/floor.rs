@@ -2,6 +2,7 @@
 
 use opstream_schemas::time::DAY_MILLIS;
 
+use super::counters::Counters;
 use super::{FLOOR, NOON, Station, YESTERDAY, at, days_ago, take_all};
 use crate::rebuild::{abandon_rebuild, ask};
 use crate::retention::{KeepDays, Retention, Step, preview};
@@ -57,16 +58,31 @@ async fn a_preview_says_what_would_go_and_drops_nothing() {
         let days = KeepDays::new(2).unwrap();
         assert_eq!(preview(&station.database, days).await.unwrap().next_floor, None);
         // The newest operation is of the tests' clock, which is behind the database's: the days are counted from there.
-        station.commit(&[days_ago(4), days_ago(3)]).await;
-        station.commit(&[days_ago(3), days_ago(1)]).await;
-        station.commit(&[days_ago(0)]).await;
+        station.commit_with_rows(&[days_ago(4), days_ago(3)]).await;
+        station.commit_with_rows(&[days_ago(3), days_ago(1)]).await;
+        station.commit_with_rows(&[days_ago(0)]).await;
         station.settle(&mut windower).await;
         let seen = preview(&station.database, days).await.unwrap();
         assert_eq!(seen.floor.millis(), NEVER_MOVED);
         assert_eq!(seen.next_floor.unwrap().millis(), YESTERDAY - DAY_MILLIS);
         assert_eq!(seen.oldest.unwrap().millis(), NOON - 4 * DAY_MILLIS);
-        assert_eq!((seen.files, seen.operations, seen.straddling_files), (1, 2, 1));
+        assert_eq!(
+            (seen.files, seen.operations, seen.straddling_files),
+            (1, 3, 1),
+            "a row of the straddling file goes"
+        );
         assert_eq!(station.int(FLOOR).await, NEVER_MOVED);
+
+        let counters = Counters::default();
+        let recording = metrics::set_default_local_recorder(&counters);
+        let mut retention = Retention::new(station.database.clone(), Some(days));
+        for step in Step::ALL {
+            while retention.take(step, windower.fence().unwrap(), at(NOON)).await.unwrap() {}
+        }
+        drop(recording);
+        assert_eq!(counters.value("opstream_retention_removed_operations_total"), 3);
+        let seen = preview(&station.database, days).await.unwrap();
+        assert_eq!((seen.operations, seen.oldest.unwrap().millis()), (0, NOON - DAY_MILLIS), "of a row that is there");
     })
     .await;
 }
