@@ -11,6 +11,7 @@ mod filter;
 mod letter;
 mod list;
 mod place;
+mod reasons;
 mod redrive;
 mod show;
 mod summary;

@@ -8,7 +8,7 @@ use super::place::Place;
 /// Letters to choose from the table; together the flags must all hold.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(super) struct FilterArgs {
-    /// Only letters with this reason code, such as `negative_count`; may be repeated
+    /// Only letters with this reason code, such as `negative_count`; may be repeated. `list --summary` shows those that there are
     #[arg(long, value_name = "CODE")]
     pub(super) reason: Vec<String>,
     /// Only letters of this stream, a row number of the table `streams`
@@ -166,6 +166,7 @@ fn parse_offsets(text: &str) -> Result<Offsets, String> {
     let end = |text: &str| if text.is_empty() { Ok(None) } else { text.parse().map(Some) };
     let (from, to) = text.split_once("..").ok_or("expected A..B, A.. or ..B")?;
     match (end(from), end(to)) {
+        (Ok(Some(from)), Ok(Some(to))) if from >= to => Err(format!("no offset is at or after {from} and before {to}")),
         (Ok(from), Ok(to)) => Ok(Offsets { from, to }),
         _ => Err("an offset is a whole number".to_owned()),
     }
@@ -209,5 +210,8 @@ mod tests {
         assert!(parse_time("yesterday").unwrap_err().contains("yesterday"));
         assert!(parse_offsets("7").unwrap_err().contains("A..B"));
         assert_eq!(parse_offsets("..9"), Ok(Offsets { from: None, to: Some(9) }));
+        for empty in ["9..5", "5..5"] {
+            assert!(parse_offsets(empty).unwrap_err().contains("no offset"), "{empty}");
+        }
     }
 }

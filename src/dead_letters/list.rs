@@ -12,6 +12,7 @@ use super::WhereArgs;
 use super::escaped::{excerpt, size};
 use super::filter::{Conditions, Cursor, FilterArgs, parse_cursor};
 use super::place::Place;
+use super::reasons::require_known;
 use super::summary;
 use crate::failure::unless_reader_left;
 use crate::settings::whole_number;
@@ -79,6 +80,7 @@ struct Page {
 /// When the database or standard output fails.
 pub(super) async fn run(args: &ListArgs) -> anyhow::Result<()> {
     let database = args.place.open().await?;
+    require_known(&args.filter.reason, &database).await?;
     let mut conditions = args.filter.conditions();
     if args.not_redriven {
         conditions = conditions.not_redriven();

@@ -30,6 +30,7 @@ use self::stored::StoredLetters;
 use super::WhereArgs;
 use super::filter::{Conditions, FilterArgs};
 use super::place::Place;
+use super::reasons::require_known;
 use crate::failure::unless_reader_left;
 use crate::settings::KafkaArgs;
 
@@ -116,6 +117,7 @@ pub(super) async fn run(args: &RedriveArgs) -> anyhow::Result<ExitCode> {
     args.check()?;
     let topic = args.kafka.topics()?.operations();
     let database = args.place.open().await?;
+    require_known(&args.filter.reason, &database).await?;
     let outlet = if args.dry_run { None } else { Some(args.outlet().await?) };
     let floor = retention_floor(&database).await.context("cannot read the retention floor")?;
     let accepted = AcceptedTimes::at(UtcMillis::now(), floor);
