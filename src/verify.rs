@@ -13,6 +13,7 @@ mod facts;
 mod files;
 mod given_up;
 mod lake_file;
+mod number_set;
 mod offset_set;
 mod producers;
 mod progress;

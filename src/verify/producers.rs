@@ -2,8 +2,8 @@
 //!
 //! In: the rows, in any order. Out: the check `producer_numbers`, which finds nothing wrong, since such a loss happened
 //! outside the pipeline: it only remarks. A producer numbers what it is given from 0, without a gap and without a
-//! repetition, so the rows between its first and its highest number say how many are missing. What comes later is above
-//! the highest, and so no gap. Memory is bounded by a number of producers.
+//! repetition, so the numbers between its first and its highest that no row has are missing. What comes later is above
+//! the highest, and so no gap. Memory is bounded by a number of producers and of runs of their numbers.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use std::sync::Arc;
 use opstream_schemas::{OperationId, UtcMillis};
 
 use super::facts::{number_place, text_place};
+use super::number_set::NumberSet;
 use super::report::Check;
 use super::slice::Slice;
 use super::snapshot::{Snapshot, VerifyError};
@@ -18,8 +19,10 @@ use super::snapshot::{Snapshot, VerifyError};
 const PRODUCER: usize = text_place("producer_id");
 const NUMBER: usize = number_place("producer_seq");
 
-/// Producers that are looked at: about 20 MB. Each start of a process is one.
+/// Producers that are looked at: about 40 MB. Each start of a process is one.
 const MOST_PRODUCERS: usize = 100_000;
+/// Runs of numbers that are remembered for all of them: about 60 MB. Whole numbering takes one for each producer.
+const MOST_RUNS: usize = 1_000_000;
 /// Producers that a note names, those with the most missing operations.
 const NAMED: usize = 3;
 
@@ -28,16 +31,19 @@ const NAMED: usize = 3;
 pub(super) struct Producers {
     seen: HashMap<Arc<str>, Numbers>,
     most: usize,
+    most_runs: usize,
+    /// Runs of all producers.
+    runs: usize,
     /// Rows of producers beyond [`MOST_PRODUCERS`].
     left_out: u64,
 }
 
 /// The numbers of one producer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug, Default)]
 struct Numbers {
     rows: u64,
-    lowest: i64,
-    highest: i64,
+    /// None when they took too many runs.
+    set: Option<NumberSet>,
 }
 
 /// What they say.
@@ -49,11 +55,13 @@ enum Judgement {
     },
     /// More rows than numbers.
     Repeated,
+    /// The numbers were not remembered.
+    Scattered,
 }
 
 impl Default for Producers {
     fn default() -> Self {
-        Self { seen: HashMap::new(), most: MOST_PRODUCERS, left_out: 0 }
+        Self { seen: HashMap::new(), most: MOST_PRODUCERS, most_runs: MOST_RUNS, runs: 0, left_out: 0 }
     }
 }
 
@@ -68,14 +76,22 @@ impl Producers {
     }
 
     fn add(&mut self, producer: &Arc<str>, number: i64) {
-        if let Some(numbers) = self.seen.get_mut(producer) {
-            numbers.rows += 1;
-            numbers.lowest = numbers.lowest.min(number);
-            numbers.highest = numbers.highest.max(number);
-        } else if self.seen.len() < self.most {
-            self.seen.insert(Arc::clone(producer), Numbers { rows: 1, lowest: number, highest: number });
-        } else {
-            self.left_out += 1;
+        if !self.seen.contains_key(producer) {
+            if self.seen.len() >= self.most {
+                self.left_out += 1;
+                return;
+            }
+            self.seen.insert(Arc::clone(producer), Numbers { rows: 0, set: Some(NumberSet::default()) });
+        }
+        let Some(numbers) = self.seen.get_mut(producer) else { return };
+        numbers.rows += 1;
+        let Some(set) = &mut numbers.set else { return };
+        let before = set.runs();
+        set.insert(number);
+        self.runs = self.runs - before + set.runs();
+        if self.runs > self.most_runs {
+            self.runs -= set.runs();
+            numbers.set = None;
         }
     }
 
@@ -98,12 +114,13 @@ impl Producers {
         let producers = self.seen.len();
         check.compared("producers", u64::try_from(producers).unwrap_or(u64::MAX));
         check.compared("numbered rows", self.seen.values().map(|numbers| numbers.rows).sum());
-        let (mut gaps, mut repeated) = (Vec::new(), Vec::new());
+        let (mut gaps, mut repeated, mut scattered) = (Vec::new(), Vec::new(), Vec::new());
         for (name, numbers) in self.seen {
             match numbers.judge(began_above(&name, floor)) {
                 Judgement::Missing { operations: 0, .. } => {}
                 Judgement::Missing { operations, of } => gaps.push((operations, of, name)),
                 Judgement::Repeated => repeated.push(name),
+                Judgement::Scattered => scattered.push(name),
             }
         }
         if !gaps.is_empty() {
@@ -114,6 +131,12 @@ impl Producers {
                 "producers whose numbers repeat: {}, such as {example:?}; the name was used by more than one start of a \
                  process, so that gaps cannot be told: leave producer_id unset to get a name for each start",
                 repeated.len()
+            ));
+        }
+        if let Some(example) = scattered.iter().min() {
+            check.note(format!(
+                "producers whose numbers were not compared: {}, such as {example:?}; they have too many gaps to remember",
+                scattered.len()
             ));
         }
         if self.left_out > 0 {
@@ -127,15 +150,18 @@ impl Producers {
 }
 
 impl Numbers {
-    /// Whether rows are missing from the first number on: 0, or the lowest that was seen when lower ones may have been
-    /// dropped with their day.
-    fn judge(self, from_zero: bool) -> Judgement {
-        let first = if from_zero { 0 } else { self.lowest };
-        let of = self.highest.abs_diff(first).saturating_add(1);
-        match of.checked_sub(self.rows) {
-            Some(operations) => Judgement::Missing { operations, of },
-            None => Judgement::Repeated,
+    /// Which numbers are missing from the first on: 0, or the lowest that was seen when lower ones may have been dropped with
+    /// their day.
+    fn judge(&self, from_zero: bool) -> Judgement {
+        let Some((set, (lowest, highest))) = self.set.as_ref().and_then(|set| Some((set, set.bounds()?))) else {
+            return Judgement::Scattered;
+        };
+        let first = if from_zero { 0 } else { lowest };
+        let of = highest.abs_diff(first).saturating_add(1);
+        if self.rows > of {
+            return Judgement::Repeated;
         }
+        Judgement::Missing { operations: of.saturating_sub(set.count_from(first)), of }
     }
 }
 
@@ -203,6 +229,31 @@ mod tests {
         let named = format!("(producer {one:?} lacks 4 of its first 6; producer {other:?} lacks 1 of its first 4)");
         assert!(note.ends_with(&named), "{note}");
         assert_eq!(check.findings_total, 0);
+    }
+
+    #[test]
+    fn a_number_that_came_twice_hides_none_that_is_missing() {
+        let one = generated(1_000_000);
+        let check = judged(&[(&one, &[0, 5, 5])], 9);
+        let named = format!(
+            "missing operations: 4, lost before the topic, or waiting in a producer's spool or on the topic (producer {one:?} lacks 4 of its first 6)"
+        );
+        assert!(check.notes[0].ends_with(&named), "{:?}", check.notes);
+    }
+
+    #[test]
+    fn numbers_with_too_many_gaps_to_remember_are_named_and_not_judged() {
+        let mut producers = Producers { most_runs: 3, ..Producers::default() };
+        for (name, number) in [("a", 0), ("b", 0), ("b", 2), ("b", 4), ("b", 5), ("a", 1)] {
+            producers.add(&Arc::from(name), number);
+        }
+        assert_eq!(producers.runs, 1, "those of b are forgotten");
+        let check = producers.judge(FLOOR, 0);
+        assert!(
+            check.notes.len() == 1 && check.notes[0].contains("not compared: 1, such as \"b\""),
+            "{:?}",
+            check.notes
+        );
     }
 
     #[test]
