@@ -90,7 +90,7 @@ async fn verify_and_print(args: &VerifyArgs) -> anyhow::Result<bool> {
     // An empty database would be clean.
     place.require_file()?;
     let url = place.url;
-    let database = Database::connect(&url).await?;
+    let database = Database::connect_to_read(&url).await?;
     let report = verify_where_files_are(&database, &lake).await;
     database.close().await;
     let report = report?.at(url.to_string(), lake.display().to_string());

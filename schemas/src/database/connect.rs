@@ -72,6 +72,13 @@ pub struct ConnectError {
     source: sqlx::Error,
 }
 
+/// A SQLite file that was not closed in order, where nobody can write.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "its folder cannot be written, and its last commits are in the -wal file beside it; copy both to a folder that can be written"
+)]
+struct UnfinishedLog;
+
 impl Database {
     /// Connects, creating the SQLite file when there is none. Tables come from [`crate::migrations::migrate`].
     ///
@@ -83,6 +90,23 @@ impl Database {
             DatabaseUrl::Sqlite(file) => connect_sqlite(file).await,
         };
         opened.map_err(|source| ConnectError { place: url.to_string(), source })
+    }
+
+    /// Connects to a database that is only read. A SQLite file that was closed in order is opened on a disk that cannot be written
+    /// too, where SQLite cannot keep the files with which it would look out for writers: nobody can write there.
+    ///
+    /// # Errors
+    /// As [`Self::connect`]; that the file was not closed in order, and must be copied to where SQLite can do so.
+    pub async fn connect_to_read(url: &DatabaseUrl) -> Result<Self, ConnectError> {
+        let failed = match (Self::connect(url).await, url) {
+            (Err(error), DatabaseUrl::Sqlite(file)) if is_protected(&error.source) && file.is_file() => (error, file),
+            (connected, _) => return connected,
+        };
+        let (ConnectError { place, source }, file) = failed;
+        if has_log(file) {
+            return Err(ConnectError { place, source: sqlx::Error::Configuration(Box::new(UnfinishedLog)) });
+        }
+        connect_protected(file).await.map_err(|_| ConnectError { place, source })
     }
 
     /// Which database this is.
@@ -245,6 +269,31 @@ async fn connect_sqlite(file: &Path) -> Result<Database, sqlx::Error> {
     let options = options.read_only(true).create_if_missing(false);
     let readers = patiently(async || readers.clone().connect_with(options.clone()).await).await?;
     Ok(Database::Sqlite { writer, readers })
+}
+
+/// A file that nobody can write: SQLite asks for no locks, and for no files beside it.
+async fn connect_protected(file: &Path) -> Result<Database, sqlx::Error> {
+    let options = SqliteConnectOptions::new().filename(PathBuf::from(file)).read_only(true).immutable(true);
+    let pool = SqlitePoolOptions::new().max_connections(SQLITE_READERS).acquire_timeout(ACQUIRE_TIMEOUT);
+    let readers = pool.connect_with(options).await?;
+    Ok(Database::Sqlite { writer: readers.clone(), readers })
+}
+
+/// Whether commits are in the log that are not in the file yet.
+fn has_log(file: &Path) -> bool {
+    let mut name = file.as_os_str().to_owned();
+    name.push("-wal");
+    PathBuf::from(name).metadata().is_ok_and(|log| log.len() > 0)
+}
+
+/// Whether SQLite could not write the file or something beside it.
+fn is_protected(error: &sqlx::Error) -> bool {
+    const READ_ONLY: i32 = 8;
+    const CANNOT_OPEN: i32 = 14;
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    // The low byte of an extended code is the code.
+    let code = code.and_then(|code| code.parse::<i32>().ok()).map(|code| code & 0xff);
+    matches!(code, Some(READ_ONLY | CANNOT_OPEN))
 }
 
 /// Opens again while another process is opening the file for the first time: SQLite does not wait for the lock that the change of a
