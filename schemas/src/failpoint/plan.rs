@@ -39,11 +39,23 @@ struct Entry {
 
 /// A plan that cannot be read.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error(
-    "{text:?} is no planned fault; expected STEP=crash@N, STEP=error@N or STEP=stall:MILLISECONDS@N, separated by ;"
-)]
-pub struct PlanError {
-    text: String,
+pub enum PlanError {
+    /// Another form.
+    #[error(
+        "{text:?} is no planned fault; expected STEP=crash@N, STEP=error@N or STEP=stall:MILLISECONDS@N, separated by ;"
+    )]
+    Form {
+        /// The entry.
+        text: String,
+    },
+    /// A step that nothing reaches.
+    #[error("there is no step {step:?}{near}; docs/reliability.md lists all")]
+    Step {
+        /// Its name.
+        step: String,
+        /// Those of the same part of the pipeline, as the rest of the sentence.
+        near: String,
+    },
 }
 
 impl FaultPlan {
@@ -62,13 +74,27 @@ impl FromStr for FaultPlan {
 
     fn from_str(text: &str) -> Result<Self, PlanError> {
         let pieces = text.split(';').map(str::trim).filter(|piece| !piece.is_empty());
-        let entries = pieces.map(|piece| read_entry(piece).ok_or_else(|| PlanError { text: piece.to_owned() }));
+        let entries = pieces.map(read_entry);
         Ok(Self { entries: entries.collect::<Result<_, _>>()? })
     }
 }
 
-fn read_entry(text: &str) -> Option<Entry> {
-    let (step, rest) = text.split_once('=')?;
+fn read_entry(text: &str) -> Result<Entry, PlanError> {
+    let form = || PlanError::Form { text: text.to_owned() };
+    let (name, rest) = text.split_once('=').ok_or_else(form)?;
+    let (fault, at) = read_fault(rest).ok_or_else(form)?;
+    let step = Step::from_name(name).ok_or_else(|| unknown_step(name))?;
+    Ok(Entry { step, fault, at, visits: AtomicU64::new(0) })
+}
+
+fn unknown_step(name: &str) -> PlanError {
+    let part = name.split('.').next().unwrap_or_default();
+    let names: Vec<&str> = Step::all().filter(|step| step.part() == part).map(Step::name).collect();
+    let near = if names.is_empty() { String::new() } else { format!("; those of {part:?} are {}", names.join(", ")) };
+    PlanError::Step { step: name.to_owned(), near }
+}
+
+fn read_fault(rest: &str) -> Option<(Fault, u64)> {
     let (fault, at) = rest.split_once('@')?;
     let fault = match (fault, fault.strip_prefix("stall:")) {
         ("crash", _) => Fault::Crash,
@@ -77,7 +103,7 @@ fn read_entry(text: &str) -> Option<Entry> {
         _ => return None,
     };
     let at = at.parse().ok().filter(|at| *at > 0)?;
-    Some(Entry { step: Step::from_name(step)?, fault, at, visits: AtomicU64::new(0) })
+    Some((fault, at))
 }
 
 impl fmt::Display for Fault {
@@ -120,9 +146,13 @@ mod tests {
         let text = "ingest.file_named=error@7; claim.claimed=stall:10@1";
         assert_eq!(text.parse::<FaultPlan>().unwrap().to_string(), text);
         assert_eq!(" ; ".parse::<FaultPlan>().unwrap().to_string(), "");
-        for wrong in ["commit.coming", "commit.comming=crash@1", "commit.coming=crash@0", "commit.coming=panic@1"] {
+        for wrong in ["commit.coming", "commit.coming=crash@0", "commit.coming=panic@1", "nothing@1"] {
             assert!(wrong.parse::<FaultPlan>().unwrap_err().to_string().contains(wrong), "{wrong}");
         }
+        let error = |text: &str| text.parse::<FaultPlan>().unwrap_err().to_string();
+        let near = error("commit.begun=crash@1; commit.comming=crash@1");
+        assert!(near.contains("\"commit.comming\"") && near.contains(", commit.coming, "), "{near}");
+        assert_eq!(error("what.ever=crash@1"), "there is no step \"what.ever\"; docs/reliability.md lists all");
     }
 
     #[test]
