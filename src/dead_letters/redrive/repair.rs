@@ -38,7 +38,9 @@ pub(super) struct RepairFile {
 #[derive(Debug, Deserialize)]
 struct Repair {
     place: String,
-    operation: Operation,
+    /// None where `show --json` could not read the record.
+    #[serde(deserialize_with = "Option::deserialize")]
+    operation: Option<Operation>,
     /// Fields to be taken from the record, because whoever repaired it did not see them.
     #[serde(default)]
     content_withheld: Vec<String>,
@@ -50,6 +52,15 @@ enum RepairError {
     /// The line is no text.
     #[error("the line is not UTF-8 text")]
     NotText,
+    /// It is text.
+    #[error("the line is not JSON: {0}")]
+    NotJson(String),
+    /// Nobody wrote what the record should have been.
+    #[error("`operation` is null: this record could not be read; write the operation yourself")]
+    NoOperation,
+    /// An operation of which nothing is known.
+    #[error("`operation` is empty: nothing in it says what it was; write the operation, or leave the line out")]
+    EmptyOperation,
     /// The line has not what it must have.
     #[error("{0}")]
     Line(String),
@@ -134,13 +145,20 @@ fn read(line: &[u8]) -> Result<Repair, RepairError> {
     let text = std::str::from_utf8(line).map_err(|_| RepairError::NotText)?.trim_start_matches('\u{feff}');
     let mut json = serde_json::Deserializer::from_str(text);
     // With the path of what is wrong; the parser's own line is always 1.
-    serde_path_to_error::deserialize(&mut json)
-        .map_err(|error| RepairError::Line(error.to_string().replacen(" at line 1 column ", " at column ", 1)))
+    let read: Result<Repair, _> = serde_path_to_error::deserialize(&mut json);
+    read.map_err(|error| {
+        let text = error.to_string().replacen(" at line 1 column ", " at column ", 1);
+        if error.inner().is_data() { RepairError::Line(text) } else { RepairError::NotJson(text) }
+    })
 }
 
 /// The record of a repaired operation.
 fn record(letter: &Letter, repair: Repair, accepted: AcceptedTimes) -> Result<Record, RepairError> {
-    let Repair { mut operation, content_withheld, .. } = repair;
+    let Repair { operation, content_withheld, .. } = repair;
+    let mut operation = operation.ok_or(RepairError::NoOperation)?;
+    if operation == Operation::default() {
+        return Err(RepairError::EmptyOperation);
+    }
     put_content_back(&mut operation, letter, &content_withheld)?;
     identify(&mut operation, letter)?;
     check_operation(&operation, accepted)?;
@@ -302,6 +320,13 @@ mod tests {
         let late = json!({"started_at": 1_790_000_000_000_000_i64, "operation_id": OperationId::generate(UtcMillis::from_millis(1)).to_string()});
         assert!(error(late).contains("retention floor"));
         assert!(read(b"{}").unwrap_err().to_string().contains("place"));
+        assert!(read(br#"{"place":"1/0/7"}"#).unwrap_err().to_string().contains("missing field `operation`"));
+        assert!(error(json!(null)).contains("write the operation yourself"));
+        assert!(error(json!({})).contains("nothing in it says what it was"));
+        for no_json in ["s-0,5", "{\"place\":\"1/0/7\",", "{\"place\":\"1/0/7\",}"] {
+            let text = read(no_json.as_bytes()).unwrap_err().to_string();
+            assert!(text.starts_with("the line is not JSON"), "{text}");
+        }
         assert_eq!(operation(7).input_tokens, Some(-1));
     }
 }
