@@ -37,14 +37,22 @@ const REDRIVEN_FROM: &str = "opstream.redriven_from";
 /// Look at records that could not become operations, and bring them in after all.
 #[derive(clap::Args)]
 #[command(after_long_help = "Examples:
-  opstream dead-letters list                                   # the newest
-  opstream dead-letters list --summary                         # how many for which reason
-  opstream dead-letters show 1/0/4711                          # everything about one, prompts withheld
-  opstream dead-letters redrive --reason newer_schema          # after the ingestors were updated
-  opstream dead-letters show --json 1/0/4711 > letters.jsonl   # to repair it: edit `operation`, then
-  opstream dead-letters redrive --from letters.jsonl
+  the newest:
+    opstream dead-letters list
+  how many for which reason:
+    opstream dead-letters list --summary
+  everything about one, prompts withheld:
+    opstream dead-letters show 1/0/4711
+  send them again after the ingestors were updated:
+    opstream dead-letters redrive --reason newer_schema
+  repair one: edit `operation` in the file between the two
+    opstream dead-letters show --json 1/0/4711 > letters.jsonl
+    opstream dead-letters redrive --from letters.jsonl
 
-A letter is named by its place: STREAM/PARTITION/OFFSET, as `list` shows it.")]
+A letter is named by its place: STREAM/PARTITION/OFFSET, as `list` shows it.
+
+Exit code 0: done. 1: `redrive` left letters out, and its report names them.
+2: the command could not run, or not to its end.")]
 pub(crate) struct DeadLettersArgs {
     #[command(subcommand)]
     action: Action,
@@ -104,5 +112,32 @@ impl WhereArgs {
             format!("{url} has no dead letters of this version of opstream; start its roles with this version once")
         })?;
         Ok(database)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, Parser};
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct CommandLine {
+        #[command(flatten)]
+        args: DeadLettersArgs,
+    }
+
+    /// Columns of a terminal on which clap wraps nothing of an example.
+    const NARROW: usize = 80;
+
+    #[test]
+    fn an_example_can_be_copied_from_a_narrow_terminal() {
+        let command = CommandLine::command();
+        let helps = command.get_subcommands().chain([&command]).filter_map(clap::Command::get_after_long_help);
+        let texts: Vec<String> = helps.map(ToString::to_string).collect();
+        assert_eq!(texts.len(), 2);
+        for line in texts.iter().flat_map(|text| text.lines()) {
+            assert!(line.chars().count() <= NARROW, "{line}");
+        }
     }
 }

@@ -52,13 +52,16 @@ const MARK: &str = include_str!("redrive/mark.sql");
 #[derive(clap::Args)]
 #[command(after_long_help = "Examples:
   opstream dead-letters redrive 1/0/4711 1/2/903
-  opstream dead-letters redrive --reason newer_schema --stored-from 2026-11-23 --dry-run
+  opstream dead-letters redrive --reason newer_schema --dry-run
   opstream dead-letters redrive --all --yes
-  opstream dead-letters show --json 1/0/4711 | jq -c '.operation.input_tokens = 812' | opstream dead-letters redrive --from -
+  opstream dead-letters show --json 1/0/4711 |
+    jq -c '.operation.input_tokens = 812' |
+    opstream dead-letters redrive --from -
 
-A line of the file is {\"place\": \"1/0/4711\", \"operation\": {…}}, the operation as POST /v1/operations takes it. One without an
-operation_id keeps the id of its record; if there is none, or it is what is wrong, the id follows from the place, the workspace and
-started_at, and is the same in every run.")]
+A line of the file is {\"place\": \"1/0/4711\", \"operation\": {…}}, the operation
+as POST /v1/operations takes it. One without an operation_id keeps the id of its
+record; if there is none, or it is what is wrong, the id follows from the place,
+the workspace and started_at, and is the same in every run.")]
 pub(super) struct RedriveArgs {
     #[command(flatten)]
     place: WhereArgs,
