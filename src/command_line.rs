@@ -34,6 +34,12 @@ fn with_values_of(file: &EnvFile, command: Command) -> Command {
 fn explain(mut error: clap::Error, command: &Command, words: &[OsString]) -> clap::Error {
     let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else { return error };
     let subcommand = words.iter().skip(1).fold(command, |at, word| at.find_subcommand(word).unwrap_or(at));
+    if error.kind() == ErrorKind::UnknownArgument
+        && let Some(meant) = longer_flag(flag, subcommand)
+    {
+        error.insert(ContextKind::SuggestedArg, ContextValue::String(meant));
+        return error;
+    }
     let Some(arg) = subcommand.get_arguments().find(|arg| arg.to_string() == *flag) else { return error };
     let Some(variable) = arg.get_env().map(|name| name.to_string_lossy().into_owned()) else { return error };
     if arg.is_hide_env_values_set() {
@@ -48,6 +54,13 @@ fn explain(mut error: clap::Error, command: &Command, words: &[OsString]) -> cla
     error
 }
 
+/// The flag that is meant by another command's shorter name of it: `opstream broker` has `--broker-listen` for `--listen`.
+fn longer_flag(flag: &str, command: &Command) -> Option<String> {
+    let ending = flag.strip_prefix("--").map(|name| format!("-{name}"))?;
+    let names = command.get_arguments().filter_map(Arg::get_long);
+    names.filter(|name| name.ends_with(&ending)).min_by_key(|name| name.len()).map(|name| format!("--{name}"))
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
@@ -57,7 +70,9 @@ mod tests {
     fn command() -> Command {
         let listen = Arg::new("listen").long("listen").value_name("ADDR").env("TEST_LISTEN");
         let secret = Arg::new("secret").long("secret").env("TEST_SECRET").hide_env_values(true);
+        let longer = Arg::new("door").long("front-door").value_name("N");
         let serve = Command::new("serve")
+            .arg(longer)
             .arg(listen.value_parser(clap::value_parser!(SocketAddr)).default_value("127.0.0.1:1"));
         Command::new("test").subcommand(serve.arg(secret.value_parser(clap::value_parser!(u8))))
     }
@@ -88,6 +103,14 @@ mod tests {
                 assert!(error.contains(word), "{word}: {error}");
             }
         }
+    }
+
+    #[test]
+    fn a_shorter_name_of_a_flag_is_answered_with_the_flag() {
+        let error = listen(&["--door", "1"], "").unwrap_err();
+        assert!(error.contains("'--front-door'"), "{error}");
+        let error = listen(&["--window", "1"], "").unwrap_err();
+        assert!(error.contains("--window") && !error.contains("--front-door"), "{error}");
     }
 
     #[test]
