@@ -127,8 +127,13 @@ impl EmbeddedBroker {
     /// When the folder cannot be used or another process uses it, the address cannot be listened on, or a planned topic is
     /// not possible.
     pub(crate) async fn start(config: EmbeddedBrokerConfig) -> anyhow::Result<Self> {
+        // Of a folder that is there its lock says best who uses it; a new one is made only where the address is free.
+        let early = if config.folder.exists() { None } else { Some(bind(config.listen).await?) };
         let lock = Arc::new(lock_folder(&config.folder)?);
-        let listener = bind(config.listen).await?;
+        let listener = match early {
+            Some(listener) => listener,
+            None => bind(config.listen).await?,
+        };
         let address = listener.local_addr().context("the listening address cannot be read")?;
         let (shutdown, writers, connections) = (CancellationToken::new(), Writers::default(), TaskTracker::new());
         let reader = |plan: &TopicPlan| Some((plan.name.clone(), plan.reader.clone()?));

@@ -79,10 +79,13 @@ pub(crate) async fn run(args: UpArgs, shutdown: CancellationToken) -> anyhow::Re
     let topics = Topics::new(&args.broker.topic_prefix).context("--topic-prefix (OPSTREAM_TOPIC_PREFIX)")?;
     let token = crate::listen::read_token(args.token_file.as_deref())?;
     crate::listen::check_listen(args.listen, token.as_ref(), args.broker.insecure)?;
-    let starting = EmbeddedBroker::start(args.broker.config()?);
+    let config = args.broker.config()?;
+    // A new folder is made only where both addresses are free; of one that is there the broker's lock says best who uses it.
+    let early = if config.folder.exists() { None } else { Some(listen(&args).await?) };
+    let starting = EmbeddedBroker::start(config);
     let Some(started) = shutdown.run_until_cancelled(starting).await else { return Ok(()) };
     let mut broker = started?;
-    let outcome = match shutdown.run_until_cancelled(open(&args)).await {
+    let outcome = match shutdown.run_until_cancelled(open(&args, early)).await {
         None => Ok(()),
         Some(Err(error)) => Err(error),
         Some(Ok((listener, database))) => {
@@ -107,11 +110,18 @@ fn say_stopped() {
     println!("opstream has stopped; everything is kept for the next start.");
 }
 
-/// Opens what the roles need besides the broker.
-async fn open(args: &UpArgs) -> anyhow::Result<(TcpListener, Database)> {
-    let listener = TcpListener::bind(args.listen).await.with_context(|| {
+async fn listen(args: &UpArgs) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(args.listen).await.with_context(|| {
         format!("cannot listen on {}; choose another address with --listen (OPSTREAM_LISTEN)", args.listen)
-    })?;
+    })
+}
+
+/// Opens what the roles need besides the broker, and listens unless that was done before.
+async fn open(args: &UpArgs, early: Option<TcpListener>) -> anyhow::Result<(TcpListener, Database)> {
+    let listener = match early {
+        Some(listener) => listener,
+        None => listen(args).await?,
+    };
     let database = open_database(&DatabaseUrl::Sqlite(args.broker.data.join("opstream.db"))).await?;
     Ok((listener, database))
 }

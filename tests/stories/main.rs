@@ -28,6 +28,7 @@ mod imports_give_the_known_totals;
 mod ingestors_come_and_go;
 mod killed_again_and_again_nothing_is_lost_or_doubled;
 mod neither_many_days_nor_a_frozen_neighbour_stop_the_ingestor;
+mod operator_commands_say_what_is_wrong;
 mod postgres_out_of_reach_is_waited_for;
 mod small_files_become_few_and_nothing_changes;
 mod stock_clients_read_topics_and_files;
