@@ -37,7 +37,7 @@ use crate::verify::{DEFAULT_DATA, place_of};
 
 /// Write missing files of the lake again, from the rows of the database, after the lake was restored from an older copy.
 ///
-/// Exit code 0: no listed file is missing any more. 1: some are, and the report names them. Contents can be written again only
+/// Exit code 0: no listed file is missing any more. 1: some are, and the report names them. 2: it could not run. Contents can be written again only
 /// where they are kept in SQL too. docs/backup.md says when this is needed.
 #[derive(clap::Args)]
 pub(crate) struct RestoreFilesArgs {
@@ -51,6 +51,9 @@ pub(crate) struct RestoreFilesArgs {
     /// Say which files are missing, and write nothing
     #[arg(long)]
     dry_run: bool,
+    /// Write even though the lake has none of the listed files, because it is lost as a whole and not because its name is wrong
+    #[arg(long)]
+    whole_lake: bool,
 }
 
 /// What a run came to.
@@ -72,13 +75,32 @@ pub(crate) async fn run(args: RestoreFilesArgs, shutdown: CancellationToken) -> 
     if let DatabaseUrl::Sqlite(file) = &url {
         anyhow::ensure!(file.is_file(), "there is no database {}; name the folder with --data", file.display());
     }
+    anyhow::ensure!(
+        lake.is_dir(),
+        "there is no lake {}; name its folder with --data or --lake, or make it first if it is lost as a whole",
+        lake.display()
+    );
     let database = Box::pin(Database::connect(&url)).await?;
+    if !args.dry_run && !args.whole_lake {
+        check_lake(&database, &lake).await?;
+    }
     let restoring = Box::pin(restore(&database, &lake, args.dry_run));
     let outcome = shutdown.run_until_cancelled(restoring).await.context("interrupted; a second run goes on")?;
     database.close().await;
     let outcome = outcome?;
     outcome.print(args.dry_run).context("cannot write the report")?;
     Ok(if outcome.missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Refuses a lake that has none of the files: more likely its name is wrong than all of it lost.
+pub(crate) async fn check_lake(database: &Database, lake: &Path) -> anyhow::Result<()> {
+    let Outcome { listed, missing, .. } = Box::pin(restore(database, lake, true)).await?;
+    anyhow::ensure!(
+        listed == 0 || missing.len() < listed,
+        "the lake {} has none of the {listed} files that the database lists; name another with --lake, or add --whole-lake if all are lost",
+        lake.display()
+    );
+    Ok(())
 }
 
 /// Writes every missing file that the tables have the rows of.
@@ -93,12 +115,17 @@ pub(crate) async fn restore(database: &Database, lake: &Path, is_dry_run: bool) 
     let mut missing = Vec::new();
     for file in listed.iter().filter(|file| file.is_live) {
         let target = local_path(lake, &file.path).with_context(|| format!("{} leaves the lake", file.path))?;
-        if !target.try_exists().with_context(|| format!("cannot look for {}", target.display()))? {
-            missing.push(file);
+        match std::fs::metadata(&target) {
+            Ok(found) if i64::try_from(found.len()) != Ok(file.bytes) => {
+                outcome.missing.push((file.path.clone(), file.other_length(found.len())));
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => missing.push(file),
+            Err(error) => return Err(error).with_context(|| format!("cannot look for {}", target.display())),
         }
     }
     if is_dry_run || missing.is_empty() {
-        outcome.missing = missing.iter().map(|file| (file.path.clone(), "missing".to_owned())).collect();
+        outcome.missing.extend(missing.iter().map(|file| (file.path.clone(), "missing".to_owned())));
         return Ok(outcome);
     }
     let origins = Origins::read(&mut snapshot).await.context("cannot read the applied ranges")?;

@@ -112,6 +112,12 @@ impl ListedFile {
         )
     }
 
+    /// What is wrong with a file of another length than is listed.
+    pub(super) fn other_length(&self, found: u64) -> String {
+        let listed = self.bytes;
+        format!("it has {found} bytes and {listed} are listed: cut off, or of another copy; remove it and run again")
+    }
+
     /// Why the file stays missing, when the tables have no more than `rows` rows that may have been in it.
     pub(super) fn lacks_rows(&self, rows: i64) -> String {
         let listed = self.summary.rows;

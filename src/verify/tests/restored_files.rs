@@ -2,7 +2,7 @@
 
 use super::fixture::TestOperation;
 use super::*;
-use crate::restore_files::{Outcome, restore};
+use crate::restore_files::{Outcome, check_lake, restore};
 
 pub(super) async fn restored(fixture: &Fixture) -> Outcome {
     restore(fixture.database(), fixture.lake(), false).await.unwrap()
@@ -26,6 +26,21 @@ async fn every_missing_file_comes_back() {
     let report = fixture.verify().await;
     assert!(report.clean, "{report:#?}");
     assert_eq!(restored(&fixture).await.written, Vec::<String>::new(), "a second run finds nothing to do");
+}
+
+#[tokio::test]
+async fn a_lake_with_another_name_is_refused_and_a_file_that_was_cut_is_named() {
+    let fixture = Fixture::filled().await;
+    check_lake(fixture.database(), fixture.lake()).await.unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let refused = check_lake(fixture.database(), elsewhere.path()).await.unwrap_err().to_string();
+    assert!(refused.contains("has none of the 6 files") && refused.contains("--whole-lake"), "{refused}");
+    let file = fixture.file(1).await;
+    let bytes = std::fs::read(&file).unwrap();
+    std::fs::write(&file, &bytes[..bytes.len() - 1]).unwrap();
+    let outcome = restored(&fixture).await;
+    let reason = format!("it has {} bytes and {} are listed", bytes.len() - 1, bytes.len());
+    assert!(outcome.written.is_empty() && reasons(&outcome)[0].starts_with(&reason), "{outcome:?}");
 }
 
 #[tokio::test]

@@ -63,7 +63,8 @@ async fn a_file_beside_a_damaged_one_comes_back_and_the_damaged_one_is_left_as_i
     std::fs::write(fixture.file(damaged).await, b"no longer Parquet").unwrap();
     fixture.delete_file(lost).await;
     let outcome = restored(&fixture).await;
-    assert_eq!((outcome.written.len(), outcome.missing.len()), (1, 0), "{outcome:?}");
+    assert_eq!((outcome.written.len(), outcome.missing.len()), (1, 1), "{outcome:?}");
+    assert!(reasons(&outcome)[0].starts_with("it has 17 bytes"), "{outcome:?}");
     assert_eq!(std::fs::read(fixture.file(damaged).await).unwrap(), b"no longer Parquet");
     assert_eq!(found(&fixture.verify().await, "files").len(), 1);
 }
