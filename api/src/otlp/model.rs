@@ -1,7 +1,7 @@
 //! A trace request as both encodings give it: one shape, borrowed from the body where it can be.
 //!
-//! The JSON encoding is read by serde into these types, as leniently as [`lenient`](super::lenient) can; protobuf by
-//! [`protobuf`](super::protobuf).
+//! The JSON encoding is read by serde into these types, as leniently as [`lenient`] can; protobuf by
+//! [`super::protobuf`].
 
 use std::borrow::Cow;
 
