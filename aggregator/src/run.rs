@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use opstream_schemas::condition::Reporter;
+use opstream_schemas::database::within;
 use opstream_schemas::offsets::Fence;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -31,7 +32,8 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(200);
 /// Longest pause after failures.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
 /// How long a turn of windows, a pass of publication or of retention may take: far more than any does. Past it the database or its
-/// connection counts as lost; the driver alone would wait for an answer for ever.
+/// connection counts as lost; the driver alone would wait for an answer for ever. A turn may be dropped anywhere: a transaction
+/// that was begun is not committed, or is and was to be.
 const TURN_LIMIT: Duration = Duration::from_mins(3);
 /// The same for a merge, which reads and writes whole files.
 const MERGE_LIMIT: Duration = Duration::from_mins(30);
@@ -110,7 +112,7 @@ async fn window_loop(
     loop {
         let is_last = stop.is_cancelled();
         let began = Instant::now();
-        let outcome = within(TURN_LIMIT, Box::pin(windower.turn_now())).await;
+        let outcome = within(TURN_LIMIT, windower.turn_now()).await;
         fence.send_if_modified(|known| std::mem::replace(known, windower.fence()) != windower.fence());
         let more = outcome.as_ref().is_ok_and(|turn| turn.more);
         if is_last && (!more || *deadline.get_or_insert(began + STOP_TIME) <= Instant::now()) {
@@ -188,14 +190,14 @@ async fn compaction_loop(
         let Some(held) = held_fence(&mut fence, &stop).await else { return };
         let began = Instant::now();
         // Not broken off: a merge looks at the order to stop by itself, and knows what to clean up.
-        let outcome = within(MERGE_LIMIT, Box::pin(keeper.turn(held, &stop))).await;
+        let outcome = within(MERGE_LIMIT, keeper.turn(held, &stop)).await;
         let failed = keeper.compactor.as_ref().map_or(0, Compactor::failed_files);
         pace.report_count(MERGING, failed, "cannot be merged");
         pace.report_count(DELETING, keeper.removed.refused(), "no longer live cannot be deleted");
         let pause = match outcome {
             Ok(more) => pace.after_compaction(more, began.elapsed()),
             // The loop of windows notices too, and says so.
-            Err(TurnError::Failed(CompactionError::Lease(LeaseError::Replaced { .. }))) => STANDBY_TICK,
+            Err(CompactionError::Lease(LeaseError::Replaced { .. })) => STANDBY_TICK,
             Err(error) => pace.after_error(&error),
         };
         pause_for(pause, &stop).await;
@@ -241,23 +243,6 @@ async fn pause_for(pause: Duration, stop: &CancellationToken) {
     tokio::select! {
         () = stop.cancelled() => {}
         () = tokio::time::sleep(pause) => {}
-    }
-}
-
-/// A turn without a result.
-#[derive(Debug, thiserror::Error)]
-enum TurnError<E> {
-    #[error(transparent)]
-    Failed(E),
-    #[error("the database or its network does not answer: given up after {0:?}")]
-    Overdue(Duration),
-}
-
-/// A turn that may be dropped anywhere: a transaction that was begun is not committed, or is and was to be.
-async fn within<T, E>(limit: Duration, turn: impl Future<Output = Result<T, E>>) -> Result<T, TurnError<E>> {
-    match tokio::time::timeout(limit, turn).await {
-        Ok(ended) => ended.map_err(TurnError::Failed),
-        Err(_) => Err(TurnError::Overdue(limit)),
     }
 }
 
