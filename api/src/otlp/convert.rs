@@ -9,6 +9,7 @@ use super::kind::Kind;
 use super::model::Traces;
 use super::operation::{Terms, operation_of};
 use super::protobuf;
+use crate::front_door::excerpt;
 
 /// Operations of a slice: a request of the largest size becomes several times as many bytes of operations, which need not all be there
 /// at once.
@@ -41,7 +42,7 @@ pub(crate) fn convert(
             continue;
         }
         let item = operation_of(&family, place, terms);
-        slice.push(item.map_err(|reason| format!("span {:?}: {reason}", cut(&member.span.name))));
+        slice.push(item.map_err(|reason| format!("span {:?}: {reason}", excerpt(&member.span.name, 100))));
         if slice.len() == SLICE && !pass_on(std::mem::take(&mut slice)) {
             return Ok(surroundings);
         }
@@ -61,8 +62,4 @@ fn read_json<'a>(body: &'a [u8], budget: &mut Budget) -> Result<Traces<'a>, Deco
         }
     }
     Ok(traces)
-}
-
-fn cut(name: &str) -> &str {
-    &name[..name.floor_char_boundary(100)]
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::dialects::{Meaning, Series};
 use super::kind::{Kind, kind_of};
-use super::model::{Resource, Scope, Span};
+use super::model::{Scope, Span};
 use super::said::Said;
 
 /// A span with all that its operation is made of.
@@ -24,7 +24,8 @@ pub(super) struct Member<'s, 'a> {
 /// All spans of a request.
 pub(super) struct Family<'s, 'a> {
     pub(super) members: Vec<Member<'s, 'a>>,
-    pub(super) resources: Vec<(&'s Resource<'a>, Said<'s, 'a>)>,
+    /// What each resource says.
+    pub(super) resources: Vec<Said<'s, 'a>>,
 }
 
 /// Names that hold for everything within the span that says them.
@@ -46,7 +47,7 @@ impl<'s, 'a> Family<'s, 'a> {
         let mut family = Self { members: Vec::new(), resources: Vec::new() };
         for resource_spans in &traces.resource_spans {
             let resource = family.resources.len();
-            family.resources.push((&resource_spans.resource, Said::of(&resource_spans.resource.attributes)));
+            family.resources.push(Said::of(&resource_spans.resource.attributes));
             for scope_spans in &resource_spans.scope_spans {
                 for span in &scope_spans.spans {
                     let said = Said::of(&span.attributes);
@@ -116,8 +117,7 @@ impl<'s, 'a> Family<'s, 'a> {
         for member in std::iter::once(place).chain(self.ancestors(place)).map(|place| &self.members[place]) {
             inherited.add(&member.said, member.kind);
         }
-        let (_, resource) = &self.resources[self.members[place].resource];
-        inherited.add(resource, Kind::Surroundings);
+        inherited.add(&self.resources[self.members[place].resource], Kind::Surroundings);
         inherited
     }
 }

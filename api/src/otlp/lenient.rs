@@ -39,15 +39,9 @@ pub(super) fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Cow<'de, str>, 
 }
 
 /// An id in hexadecimal digits. What is none keeps its bytes, and so has the wrong length.
-pub(super) fn hex<'de, D: Deserializer<'de>>(from: D) -> Result<Cow<'de, [u8]>, D::Error> {
+pub(super) fn id<'de, D: Deserializer<'de>>(from: D) -> Result<Cow<'de, [u8]>, D::Error> {
     let digits = text(from)?;
-    Ok(Cow::Owned(parse_hex(&digits).unwrap_or_else(|| digits.as_bytes().to_vec())))
-}
-
-fn parse_hex(digits: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let (pairs, []) = digits.as_bytes().as_chunks::<2>() else { return None };
-    pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect()
+    Ok(Cow::Owned(hex::decode(&*digits).unwrap_or_else(|_| digits.as_bytes().to_vec())))
 }
 
 /// Nanoseconds or a count.

@@ -60,11 +60,11 @@ pub(crate) struct Scope<'a> {
 #[serde(default, rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
 #[expect(clippy::struct_field_names, reason = "the names of the protocol")]
 pub(crate) struct Span<'a> {
-    #[serde(deserialize_with = "lenient::hex")]
+    #[serde(deserialize_with = "lenient::id")]
     pub(crate) trace_id: Cow<'a, [u8]>,
-    #[serde(deserialize_with = "lenient::hex")]
+    #[serde(deserialize_with = "lenient::id")]
     pub(crate) span_id: Cow<'a, [u8]>,
-    #[serde(deserialize_with = "lenient::hex")]
+    #[serde(deserialize_with = "lenient::id")]
     pub(crate) parent_span_id: Cow<'a, [u8]>,
     #[serde(deserialize_with = "lenient::text")]
     pub(crate) name: Cow<'a, str>,

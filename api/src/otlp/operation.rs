@@ -30,7 +30,7 @@ pub(crate) struct Terms {
 pub(super) fn operation_of(family: &Family<'_, '_>, place: usize, terms: &Terms) -> Result<Operation, String> {
     let member = &family.members[place];
     let Member { span, said, kind, operation_type, .. } = member;
-    let (resource, of_resource) = &family.resources[member.resource];
+    let of_resource = &family.resources[member.resource];
     let [trace_id, span_id] = [hex_of(&span.trace_id, 16, "trace"), hex_of(&span.span_id, 8, "span")];
     let (trace_id, span_id) = (trace_id?, span_id?);
     if span.start_time_unix_nano == 0 {
@@ -79,7 +79,7 @@ pub(super) fn operation_of(family: &Family<'_, '_>, place: usize, terms: &Terms)
     if terms.content == ContentCapture::On {
         Content::of(member).apply(&mut operation);
     }
-    set_open_ends(&mut operation, member, resource, of_resource);
+    set_open_ends(&mut operation, member, of_resource);
     Ok(operation)
 }
 
@@ -186,12 +186,7 @@ const MOST_KEPT: usize = 256;
 const LONGEST_NAME: usize = 256;
 const LONGEST_VALUE: usize = 8 << 10;
 
-fn set_open_ends(
-    operation: &mut Operation,
-    member: &Member<'_, '_>,
-    resource: &super::model::Resource<'_>,
-    of_resource: &Said<'_, '_>,
-) {
+fn set_open_ends(operation: &mut Operation, member: &Member<'_, '_>, of_resource: &Said<'_, '_>) {
     let Member { span, scope, said, kind, .. } = member;
     for (name, value) in associations(said) {
         operation.tags.insert(cut(name, LONGEST_NAME), cut(&value, LONGEST_NAME));
@@ -223,7 +218,7 @@ fn set_open_ends(
         .take(MOST_KEPT)
         .map(|attribute| (clean(&attribute.key).into_owned(), shortened(&attribute.value)))
         .collect();
-    if !of_resource.is_empty() && !resource.attributes.is_empty() {
+    if !of_resource.is_empty() {
         metadata.insert("resource".to_owned(), Json::Object(of_resource));
     }
     operation.metadata = Some(Json::Object(metadata).to_string());
@@ -270,11 +265,7 @@ fn hex_of(id: &[u8], bytes: usize, what: &str) -> Result<String, String> {
     if id.len() != bytes || id.iter().all(|byte| *byte == 0) {
         return Err(format!("its {what} id is not {} hexadecimal digits, or all of them are 0", 2 * bytes));
     }
-    Ok(id.iter().fold(String::with_capacity(2 * bytes), |mut text, byte| {
-        use std::fmt::Write as _;
-        write!(text, "{byte:02x}").expect("writing into memory does not fail");
-        text
-    }))
+    Ok(hex::encode(id))
 }
 
 fn micros(nanos: u64) -> UtcMicros {
