@@ -25,6 +25,13 @@ use crate::router::router;
 use crate::state::{ApiState, HealthState, RetentionFloor};
 use crate::{ContentCapture, RequestLimits, Secret};
 
+/// Bytes as `content-encoding: gzip` has them.
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut packer, bytes).unwrap();
+    packer.finish().unwrap()
+}
+
 /// A running api and what stands behind it.
 pub(crate) struct Fixture {
     pub(crate) folder: tempfile::TempDir,

@@ -175,14 +175,7 @@ fn message(node: &Json) -> Json {
         push_content(&mut parts, element.get("message_content").unwrap_or(element));
     }
     for element in elements(node.get("tool_calls")) {
-        let call = element.get("tool_call").unwrap_or(element);
-        let function = call.get("function").unwrap_or(call);
-        parts.push(json!({
-            "type": "tool_call",
-            "id": call.get("id"),
-            "name": function.get("name"),
-            "arguments": function.get("arguments").map(embedded),
-        }));
+        parts.push(tool_call(element.get("tool_call").unwrap_or(element)));
     }
     let mut message = with_role(node.get("role").and_then(Json::as_str).unwrap_or("user"), &parts);
     if let Some(id) = node.get("tool_call_id") {
@@ -203,15 +196,7 @@ fn message_of_event(role: &str, body: &Map<String, Json>) -> Json {
         push_content(&mut parts, content);
     }
     if let Some(Json::Array(calls)) = field("tool_calls") {
-        for call in calls {
-            let function = call.get("function").unwrap_or(call);
-            parts.push(json!({
-                "type": "tool_call",
-                "id": call.get("id"),
-                "name": function.get("name"),
-                "arguments": function.get("arguments").map(embedded),
-            }));
-        }
+        parts.extend(calls.iter().map(tool_call));
     }
     let role = field("role").and_then(Json::as_str).unwrap_or(role).to_owned();
     let mut message = with_role(&role, &parts);
@@ -226,6 +211,17 @@ fn loose_message(content: &Json) -> Json {
     let mut parts = Vec::new();
     push_content(&mut parts, content);
     with_role("user", &parts)
+}
+
+/// A call of a tool, flat or with its function within.
+fn tool_call(call: &Json) -> Json {
+    let function = call.get("function").unwrap_or(call);
+    json!({
+        "type": "tool_call",
+        "id": call.get("id"),
+        "name": function.get("name"),
+        "arguments": function.get("arguments").map(embedded),
+    })
 }
 
 fn with_role(role: &str, parts: &[Json]) -> Json {

@@ -128,19 +128,12 @@ fn percent_encoded(message: &str) -> HeaderValue {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
-
     use super::*;
+    use crate::fixture::gzip;
 
     fn framed(flag: u8, message: &[u8]) -> Vec<u8> {
         let length = u32::try_from(message.len()).unwrap().to_be_bytes();
         [&[flag], &length[..], message].concat()
-    }
-
-    fn gzip(message: &[u8]) -> Vec<u8> {
-        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-        packer.write_all(message).unwrap();
-        packer.finish().unwrap()
     }
 
     fn gzip_headers() -> HeaderMap {

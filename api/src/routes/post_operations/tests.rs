@@ -9,7 +9,7 @@ use opstream_producer::{ProducerConfig, Sink};
 use opstream_schemas::{OperationId, UtcMillis};
 use serde_json::{Value, json};
 
-use crate::fixture::{Answer, Fixture, Setup};
+use crate::fixture::{Answer, Fixture, Setup, gzip};
 use crate::{ContentCapture, RequestLimits};
 
 const JSON: &str = "application/json";
@@ -234,11 +234,6 @@ async fn packed_bodies_are_unpacked_piece_by_piece() {
     let limits = RequestLimits { body_bytes: 100_000, ..RequestLimits::default() };
     let api = Fixture::with(Setup { limits, ..Setup::default() }).await;
     let lines: String = (0..100).map(|_| json!({ "operation_id": id() }).to_string() + "\n").collect();
-    let gzip = |bytes: &[u8]| {
-        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-        std::io::Write::write_all(&mut packer, bytes).unwrap();
-        packer.finish().unwrap()
-    };
     let post_packed = async |encoding: &str, body: Vec<u8>| {
         let request =
             Request::post("/v1/operations").header("content-type", NDJSON).header("content-encoding", encoding);

@@ -1,12 +1,10 @@
 //! The way in for spans as exporters see it. A file stands in for the broker.
 
-use std::io::Write as _;
-
 use axum::http::Request;
 use opstream_producer::{ProducerConfig, Sink};
 use serde_json::{Value as Json, json};
 
-use crate::fixture::{Answer, Fixture, Setup};
+use crate::fixture::{Answer, Fixture, Setup, gzip};
 use crate::{RequestLimits, otlp};
 
 const CAPTURE: &[u8] = include_bytes!("../../otlp/captures/otel-openai-v2.bin");
@@ -20,12 +18,6 @@ async fn post(api: &Fixture, content_type: &str, body: impl Into<axum::body::Bod
 async fn post_packed(api: &Fixture, encoding: &str, body: Vec<u8>) -> Answer {
     let request = Request::post("/v1/traces").header("content-type", PROTOBUF).header("content-encoding", encoding);
     api.send(request.body(body.into()).unwrap()).await
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    packer.write_all(bytes).unwrap();
-    packer.finish().unwrap()
 }
 
 /// A span whose time is now, in JSON.
