@@ -59,6 +59,8 @@ struct Line {
     traffic: watch::Sender<Traffic>,
     /// Counts the times that all connections were cut.
     cut_all: watch::Sender<usize>,
+    /// Counts the times that the peers of all connections vanished.
+    vanish_all: watch::Sender<usize>,
     cut: watch::Sender<Option<Cut>>,
     cuts: Arc<AtomicUsize>,
 }
@@ -72,6 +74,7 @@ impl FaultProxy {
             server,
             traffic: watch::Sender::new(Traffic::Passes),
             cut_all: watch::Sender::new(0),
+            vanish_all: watch::Sender::new(0),
             cut: watch::Sender::new(None),
             cuts: Arc::default(),
         };
@@ -102,6 +105,12 @@ impl FaultProxy {
     /// Cuts every connection that exists.
     pub(crate) fn cut_all(&self) {
         self.line.cut_all.send_modify(|times| *times += 1);
+    }
+
+    /// Nothing passes any more on the connections that exist, for good, not even their end: each side waits for a peer that
+    /// has vanished. New connections are as before.
+    pub(crate) fn vanish_all(&self) {
+        self.line.vanish_all.send_modify(|times| *times += 1);
     }
 
     /// Cuts one connection, there. Replaces an order that was not carried out.
@@ -152,20 +161,36 @@ async fn carry(client: TcpStream, line: Line) {
 
 async fn exchange(client: TcpStream, line: &Line) -> io::Result<()> {
     line.until_it_passes().await;
+    let peers = Peers { vanished: line.vanish_all.subscribe() };
     let server = TcpStream::connect(line.server).await?;
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
-    tokio::try_join!(forward(from_client, to_server, line), back(from_server, to_client, line))?;
+    tokio::try_join!(forward(from_client, to_server, line, &peers), back(from_server, to_client, line, &peers))?;
     Ok(())
 }
 
+/// Whether the two sides of a connection still hear of each other.
+struct Peers {
+    vanished: watch::Receiver<usize>,
+}
+
+impl Peers {
+    /// What was read, unless it can no longer pass: then nothing, for good.
+    async fn hear(&self, read: io::Result<usize>) -> io::Result<usize> {
+        if self.vanished.has_changed().unwrap_or_default() {
+            return std::future::pending().await;
+        }
+        read
+    }
+}
+
 /// Towards the server, where connections are cut.
-async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, line: &Line) -> io::Result<()> {
+async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, line: &Line, peers: &Peers) -> io::Result<()> {
     let mut piece = vec![0; PIECE];
     // Everything that was sent, as far back as a pattern could have begun.
     let (mut tail, mut sent) = (Vec::new(), 0);
     loop {
-        let read = from.read(&mut piece).await?;
+        let read = peers.hear(from.read(&mut piece).await).await?;
         if read == 0 {
             return to.shutdown().await;
         }
@@ -182,10 +207,10 @@ async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, line: &Line) -
     }
 }
 
-async fn back(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, line: &Line) -> io::Result<()> {
+async fn back(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, line: &Line, peers: &Peers) -> io::Result<()> {
     let mut piece = vec![0; PIECE];
     loop {
-        let read = from.read(&mut piece).await?;
+        let read = peers.hear(from.read(&mut piece).await).await?;
         if read == 0 {
             return to.shutdown().await;
         }

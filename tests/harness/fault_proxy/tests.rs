@@ -11,15 +11,19 @@ async fn echo() -> (SocketAddr, watch::Receiver<Vec<u8>>, JoinSet<()>) {
     let (got, seen) = watch::channel(Vec::new());
     let mut tasks = JoinSet::new();
     tasks.spawn(async move {
+        let mut connections = JoinSet::new();
         loop {
             let (mut stream, _) = listener.accept().await.unwrap();
-            let mut piece = [0; 1024];
-            while let Ok(read @ 1..) = stream.read(&mut piece).await {
-                got.send_modify(|got| got.extend(&piece[..read]));
-                if stream.write_all(&piece[..read]).await.is_err() {
-                    break;
+            let got = got.clone();
+            connections.spawn(async move {
+                let mut piece = [0; 1024];
+                while let Ok(read @ 1..) = stream.read(&mut piece).await {
+                    got.send_modify(|got| got.extend(&piece[..read]));
+                    if stream.write_all(&piece[..read]).await.is_err() {
+                        break;
+                    }
                 }
-            }
+            });
         }
     });
     (address, seen, tasks)
@@ -103,4 +107,19 @@ async fn silence_is_accepted_and_kept_and_refusal_closes_the_port() {
         Err(error) => Err(error),
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_vanished_peer_is_never_heard_of_and_a_new_connection_is() {
+    let (address, seen, _server) = echo().await;
+    let proxy = FaultProxy::start(address).await;
+    let mut old = connect(&proxy).await.unwrap();
+    ask(&mut old, b"1").await.unwrap();
+    proxy.vanish_all();
+    old.write_all(b"2").await.unwrap();
+    let mut new = connect(&proxy).await.unwrap();
+    assert_eq!(ask(&mut new, b"3").await.unwrap(), b"3");
+    let answer = tokio::time::timeout(Duration::from_millis(50), old.read_u8()).await;
+    assert!(answer.is_err(), "{answer:?}");
+    assert_eq!(*seen.borrow(), b"13", "what was sent to the vanished peer never came");
 }
