@@ -15,6 +15,7 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tempfile::TempDir;
 use uuid::Uuid;
 
+use super::private_server::{Kind, PrivateServer};
 use super::servers::{self, Servers, announce};
 
 /// A broker and a database that are run together.
@@ -47,6 +48,8 @@ pub(crate) struct Backends {
     pub(crate) topic_prefix: String,
     /// Empty at the start, except for what the backends put there.
     pub(crate) folder: TempDir,
+    /// The broker or the database, where it is nobody else's and may be crashed.
+    own: Option<PrivateServer>,
 }
 
 const DATABASE_PREFIX: &str = "opstream_test_";
@@ -88,7 +91,28 @@ impl Backends {
                 (Some(servers.kafka_bootstrap.clone()), database)
             }
         };
-        Some(Self { combination, kafka_bootstrap, database_url, topic_prefix, folder })
+        Some(Self { combination, kafka_bootstrap, database_url, topic_prefix, folder, own: None })
+    }
+
+    /// Kafka and Postgres, one of them started for this story alone. `None` when that cannot be had here; that was said.
+    pub(crate) async fn with_own(kind: Kind) -> Option<Self> {
+        servers::find().await?;
+        let own = PrivateServer::start(kind).await?;
+        let mut backends = Self::create(Combination::KafkaPostgres).await?;
+        match kind {
+            Kind::Kafka => backends.kafka_bootstrap = Some(own.address.clone()),
+            Kind::Postgres => {
+                backends.remove_database().await;
+                backends.database_url.clone_from(&own.address);
+            }
+        }
+        backends.own = Some(own);
+        Some(backends)
+    }
+
+    /// The server that belongs to this story.
+    pub(crate) fn own(&self) -> &PrivateServer {
+        self.own.as_ref().expect("the backends were made with a server of their own")
     }
 
     /// Leaves everything where it is, and says where.
@@ -103,12 +127,21 @@ impl Backends {
 
     /// Removes everything.
     pub(crate) async fn remove(self) {
-        let Some(servers) = servers::find().await.filter(|_| self.combination == Combination::KafkaPostgres) else {
-            return;
-        };
-        let mut connection = connect(servers).await;
-        drop_database(&mut connection, &database_name(&self.database_url)).await;
-        delete_topics(&servers.kafka_bootstrap, &self.topic_prefix).await;
+        let own = self.own.as_ref().map(PrivateServer::kind);
+        if let Some(bootstrap) = self.kafka_bootstrap.as_ref().filter(|_| own != Some(Kind::Kafka)) {
+            delete_topics(bootstrap, &self.topic_prefix).await;
+        }
+        if self.combination == Combination::KafkaPostgres && own != Some(Kind::Postgres) {
+            self.remove_database().await;
+        }
+        if let Some(own) = self.own {
+            own.stop().await;
+        }
+    }
+
+    async fn remove_database(&self) {
+        let servers = servers::find().await.expect("the database was created on one of them");
+        drop_database(&mut connect(servers).await, &database_name(&self.database_url)).await;
     }
 }
 

@@ -23,6 +23,7 @@ pub(crate) enum Kind {
 
 /// A server that nobody else uses. Dropping it without [`Self::stop`], as a failing story does, leaves it running, with a
 /// line that says how to stop it.
+#[derive(Debug)]
 pub(crate) struct PrivateServer {
     kind: Kind,
     folder: Option<TempDir>,
@@ -49,6 +50,11 @@ impl PrivateServer {
         let mut server = Self { kind, folder: Some(folder), address: String::new() };
         server.address = server.start_again().await;
         Some(server)
+    }
+
+    /// Which it is.
+    pub(crate) const fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// Starts it at the same address after a crash, and waits until it is ready. Returns the address.

@@ -7,7 +7,7 @@ use crate::harness::backends::{Backends, Combination, each_combination};
 use crate::harness::eventually::eventually;
 use crate::harness::load::Load;
 use crate::harness::pipeline::Pipeline;
-use crate::harness::private_server::{Kind, PrivateServer};
+use crate::harness::private_server::Kind;
 
 const DEADLINE: Duration = Duration::from_mins(2);
 const OPERATIONS_PER_SECOND: u32 = 2_000;
@@ -48,50 +48,32 @@ async fn the_embedded_broker_crashes_stays_away_and_stands_still() {
 
 #[tokio::test]
 async fn a_kafka_that_crashes_is_waited_for() {
-    let Some(mut backends) = Backends::create(Combination::KafkaPostgres).await else { return };
-    let Some(kafka) = PrivateServer::start(Kind::Kafka).await else { return };
-    backends.kafka_bootstrap = Some(kafka.address.clone());
-    let mut pipeline = Pipeline::start(&backends).await;
-    let load = Load::at_rate(&pipeline.url(), OPERATIONS_PER_SECOND);
-    for is_noticed in [false, true] {
-        load.wait_for_more(BETWEEN_FAULTS).await;
-        kafka.crash().await;
-        if is_noticed {
-            for role in ROLES {
-                pipeline.says(role, "the broker did not answer").await;
-            }
-        }
-        kafka.start_again().await;
-        goes_on(&pipeline, &load).await;
-    }
-    load.stop().await.assert_stored_once(&pipeline).await;
-    pipeline.stop().await;
-    kafka.stop().await;
-    backends.remove().await;
+    a_server_that_crashes_is_waited_for(Kind::Kafka, "the broker did not answer").await;
 }
 
 #[tokio::test]
 async fn a_postgres_that_crashes_is_waited_for() {
-    let Some(mut backends) = Backends::create(Combination::KafkaPostgres).await else { return };
-    let Some(postgres) = PrivateServer::start(Kind::Postgres).await else { return };
-    let shared = std::mem::replace(&mut backends.database_url, postgres.address.clone());
+    a_server_that_crashes_is_waited_for(Kind::Postgres, "the database").await;
+}
+
+/// Once it is back before anybody need say so, once after every role has said so in these words.
+async fn a_server_that_crashes_is_waited_for(kind: Kind, words: &str) {
+    let Some(backends) = Backends::with_own(kind).await else { return };
     let mut pipeline = Pipeline::start(&backends).await;
     let load = Load::at_rate(&pipeline.url(), OPERATIONS_PER_SECOND);
     for is_noticed in [false, true] {
         load.wait_for_more(BETWEEN_FAULTS).await;
-        postgres.crash().await;
+        backends.own().crash().await;
         if is_noticed {
             for role in ROLES {
-                pipeline.says(role, "the database").await;
+                pipeline.says(role, words).await;
             }
         }
-        postgres.start_again().await;
+        backends.own().start_again().await;
         goes_on(&pipeline, &load).await;
     }
     load.stop().await.assert_stored_once(&pipeline).await;
     pipeline.stop().await;
-    postgres.stop().await;
-    backends.database_url = shared;
     backends.remove().await;
 }
 
