@@ -122,11 +122,6 @@ impl<'a> Pipeline<'a> {
         }
     }
 
-    /// Whether a process has ended.
-    pub(crate) fn has_ended(&mut self) -> bool {
-        self.processes.iter_mut().any(Process::has_ended)
-    }
-
     /// How many lines of the processes' logs contain this text.
     pub(crate) fn count_in_logs(&self, text: &str) -> usize {
         let lines = |process: &Process| process.log().lines().filter(|line| line.contains(text)).count();

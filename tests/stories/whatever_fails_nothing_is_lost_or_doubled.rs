@@ -5,6 +5,7 @@ use crate::harness::servers::announce;
 use crate::torture::faults;
 use crate::torture::load::Extent;
 use crate::torture::run::run;
+use crate::torture::stage::Stage;
 
 /// Which sample; docs/reliability.md says how to take another.
 const SEED: u64 = 3;
@@ -15,7 +16,9 @@ const EXTENT: Extent = Extent { operations: 5_000_000, behind: 15_000 };
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_files_windows_letters_and_topics_are_what_was_acknowledged() {
     each_combination(async |backends: &Backends| {
-        let outcome = Box::pin(run(backends, &faults::sample(CRASHES, SEED), EXTENT)).await;
+        let disturbances = faults::sample(CRASHES, SEED);
+        let stage = Stage::set(backends, &disturbances).await.expect("the sample needs nothing but the backends");
+        let outcome = Box::pin(run(stage, &disturbances, EXTENT)).await;
         announce(&format!("{}: {outcome}", backends.combination));
         assert!(outcome.verdict.is_clean(), "{outcome}");
     })

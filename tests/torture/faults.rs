@@ -1,6 +1,8 @@
 //! What is done to a pipeline. A class of faults is one line of the table in docs/reliability.md; which step, which moment and
 //! which process follow from the seed.
 
+mod plans;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -9,15 +11,18 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 
+use crate::harness::backends::Combination;
+use crate::harness::fault_proxy::Cut;
+
 /// How long a stalled step stands still.
 const STALL: Duration = Duration::from_secs(2);
 /// Latest moment of a kill after the start.
 const LATEST_KILL_MS: u64 = 4_000;
-/// Faults of one process before it is restarted with others.
-const FAULTS_PER_START: usize = 6;
+/// The longest that a second ingestor stays, or stays away.
+const LONGEST_STAY_MS: u64 = 5_000;
 
 /// One kind of fault in one part of the pipeline.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
     /// `kill -9` of everything at any moment.
     Kill,
@@ -27,6 +32,29 @@ pub(crate) enum Class {
     Error(&'static str),
     /// A step of this part stands still for two seconds.
     Stall(&'static str),
+    /// A process is frozen at a step of this part, until others have done its work or have given it up.
+    Freeze(&'static str),
+    /// A second ingestor comes, and goes in order or by `kill -9`.
+    Rebalance,
+    /// Something that the pipeline needs is away.
+    Outage(Outage),
+}
+
+/// What can be away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outage {
+    /// The broker, by `kill -9`.
+    Broker,
+    /// Postgres, by `kill -9`, or SQLite's one writer, which somebody else holds.
+    Database,
+    /// The connection to Postgres at which a transaction commits.
+    Connection,
+    /// The peer of every connection to Postgres, without a word.
+    Peer,
+    /// Most of the speed of the connections to Postgres.
+    Speed,
+    /// The space on the disk of the lake; on a laptop it is that of everything.
+    Space,
 }
 
 /// One round or several: what to do, and how it is seen to have happened.
@@ -34,18 +62,27 @@ pub(crate) enum Class {
 pub(crate) enum Disturbance {
     /// Kill every process so long after it was started.
     KillAfter(Duration),
-    /// Start with this plan, and wait until it has killed a process.
-    Crash(String),
     /// Start with this plan, and wait until so many of its faults have happened.
     Planned { plan: String, faults: usize },
+    /// Start with this plan, and freeze the process that comes there.
+    Freeze { plan: String },
+    /// Start a second ingestor, and end it so long afterwards.
+    Join { stays: Duration, is_killed: bool },
+    /// Take this away for so long.
+    Away { what: Outage, lasts: Duration },
+    /// Cut the connection that comes there.
+    Cut(Cut),
 }
 
 impl Class {
-    /// Every class.
-    pub(crate) fn all() -> Vec<Self> {
-        let parts = parts();
+    /// Every class that means something on this combination.
+    pub(crate) fn all(combination: Combination) -> Vec<Self> {
+        let parts = plans::parts();
         let of = |class: fn(&'static str) -> Self| parts.iter().map(move |part| class(part));
-        [Self::Kill].into_iter().chain(of(Self::Crash)).chain(of(Self::Error)).chain(of(Self::Stall)).collect()
+        let outages = Outage::all(combination).into_iter().map(Self::Outage);
+        let rebalance = (combination == Combination::KafkaPostgres).then_some(Self::Rebalance);
+        let planned = of(Self::Crash).chain(of(Self::Error)).chain(of(Self::Stall)).chain(of(Self::Freeze));
+        [Self::Kill].into_iter().chain(planned).chain(rebalance).chain(outages).collect()
     }
 
     /// Whether its faults are kills.
@@ -54,16 +91,34 @@ impl Class {
     }
 
     /// So many rounds of it; which, follows from the seed. Of a part's steps each comes in turn.
-    pub(crate) fn rounds(&self, rounds: usize, seed: u64) -> Vec<Disturbance> {
+    pub(crate) fn rounds(&self, rounds: usize, seed: u64, longest_outage: Duration) -> Vec<Disturbance> {
         let mut rng = StdRng::seed_from_u64(seed);
+        let each_step = |part: &str, rng: &mut StdRng, disturb: fn(Step, &mut StdRng) -> Disturbance| {
+            let steps = plans::steps_of(part);
+            (0..rounds).map(|round| disturb(steps[round % steps.len()], rng)).collect()
+        };
         match self {
             Self::Kill => (0..rounds).map(|_| kill(&mut rng)).collect(),
-            Self::Crash(part) => {
-                let steps = steps_of(part);
-                (0..rounds).map(|round| crash(steps[round % steps.len()], &mut rng)).collect()
+            Self::Crash(part) => each_step(part, &mut rng, crash),
+            Self::Error(part) => plans::planned(&plans::steps_of(part), "error", rounds, &mut rng),
+            Self::Stall(part) => {
+                plans::planned(&plans::steps_of(part), &format!("stall:{}", STALL.as_millis()), rounds, &mut rng)
             }
-            Self::Error(part) => planned(&steps_of(part), "error", rounds, &mut rng),
-            Self::Stall(part) => planned(&steps_of(part), &format!("stall:{}", STALL.as_millis()), rounds, &mut rng),
+            Self::Freeze(part) => each_step(part, &mut rng, freeze),
+            Self::Rebalance => (0..rounds).map(|round| join(round % 2 == 1, &mut rng)).collect(),
+            Self::Outage(Outage::Connection) => (0..rounds).map(|round| cut(round, &mut rng)).collect(),
+            Self::Outage(what) => (0..rounds).map(|_| away(*what, longest_outage, &mut rng)).collect(),
+        }
+    }
+}
+
+impl Outage {
+    fn all(combination: Combination) -> Vec<Self> {
+        match combination {
+            Combination::EmbeddedSqlite => vec![Self::Broker, Self::Database, Self::Space],
+            Combination::KafkaPostgres => {
+                vec![Self::Broker, Self::Database, Self::Connection, Self::Peer, Self::Speed, Self::Space]
+            }
         }
     }
 }
@@ -72,76 +127,56 @@ impl Class {
 pub(crate) fn sample(crashes: usize, seed: u64) -> Vec<Disturbance> {
     let mut rng = StdRng::seed_from_u64(seed);
     let every_step: Vec<Step> = Step::all().collect();
-    let mut disturbances: Vec<Disturbance> = every_step
-        .choose_multiple(&mut rng, crashes)
-        .copied()
-        .collect::<Vec<_>>()
-        .into_iter()
-        .map(|step| crash(step, &mut rng))
-        .collect();
+    let crashed: Vec<Step> = every_step.choose_multiple(&mut rng, crashes).copied().collect();
+    let mut disturbances: Vec<Disturbance> = crashed.into_iter().map(|step| crash(step, &mut rng)).collect();
     disturbances.push(kill(&mut rng));
     let plan: Vec<String> = every_step.iter().map(|step| format!("{}=error@1", step.name())).collect();
     disturbances.push(Disturbance::Planned { faults: plan.len(), plan: plan.join("; ") });
     disturbances
 }
 
-/// Settings of a pipeline that meets them: files are merged while they are small, and full batches are not.
-pub(crate) fn settings(disturbances: &[Disturbance]) -> &'static [(&'static str, &'static str)] {
-    let meets_compaction = |disturbance: &Disturbance| match disturbance {
-        Disturbance::Crash(plan) | Disturbance::Planned { plan, .. } => plan.contains("compaction."),
-        Disturbance::KillAfter(_) => false,
-    };
-    if disturbances.iter().any(meets_compaction) { &[("OPSTREAM_BATCH_RECORDS", "2000")] } else { &[] }
-}
-
 /// How many faults these are.
 pub(crate) fn count(disturbances: &[Disturbance]) -> usize {
     let faults = |disturbance: &Disturbance| match disturbance {
         Disturbance::Planned { faults, .. } => *faults,
-        Disturbance::KillAfter(_) | Disturbance::Crash(_) => 1,
+        _ => 1,
     };
     disturbances.iter().map(faults).sum()
 }
 
-fn parts() -> Vec<&'static str> {
-    let mut parts: Vec<&'static str> = Step::all().map(Step::part).collect();
-    parts.dedup();
-    parts
-}
-
-fn steps_of(part: &str) -> Vec<Step> {
-    Step::all().filter(|step| step.part() == part).collect()
-}
-
 fn kill(rng: &mut StdRng) -> Disturbance {
-    Disturbance::KillAfter(Duration::from_millis(rng.random_range(0..LATEST_KILL_MS)))
+    Disturbance::KillAfter(up_to(LATEST_KILL_MS, rng))
 }
 
 fn crash(step: Step, rng: &mut StdRng) -> Disturbance {
-    Disturbance::Crash(format!("{}=crash@{}", step.name(), rng.random_range(1..=latest_visit(step))))
+    Disturbance::Planned { plan: plans::once(step, "crash", rng), faults: 1 }
 }
 
-/// Some steps come several times a second, some every few seconds, and a claim once in a life.
-fn latest_visit(step: Step) -> u64 {
-    match step.part() {
-        "claim" | "letters" | "publication" | "compaction" => 1,
-        _ => 6,
-    }
+/// The stall keeps the process at the step until it is frozen.
+fn freeze(step: Step, rng: &mut StdRng) -> Disturbance {
+    Disturbance::Freeze { plan: plans::once(step, "stall:5000", rng) }
 }
 
-fn planned(steps: &[Step], fault: &str, rounds: usize, rng: &mut StdRng) -> Vec<Disturbance> {
-    let all: Vec<Step> = (0..rounds).map(|round| steps[round % steps.len()]).collect();
-    let per_start = if steps.iter().any(|step| latest_visit(*step) == 1) { steps.len() } else { FAULTS_PER_START };
-    all.chunks(per_start)
-        .map(|steps| {
-            let entry = |(place, step): (usize, &Step)| {
-                let visit = if latest_visit(*step) == 1 { 1 } else { 1 + place as u64 * 2 + rng.random_range(0..2) };
-                format!("{}={fault}@{visit}", step.name())
-            };
-            let plan: Vec<String> = steps.iter().enumerate().map(entry).collect();
-            Disturbance::Planned { faults: plan.len(), plan: plan.join("; ") }
-        })
-        .collect()
+fn join(is_killed: bool, rng: &mut StdRng) -> Disturbance {
+    Disturbance::Join { stays: up_to(LONGEST_STAY_MS, rng), is_killed }
+}
+
+/// Before the server has the commit, after it, or anywhere.
+fn cut(round: usize, rng: &mut StdRng) -> Disturbance {
+    Disturbance::Cut(match round % 3 {
+        0 => Cut::Before(b"COMMIT"),
+        1 => Cut::After(b"COMMIT"),
+        _ => Cut::AtByte(rng.random_range(100_000..2_000_000)),
+    })
+}
+
+/// At least half as long as the longest.
+fn away(what: Outage, longest: Duration, rng: &mut StdRng) -> Disturbance {
+    Disturbance::Away { what, lasts: longest.mul_f64(rng.random_range(0.5..1.0)) }
+}
+
+fn up_to(milliseconds: u64, rng: &mut StdRng) -> Duration {
+    Duration::from_millis(rng.random_range(0..milliseconds))
 }
 
 impl fmt::Display for Class {
@@ -151,46 +186,25 @@ impl fmt::Display for Class {
             Self::Crash(part) => write!(f, "kill -9 at a step of {part}"),
             Self::Error(part) => write!(f, "error at a step of {part}"),
             Self::Stall(part) => write!(f, "stall of 2 s at a step of {part}"),
+            Self::Freeze(part) => write!(f, "frozen at a step of {part} beyond its session"),
+            Self::Rebalance => f.write_str("a second ingestor joins and leaves"),
+            Self::Outage(what) => what.fmt(f),
         }
+    }
+}
+
+impl fmt::Display for Outage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Broker => "broker crashed and away",
+            Self::Database => "database crashed and away (SQLite: locked)",
+            Self::Connection => "connection to the database cut, often at COMMIT",
+            Self::Peer => "database gone from every connection without a word",
+            Self::Speed => "network to the database at 10 kB/s",
+            Self::Space => "disk full",
+        })
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use opstream_schemas::failpoint::FaultPlan;
-
-    use super::*;
-
-    #[test]
-    fn the_rounds_follow_from_the_seed_and_meet_every_step() {
-        for class in Class::all() {
-            let rounds = class.rounds(30, 7);
-            assert_eq!(rounds, class.rounds(30, 7));
-            assert_eq!(count(&rounds), 30, "{class}");
-            let are_kills = rounds.iter().all(|round| !matches!(round, Disturbance::Planned { .. }));
-            assert_eq!(class.kills(), are_kills, "{class}");
-            for disturbance in rounds {
-                if let Disturbance::Crash(plan) | Disturbance::Planned { plan, .. } = disturbance {
-                    plan.parse::<FaultPlan>().unwrap();
-                }
-            }
-        }
-        let crashes = Class::Crash("commit").rounds(30, 7);
-        let steps: BTreeSet<String> = crashes
-            .iter()
-            .map(|crash| match crash {
-                Disturbance::Crash(plan) => plan.split('=').next().unwrap().to_owned(),
-                other => panic!("{other:?}"),
-            })
-            .collect();
-        assert_eq!(steps.len(), steps_of("commit").len());
-    }
-
-    #[test]
-    fn the_sample_has_an_error_at_every_step() {
-        let sample = sample(3, 1);
-        assert_eq!(count(&sample), 3 + 1 + Step::all().count());
-    }
-}
+mod tests;

@@ -17,6 +17,7 @@ use std::io::Write as _;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Parser;
@@ -24,11 +25,14 @@ use futures_util::FutureExt as _;
 use opstream_schemas::UtcMicros;
 
 use self::harness::backends::{Backends, Combination};
+use self::harness::private_server::Kind;
+use self::harness::servers;
 use self::machine::Machine;
 use self::report::{Line, Report};
-use self::torture::faults::{Class, Disturbance};
+use self::torture::faults::{Class, Disturbance, Outage};
 use self::torture::load::Extent;
 use self::torture::run::{Outcome, run};
+use self::torture::stage::Stage;
 
 /// Enough to keep every stage busy.
 const MOST_BEHIND: u64 = 150_000;
@@ -49,6 +53,9 @@ struct Arguments {
     /// From which steps, visits and moments follow
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
+    /// Longest absence of broker, database, space or speed, in seconds, 1 to 600; the shortest is half of it
+    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=600))]
+    longest_outage: u16,
     /// Only the classes whose name contains this, such as `kill` or `commit`
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
@@ -73,21 +80,20 @@ async fn main() -> anyhow::Result<ExitCode> {
         say("nothing is tortured without --bench; use `make torture`");
         return Ok(ExitCode::SUCCESS);
     }
-    let mut report = Report::new(Machine::here(UtcMicros::now()), arguments.seed);
+    let mut report = Report::new(Machine::here(UtcMicros::now()), arguments.seed, arguments.longest_outage);
     for combination in [Combination::EmbeddedSqlite, Combination::KafkaPostgres] {
         if !arguments.wants(combination) {
             report.not_run.push(format!("{combination}, which was not asked for"));
             continue;
         }
-        for class in Class::all() {
-            if arguments.only.as_ref().is_some_and(|text| !class.to_string().contains(text.as_str())) {
-                continue;
+        if combination == Combination::KafkaPostgres && servers::find().await.is_none() {
+            report.not_run.push(format!("{combination}: no servers"));
+            continue;
+        }
+        for class in Class::all(combination) {
+            if arguments.only.as_ref().is_none_or(|text| class.to_string().contains(text.as_str())) {
+                Box::pin(torment(&arguments, class, combination, &mut report)).await;
             }
-            let Some(backends) = Backends::create(combination).await else {
-                report.not_run.push(format!("{combination}: no servers"));
-                break;
-            };
-            Box::pin(torment(&arguments, class, backends, &mut report)).await;
         }
     }
     write!(std::io::stdout(), "\n{}", report.markdown()).context("cannot print the table")?;
@@ -111,13 +117,27 @@ impl Arguments {
 }
 
 /// One run of a class; its traces are kept if anything was found.
-async fn torment(arguments: &Arguments, class: Class, mut backends: Backends, report: &mut Report) {
-    let combination = backends.combination;
+async fn torment(arguments: &Arguments, class: Class, combination: Combination, report: &mut Report) {
     let rounds = arguments.rounds(&class);
     say(&format!("{combination}: {rounds} × {class}"));
-    let disturbances = class.rounds(rounds, arguments.seed);
+    let disturbances = class.rounds(rounds, arguments.seed, Duration::from_secs(arguments.longest_outage.into()));
+    let backends = match own_server(class, combination) {
+        Some(kind) => Backends::with_own(kind).await,
+        None => Backends::create(combination).await,
+    };
+    let Some(mut backends) = backends else {
+        report.not_run.push(format!("{class} on {combination}: no server of its own"));
+        return;
+    };
     let extent = Extent { operations: arguments.operations, behind: MOST_BEHIND };
-    let outcome = Box::pin(try_run(&backends, &disturbances, extent)).await;
+    let outcome = match Box::pin(try_run(&backends, &disturbances, extent)).await {
+        Ok(Some(outcome)) => Ok(outcome),
+        Ok(None) => {
+            report.not_run.push(format!("{class} on {combination}: this machine does not allow it"));
+            return;
+        }
+        Err(reason) => Err(reason),
+    };
     let is_clean = outcome.as_ref().is_ok_and(|outcome| outcome.verdict.is_clean());
     match &outcome {
         Ok(outcome) => say(&format!("  {outcome}")),
@@ -131,9 +151,22 @@ async fn torment(arguments: &Arguments, class: Class, mut backends: Backends, re
     report.lines.push(Line { class, combination, outcome });
 }
 
-/// As [`run`], and what it panicked with.
-async fn try_run(backends: &Backends, disturbances: &[Disturbance], extent: Extent) -> Result<Outcome, String> {
-    let outcome = AssertUnwindSafe(run(backends, disturbances, extent)).catch_unwind().await;
+/// The server that a class crashes, where others need the shared one.
+const fn own_server(class: Class, combination: Combination) -> Option<Kind> {
+    match (class, combination) {
+        (Class::Outage(Outage::Broker), Combination::KafkaPostgres) => Some(Kind::Kafka),
+        (Class::Outage(Outage::Database), Combination::KafkaPostgres) => Some(Kind::Postgres),
+        _ => None,
+    }
+}
+
+/// As [`run`], and what it panicked with. `None` where a stage cannot be had.
+async fn try_run(backends: &Backends, disturbances: &[Disturbance], extent: Extent) -> Result<Option<Outcome>, String> {
+    let staged = async {
+        let stage = Stage::set(backends, disturbances).await?;
+        Some(Box::pin(run(stage, disturbances, extent)).await)
+    };
+    let outcome = AssertUnwindSafe(staged).catch_unwind().await;
     outcome.map_err(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref().copied());
         text.unwrap_or("it panicked without a text").to_owned()

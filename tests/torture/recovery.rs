@@ -26,7 +26,12 @@ struct State {
 impl Recoveries {
     /// A fault just happened, when this was acknowledged.
     pub(crate) fn begin(&self, acknowledged: Acknowledged) {
-        self.state.lock().expect("nobody panics here").open.push((Instant::now(), acknowledged));
+        self.begin_at(Instant::now(), acknowledged);
+    }
+
+    /// A fault was over then; it is recovered from when this has been windowed.
+    pub(crate) fn begin_at(&self, over: Instant, acknowledged: Acknowledged) {
+        self.state.lock().expect("nobody panics here").open.push((over, acknowledged));
     }
 
     /// How many have not ended.

@@ -15,6 +15,8 @@ pub(crate) const MARKERS: (&str, &str) = ("<!-- torture -->", "<!-- /torture -->
 pub(crate) struct Report {
     machine: Machine,
     seed: u64,
+    /// Seconds.
+    longest_outage: u16,
     /// One per run.
     pub(crate) lines: Vec<Line>,
     /// What was left out, and why.
@@ -33,8 +35,8 @@ pub(crate) struct Line {
 
 impl Report {
     /// An empty one.
-    pub(crate) const fn new(machine: Machine, seed: u64) -> Self {
-        Self { machine, seed, lines: Vec::new(), not_run: Vec::new() }
+    pub(crate) const fn new(machine: Machine, seed: u64, longest_outage: u16) -> Self {
+        Self { machine, seed, longest_outage, lines: Vec::new(), not_run: Vec::new() }
     }
 
     /// Whether every run came to its end and nothing was found.
@@ -44,7 +46,8 @@ impl Report {
 
     /// The table, and under which conditions it was made.
     pub(crate) fn markdown(&self) -> String {
-        let mut text = format!("{}; seed {}.\n\n", self.machine.line(), self.seed);
+        let Self { machine, seed, longest_outage, .. } = self;
+        let mut text = format!("{}; seed {seed}; outages of up to {longest_outage} s.\n\n", machine.line());
         text += "| fault | on | rounds | acknowledged | lost | doubled | wrong | longest recovery |\n|---|---|--:|--:|--:|--:|--:|--:|\n";
         for Line { class, combination, outcome } in &self.lines {
             let cells = match outcome {

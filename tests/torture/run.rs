@@ -10,8 +10,10 @@ use super::load::{Extent, Load};
 use super::oracle::{self, Verdict};
 use super::recovery::Recoveries;
 use super::rounds;
-use crate::harness::backends::Backends;
-use crate::harness::pipeline::Pipeline;
+use super::stage::Stage;
+
+/// How long what was handed over last may take to be acknowledged.
+const ACKNOWLEDGED_WITHIN: Duration = Duration::from_mins(2);
 
 /// What a run has shown.
 #[derive(Clone, Debug)]
@@ -33,25 +35,25 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Disturbs a new pipeline under load, and judges it.
+/// Disturbs the pipeline of a stage under load, and judges it.
 ///
 /// # Panics
 /// When the pipeline does not recover, or a fault does not happen.
-pub(crate) async fn run(backends: &Backends, disturbances: &[Disturbance], extent: Extent) -> Outcome {
+pub(crate) async fn run(mut stage: Stage<'_>, disturbances: &[Disturbance], extent: Extent) -> Outcome {
     let began = Instant::now();
-    let mut pipeline = Pipeline::start_with(backends, faults::settings(disturbances)).await;
-    let ledger = Arc::new(Ledger::create(&pipeline.folder().join("ledger")));
-    let load = Load::start(&pipeline, ledger, extent);
+    let ledger = Arc::new(Ledger::create(&stage.pipeline.folder().join("ledger")));
+    let load = Load::start(&stage.pipeline, ledger, extent);
     let recoveries = Recoveries::default();
-    let watched = pipeline.database().await;
+    let watched = stage.pipeline.database().await;
     tokio::select! {
-        () = rounds::disturb(&mut pipeline, &load, &recoveries, disturbances) => {}
+        () = rounds::disturb(&mut stage, &load, &recoveries, disturbances) => {}
         () = recoveries.clone().watch(watched, load.shared()) => unreachable!("it watches until it is dropped"),
     }
-    let ledger = load.stop().await;
-    pipeline.settle().await;
-    let verdict = oracle::judge(&pipeline, &ledger).await;
-    pipeline.stop().await;
+    let stopped = tokio::time::timeout(ACKNOWLEDGED_WITHIN, load.stop()).await;
+    let ledger = stopped.expect("a pipeline that is whole acknowledges");
+    stage.pipeline.settle().await;
+    let verdict = oracle::judge(&stage.pipeline, &ledger).await;
+    stage.stop().await;
     let longest_recovery = recoveries.longest();
     Outcome { faults: faults::count(disturbances), verdict, longest_recovery, took: began.elapsed() }
 }
