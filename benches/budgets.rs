@@ -12,6 +12,8 @@ pub(crate) const PREPARE: Budget = at_least(1e6, Some(1.5e6));
 pub(crate) const COMMIT_SQLITE: Budget = at_least(60e3, Some(100e3));
 /// Topic to SQL and Parquet on Kafka and Postgres, on the same two cores.
 pub(crate) const COMMIT_POSTGRES: Budget = at_least(60e3, Some(150e3));
+/// Operations that the front door accepts, with everything running.
+pub(crate) const ACCEPTED: Budget = at_least(20e3, Some(50e3));
 /// Aggregator on one core.
 pub(crate) const WINDOW: Budget = at_least(3e6, Some(5e6));
 /// 99th percentile from `record()` to the answer that counts it, at half load.

@@ -1,14 +1,15 @@
 //! `make bench`: measures throughput, latency, memory and size on this machine, each figure beside its budget.
 //!
 //! One measurement per file, in the order of an operation's way: [`recording`], [`preparing`], [`storing`] with
-//! [`windowing`], [`verifying`] and [`scaling`], then the [`whole_pipeline`] with [`freshness`], [`panels`], and other tools ([`peers`]). Those with
-//! processes run the real `opstream` on the backends of the tests' harness, on the laptop's and, where servers are named
-//! or Docker can start them, on Kafka and Postgres. docs/benchmarks.md explains the figures.
+//! [`windowing`], [`verifying`] and [`scaling`], then the [`whole_pipeline`] with [`freshness`], its [`front_door`], [`panels`],
+//! and other tools ([`peers`]). Those with processes run the real `opstream` on the backends of the tests' harness, on the
+//! laptop's and, where servers are named or Docker can start them, on Kafka and Postgres. docs/benchmarks.md explains the figures.
 
 mod budgets;
 mod figures;
 mod fleet;
 mod freshness;
+mod front_door;
 #[path = "../tests/harness/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "the stories need more of it, and its own tests run with them")]
 mod harness;
@@ -87,8 +88,10 @@ enum Part {
     Storing,
     /// One ingestor and two.
     Scaling,
-    /// Everything at once, the front door and freshness.
+    /// Everything at once, and freshness.
     Pipeline,
+    /// OTLP and JSON, accepted and queried.
+    FrontDoor,
     /// Questions of the page.
     Panels,
     /// Other tools.
@@ -144,6 +147,7 @@ impl Part {
             Self::Storing => "topic to SQL, Parquet and windows",
             Self::Scaling => "one ingestor and two",
             Self::Pipeline => "the whole pipeline",
+            Self::FrontDoor => "the front door",
             Self::Panels => "panels",
             Self::Peers => "AiCore and Phoenix",
         }
@@ -160,6 +164,7 @@ async fn measure(part: Part, quick: bool, report: &mut Report) {
         Part::Storing => on_each(async |backends| storing::measure(backends, operations).await).await,
         Part::Scaling => on_each(async |backends| scaling::measure(backends, operations).await).await,
         Part::Pipeline => on_each(async |backends| whole_pipeline::measure(backends, operations).await).await,
+        Part::FrontDoor => on_each(async |backends| front_door::measure(backends, operations).await).await,
         Part::Panels => on_each(async |backends| Box::pin(panels::measure(backends, extent)).await).await,
         Part::Peers => return peers::measure(report, quick).await,
     };

@@ -35,7 +35,7 @@ struct Pair {
 }
 
 const LAPTOP: Option<Combination> = Some(Combination::EmbeddedSqlite);
-const PAIRS: [Pair; 6] = [
+const PAIRS: [Pair; 7] = [
     Pair {
         peer: "aicore",
         path: "/json/p50_ns",
@@ -66,10 +66,17 @@ const PAIRS: [Pair; 6] = [
     },
     Pair {
         peer: "phoenix",
-        path: "/queryable_per_second",
-        what: "OTLP/HTTP until all can be queried",
+        path: "/accepted_per_second",
+        what: "accepted over OTLP/HTTP, protobuf",
         unit: Unit::PerSecond,
-        ours: (LAPTOP, "posted over HTTP until it can be queried"),
+        ours: (LAPTOP, "accepted over OTLP/HTTP, protobuf"),
+    },
+    Pair {
+        peer: "phoenix",
+        path: "/queryable_per_second",
+        what: "OTLP/HTTP, protobuf, until all can be queried",
+        unit: Unit::PerSecond,
+        ours: (LAPTOP, "OTLP/HTTP, protobuf, until all can be queried"),
     },
     Pair {
         peer: "phoenix",

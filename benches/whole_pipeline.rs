@@ -3,11 +3,9 @@
 //! On the laptop's backends it is the one process of `opstream up`, whose memory has a budget; on servers one process per
 //! role. The operations are made and recorded by this process, which takes its share of the same cores.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use futures_util::future::try_join_all;
 use opstream_schemas::UtcMicros;
-use opstream_schemas::database::Database;
 
 use crate::budgets;
 use crate::figures::{Figure, Unit};
@@ -19,13 +17,6 @@ use crate::processes::RunningProcess;
 use crate::producing::{produce, start_producer};
 use crate::waiting::{WINDOWED, moment_reached};
 
-/// One in so many operations comes through the front door afterwards.
-const POSTED_SHARE: u64 = 10;
-/// As exporters send them.
-const OPERATIONS_PER_POST: u64 = 500;
-/// Clients that post at the same time.
-const POSTERS: usize = 2;
-
 /// Name of a role and of the figure for its memory.
 type Role = (&'static str, &'static str);
 const UP: [Role; 1] = [("up", "peak memory, opstream up")];
@@ -35,7 +26,7 @@ const ROLES: [Role; 3] = [
     ("api", "peak memory under full load, api"),
 ];
 
-/// Measures full load, the front door, and freshness at half load.
+/// Measures full load, and freshness at half load.
 pub(crate) async fn measure(backends: &Backends, operations: u64) -> Vec<Figure> {
     let mut pipeline = Pipeline::start(backends).await;
     let database = pipeline.database().await;
@@ -55,8 +46,6 @@ pub(crate) async fn measure(backends: &Backends, operations: u64) -> Vec<Figure>
         Figure::new("produced, stored and windowed, all at once", rate, Unit::PerSecond),
         Figure::new("CPU per million operations, whole pipeline", per_million, Unit::CpuSeconds),
     ];
-    let door = FrontDoor { url: pipeline.url(), database: &database, windowed_before: operations };
-    figures.push(door.measure(&mut fleet, operations / POSTED_SHARE).await);
     figures.push(freshness::measure(&pipeline, &backends.topic_prefix, rate / 2.0, operations).await);
     for ((command, what), running) in roles.iter().zip(&running) {
         let figure = Figure::new(what, running.peak_memory(), Unit::Bytes);
@@ -65,45 +54,4 @@ pub(crate) async fn measure(backends: &Backends, operations: u64) -> Vec<Figure>
     database.close().await;
     pipeline.stop().await;
     figures
-}
-
-/// `POST /v1/operations`, from the first request until all can be queried.
-struct FrontDoor<'a> {
-    url: String,
-    database: &'a Database,
-    windowed_before: u64,
-}
-
-impl FrontDoor<'_> {
-    async fn measure(&self, fleet: &mut Fleet, operations: u64) -> Figure {
-        let posts = operations.div_ceil(OPERATIONS_PER_POST);
-        let bodies: Vec<String> = (0..posts).map(|_| body(fleet)).collect();
-        let share = bodies.len().div_ceil(POSTERS);
-        let began = Instant::now();
-        try_join_all(bodies.chunks(share).map(|bodies| self.post_all(bodies))).await.expect("the front door answers");
-        let posted = posts * OPERATIONS_PER_POST;
-        let done = moment_reached(self.database, WINDOWED, self.windowed_before + posted).await;
-        let rate = posted as f64 / (done - began).as_secs_f64();
-        Figure::new("posted over HTTP until it can be queried", rate, Unit::PerSecond)
-            .noting(format!("{OPERATIONS_PER_POST} per request"))
-    }
-
-    async fn post_all(&self, bodies: &[String]) -> reqwest::Result<()> {
-        let client = reqwest::Client::new();
-        for body in bodies {
-            let post = client.post(format!("{}/v1/operations", self.url)).timeout(Duration::from_mins(1));
-            let post = post.header("content-type", "application/x-ndjson").body(body.clone());
-            let answer = post.send().await?.error_for_status()?.json::<serde_json::Value>().await?;
-            assert_eq!(answer["accepted"].as_u64(), Some(OPERATIONS_PER_POST), "{answer}");
-        }
-        Ok(())
-    }
-}
-
-fn body(fleet: &mut Fleet) -> String {
-    let line = |_| {
-        let operation = fleet.operation(UtcMicros::now());
-        serde_json::to_string(&operation).expect("an operation is JSON") + "\n"
-    };
-    (0..OPERATIONS_PER_POST).map(line).collect()
 }
