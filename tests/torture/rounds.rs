@@ -111,6 +111,7 @@ async fn freeze(stage: &mut Stage<'_>, load: &Load, recoveries: &Recoveries, pla
     }
     stage.pipeline.process(role).signal("CONT").await;
     recoveries.begin(load.ledger.acknowledged());
+    is_whole(recoveries).await;
 }
 
 /// Starts the roles that these faults are planned for, and whatever else has ended. Killing what still runs is one more fault.
