@@ -12,6 +12,8 @@ use sqlx::error::DatabaseError;
 use sqlx::sqlite::SqliteError;
 use utoipa::ToSchema;
 
+use crate::front_door::UnknownPacking;
+
 /// Why a request is not answered with what it asked for. Each variant asks the client for a different reaction.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
@@ -133,6 +135,12 @@ impl ApiError {
             Self::DatabaseUnavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "database_unavailable"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
+    }
+}
+
+impl From<UnknownPacking> for ApiError {
+    fn from(error: UnknownPacking) -> Self {
+        Self::UnsupportedMediaType { message: error.to_string() }
     }
 }
 

@@ -1,6 +1,6 @@
 //! How posted operations become records: body → items → operations → acknowledged records.
 //!
-//! Bodies arrive piece by piece within their bounds ([`body`], [`memory`]).
+//! Bodies arrive piece by piece within their bounds and are unpacked ([`body`], [`unpack`], [`memory`]).
 //! A document or a stream of lines is taken apart without holding more than its text ([`document`], [`lines`]); each
 //! item is read and named ([`item`], [`usage`], [`identity`]), checked ([`admission`]) and handed to the producer in chunks
 //! ([`submission`]), whose answer counts what the broker has acknowledged ([`answer`]). Nothing is written anywhere
@@ -9,6 +9,8 @@
 mod admission;
 mod answer;
 mod body;
+#[cfg(test)]
+mod bombs;
 mod document;
 #[cfg(test)]
 mod hostile;
@@ -17,6 +19,7 @@ mod item;
 mod lines;
 mod memory;
 mod submission;
+mod unpack;
 mod usage;
 
 pub(crate) use admission::Admission;
@@ -28,4 +31,5 @@ pub(crate) use item::{Flaw, JSON_FIELDS, excerpt, read_line, read_operation};
 pub(crate) use lines::{Line, LineSplitter};
 pub(crate) use memory::{BodyBudget, BodyMemory};
 pub(crate) use submission::Submission;
+pub(crate) use unpack::{Packing, UnknownPacking, Unpacker};
 pub(crate) use usage::{USAGE_DESCRIPTION, USAGE_FIELD};

@@ -11,7 +11,6 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::decompression::RequestDecompressionLayer;
 
 use crate::error::ApiError;
 use crate::guard::{Guard, guard};
@@ -74,13 +73,12 @@ pub(crate) fn router(state: Shared, rules: Guard) -> Router {
     surround(routes, rules).with_state(state)
 }
 
-/// The ways in for operations. Their bodies may be packed: a piece is unpacked when it is asked for, so that limits hold for what comes out.
+/// The ways in for operations.
 fn intake() -> Router<Shared> {
     Router::new()
         .route(OPERATIONS, post(post_operations::post_operations))
         .route(TRACES, post(post_traces::post_traces))
         .route(METRICS, post(post_metrics::post_metrics))
-        .layer(RequestDecompressionLayer::new().pass_through_unaccepted(true))
         .route(EXPORT_TRACES, post(post_traces::export_traces))
         .route(EXPORT_METRICS, post(post_metrics::export_metrics))
 }

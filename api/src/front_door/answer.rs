@@ -97,6 +97,11 @@ pub(crate) enum Halt {
         /// What the connection says.
         reason: String,
     },
+    /// The body is not what its `content-encoding` says.
+    Damaged {
+        /// What is wrong.
+        reason: String,
+    },
     /// The time of the request is over.
     OutOfTime {
         /// What to do.
@@ -115,6 +120,7 @@ impl From<BodyError> for Halt {
         match error {
             BodyError::TooLarge { .. } => Self::TooLarge { reason },
             BodyError::BrokenOff { .. } => Self::BrokenOff { reason },
+            BodyError::Damaged(_) => Self::Damaged { reason },
             BodyError::OutOfTime => Self::OutOfTime { reason },
             BodyError::OutOfMemory(_) => Self::Busy { reason },
         }
@@ -187,6 +193,7 @@ impl IntakeOutcome {
                     }
                     Halt::TooLarge { reason } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large", reason),
                     Halt::BrokenOff { reason } => (StatusCode::BAD_REQUEST, "body_broken_off", reason),
+                    Halt::Damaged { reason } => (StatusCode::BAD_REQUEST, "damaged_packing", reason),
                     Halt::OutOfTime { reason } => (StatusCode::SERVICE_UNAVAILABLE, "timed_out", reason),
                     Halt::Busy { reason } => (StatusCode::SERVICE_UNAVAILABLE, "busy", reason),
                 };

@@ -1,4 +1,5 @@
-//! Reads request bodies up to a limit of bytes, of time and of the memory that all bodies together may take.
+//! Reads request bodies up to a limit of bytes, of time and of the memory that all bodies together may take. Packed ones are unpacked as
+//! they are read, and the limit of bytes holds for what comes and for what comes out.
 
 use std::time::Duration;
 
@@ -9,16 +10,21 @@ use futures_util::StreamExt;
 use tokio::time::{Instant, timeout_at};
 
 use super::memory::{BodyMemory, OutOfMemory};
+use super::unpack::{Packing, UnpackError, Unpacker};
 use crate::error::ApiError;
 
 /// How long a client may leave us without the next piece. A connection that is merely slow has a piece every second.
 const PIECE_PATIENCE: Duration = Duration::from_secs(10);
 
-/// The pieces of a body as they arrive.
+/// The pieces of a body as they arrive, unpacked.
 pub(crate) struct Pieces {
     stream: BodyDataStream,
-    total_bytes: usize,
+    received_bytes: usize,
+    unpacked_bytes: usize,
     bounds: BodyBounds,
+    unpacker: Option<Unpacker>,
+    /// Arrived and not unpacked yet.
+    packed: Bytes,
 }
 
 /// What one body may take.
@@ -50,6 +56,9 @@ pub(crate) enum BodyError {
     /// The time of the request is over.
     #[error("the body did not arrive in the time that a request may take; send the operations in several requests")]
     OutOfTime,
+    /// It is not what its `content-encoding` says.
+    #[error(transparent)]
+    Damaged(#[from] UnpackError),
     /// Other bodies hold the memory.
     #[error(transparent)]
     OutOfMemory(#[from] OutOfMemory),
@@ -62,6 +71,7 @@ impl From<BodyError> for ApiError {
             BodyError::TooLarge { .. } => Self::TooLarge { message },
             BodyError::BrokenOff { .. } => Self::invalid("body_broken_off", message),
             BodyError::OutOfTime => Self::SlowBody { message },
+            BodyError::Damaged(_) => Self::invalid("damaged_packing", message),
             BodyError::OutOfMemory(_) => Self::Busy { message },
         }
     }
@@ -75,9 +85,24 @@ impl BodyBounds {
 }
 
 impl Pieces {
-    /// The pieces of `body`.
-    pub(crate) fn of(body: Body, bounds: BodyBounds) -> Self {
-        Self { stream: body.into_data_stream(), total_bytes: 0, bounds }
+    /// The pieces of `body`, which is packed like this.
+    ///
+    /// # Errors
+    /// When there is no memory to unpack it.
+    pub(crate) fn of(body: Body, packing: Packing, bounds: BodyBounds) -> Result<Self, BodyError> {
+        Ok(Self {
+            stream: body.into_data_stream(),
+            received_bytes: 0,
+            unpacked_bytes: 0,
+            bounds,
+            unpacker: Unpacker::new(packing)?,
+            packed: Bytes::new(),
+        })
+    }
+
+    /// Bytes of memory that reading takes beside the pieces that were given out.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.unpacker.as_ref().map_or(0, Unpacker::held_bytes)
     }
 
     /// The next piece; none at the end.
@@ -85,35 +110,66 @@ impl Pieces {
     /// # Errors
     /// When there is none that may still be taken.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
-        let patience = Instant::now() + self.bounds.patience;
-        let until = patience.min(self.bounds.deadline);
-        let piece = match timeout_at(until, self.stream.next()).await {
-            Ok(None) => return Ok(None),
-            Ok(Some(Ok(piece))) => piece,
-            Ok(Some(Err(error))) => return Err(BodyError::BrokenOff { reason: error.to_string() }),
-            Err(_) if until < patience => return Err(BodyError::OutOfTime),
-            Err(_) => {
-                let reason = format!("nothing came for {:?}", self.bounds.patience);
-                return Err(BodyError::BrokenOff { reason });
-            }
+        let Some(unpacker) = &mut self.unpacker else {
+            return receive(&mut self.stream, self.bounds, &mut self.received_bytes).await;
         };
-        self.total_bytes += piece.len();
-        if self.total_bytes > self.bounds.max_bytes {
-            return Err(BodyError::TooLarge { max_bytes: self.bounds.max_bytes });
+        loop {
+            let is_last = self.packed.is_empty() && {
+                let received = receive(&mut self.stream, self.bounds, &mut self.received_bytes).await?;
+                let is_last = received.is_none();
+                self.packed = received.unwrap_or_default();
+                is_last
+            };
+            let piece = if is_last { unpacker.last_piece()? } else { unpacker.next_piece(&mut self.packed)? };
+            if piece.is_empty() && is_last {
+                return Ok(None);
+            }
+            // One packet can become hundreds of pieces, between which others have their turn.
+            tokio::task::coop::consume_budget().await;
+            self.unpacked_bytes += piece.len();
+            check_size(self.unpacked_bytes, self.bounds.max_bytes)?;
+            if !piece.is_empty() {
+                return Ok(Some(piece.into()));
+            }
         }
-        Ok(Some(piece))
     }
+}
+
+/// What arrives next, as it arrives.
+async fn receive(
+    stream: &mut BodyDataStream,
+    bounds: BodyBounds,
+    received_bytes: &mut usize,
+) -> Result<Option<Bytes>, BodyError> {
+    let patience = Instant::now() + bounds.patience;
+    let until = patience.min(bounds.deadline);
+    let piece = match timeout_at(until, stream.next()).await {
+        Ok(None) => return Ok(None),
+        Ok(Some(Ok(piece))) => piece,
+        Ok(Some(Err(error))) => return Err(BodyError::BrokenOff { reason: error.to_string() }),
+        Err(_) if until < patience => return Err(BodyError::OutOfTime),
+        Err(_) => {
+            let reason = format!("nothing came for {:?}", bounds.patience);
+            return Err(BodyError::BrokenOff { reason });
+        }
+    };
+    *received_bytes += piece.len();
+    check_size(*received_bytes, bounds.max_bytes)?;
+    Ok(Some(piece))
+}
+
+fn check_size(bytes: usize, max_bytes: usize) -> Result<(), BodyError> {
+    if bytes > max_bytes { Err(BodyError::TooLarge { max_bytes }) } else { Ok(()) }
 }
 
 /// Takes a whole body into memory that is counted.
 ///
 /// # Errors
 /// When it exceeds its bounds or the memory, or breaks off.
-pub(crate) async fn read_body(body: Body, bounds: BodyBounds, memory: &mut BodyMemory) -> Result<Vec<u8>, BodyError> {
-    let mut pieces = Pieces::of(body, bounds);
+pub(crate) async fn read_body(mut pieces: Pieces, memory: &mut BodyMemory) -> Result<Vec<u8>, BodyError> {
     let mut whole = Vec::new();
     while let Some(piece) = pieces.next().await? {
-        memory.hold(whole.len() + piece.len())?;
+        memory.hold(whole.len() + piece.len() + pieces.held_bytes())?;
         whole.extend_from_slice(&piece);
     }
     Ok(whole)
@@ -125,7 +181,8 @@ pub(crate) async fn read_body(body: Body, bounds: BodyBounds, memory: &mut BodyM
 /// When it has more bytes or breaks off.
 pub(crate) async fn read_small_body(body: Body, max_bytes: usize) -> Result<Vec<u8>, BodyError> {
     // Whoever calls this has a limit of time around the whole request.
-    let mut pieces = Pieces::of(body, BodyBounds::new(max_bytes, Instant::now() + Duration::from_mins(1)));
+    let bounds = BodyBounds::new(max_bytes, Instant::now() + Duration::from_mins(1));
+    let mut pieces = Pieces::of(body, Packing::None, bounds)?;
     let mut whole = Vec::new();
     while let Some(piece) = pieces.next().await? {
         whole.extend_from_slice(&piece);
@@ -162,7 +219,7 @@ mod tests {
 
     async fn end_of_stopping(patience: Duration, time: Duration) -> BodyError {
         let bounds = BodyBounds { max_bytes: 100, patience, deadline: Instant::now() + time };
-        let mut pieces = Pieces::of(stopping(), bounds);
+        let mut pieces = Pieces::of(stopping(), Packing::None, bounds).unwrap();
         assert_eq!(pieces.next().await.unwrap().unwrap(), "[{}");
         pieces.next().await.unwrap_err()
     }

@@ -1,7 +1,7 @@
 //! What an exporter is answered, in the encoding that it speaks: an export response, or a `google.rpc.Status`.
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use prost::Message;
@@ -86,12 +86,6 @@ impl Encoding {
     /// # Errors
     /// When it is neither of both; the answer is JSON then.
     pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Failure> {
-        // What can be unpacked has been, and the header is gone.
-        let packed = headers.get(CONTENT_ENCODING).and_then(|value| value.to_str().ok());
-        if let Some(packed) = packed.filter(|packed| !packed.eq_ignore_ascii_case("identity")) {
-            let message = format!("content-encoding {packed:?} is not supported; send gzip, zstd or the body as it is");
-            return Err(Failure { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, message });
-        }
         let sent = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
         match sent.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
             "application/x-protobuf" | "application/protobuf" => Ok(Self::Protobuf),

@@ -7,17 +7,15 @@
 //! The status follows in the trailers. A library for gRPC would bring its own limits of sizes and times beside those that hold here for
 //! every request.
 
-use std::io::Read as _;
-
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
-use flate2::read::MultiGzDecoder;
 use http_body_util::{BodyExt as _, Full};
 
 use super::answer::{Encoding, Failure, Partial, rpc_code};
+use crate::front_door::{BodyError, BodyMemory, Packing, Unpacker};
 
 const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
@@ -40,11 +38,16 @@ pub(crate) fn check_content_type(headers: &HeaderMap) -> Result<(), Failure> {
     Err(Failure { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, message })
 }
 
-/// The message in a body, of at most so many bytes once it is unpacked.
+/// The message in a body, of at most so many bytes once it is unpacked, in memory that is counted.
 ///
 /// # Errors
 /// When it is not one whole frame, too large, or packed with something else than gzip.
-pub(crate) fn unframe(mut body: Vec<u8>, headers: &HeaderMap, max_bytes: usize) -> Result<Vec<u8>, Failure> {
+pub(crate) async fn unframe(
+    mut body: Vec<u8>,
+    headers: &HeaderMap,
+    max_bytes: usize,
+    memory: &mut BodyMemory,
+) -> Result<Vec<u8>, Failure> {
     let bad = |message: &str| Failure { status: StatusCode::BAD_REQUEST, message: message.to_owned() };
     let Some((prefix, rest)) = body.split_first_chunk::<PREFIX>() else { return Err(bad("the body holds no message")) };
     let [flag, length @ ..] = *prefix;
@@ -62,24 +65,29 @@ pub(crate) fn unframe(mut body: Vec<u8>, headers: &HeaderMap, max_bytes: usize) 
                 let message = format!("grpc-encoding {encoding:?} is not supported; send gzip or the message as it is");
                 return Err(Failure { status: StatusCode::NOT_IMPLEMENTED, message });
             }
-            unpack(rest, max_bytes)
+            Ok(unpack(Bytes::from(body).slice(PREFIX..), max_bytes, memory).await?)
         }
         _ => Err(bad("the flag before the message is neither 0 nor 1")),
     }
 }
 
-fn unpack(packed: &[u8], max_bytes: usize) -> Result<Vec<u8>, Failure> {
-    let mut message = Vec::new();
-    let limit = u64::try_from(max_bytes).unwrap_or(u64::MAX).saturating_add(1);
-    if let Err(error) = MultiGzDecoder::new(packed).take(limit).read_to_end(&mut message) {
-        return Err(Failure { status: StatusCode::BAD_REQUEST, message: format!("the message is damaged: {error}") });
+async fn unpack(mut packed: Bytes, max_bytes: usize, memory: &mut BodyMemory) -> Result<Vec<u8>, BodyError> {
+    let (mut message, packed_bytes) = (Vec::new(), packed.len());
+    let Some(mut unpacker) = Unpacker::new(Packing::Gzip)? else { return Ok(packed.to_vec()) };
+    loop {
+        let is_last = packed.is_empty();
+        let piece = if is_last { unpacker.last_piece()? } else { unpacker.next_piece(&mut packed)? };
+        if is_last && piece.is_empty() {
+            return Ok(message);
+        }
+        if message.len() + piece.len() > max_bytes {
+            return Err(BodyError::TooLarge { max_bytes });
+        }
+        memory.hold(packed_bytes + message.len() + piece.len() + unpacker.held_bytes())?;
+        message.extend_from_slice(&piece);
+        // A few packets can become hundreds of pieces, between which others have their turn.
+        tokio::task::coop::consume_budget().await;
     }
-    if message.len() > max_bytes {
-        let message =
-            format!("the message has more than {max_bytes} bytes once it is unpacked; export in smaller batches");
-        return Err(Failure { status: StatusCode::PAYLOAD_TOO_LARGE, message });
-    }
-    Ok(message)
 }
 
 /// Answers a request.
@@ -130,6 +138,7 @@ fn percent_encoded(message: &str) -> HeaderValue {
 mod tests {
     use super::*;
     use crate::fixture::gzip;
+    use crate::front_door::BodyBudget;
 
     fn framed(flag: u8, message: &[u8]) -> Vec<u8> {
         let length = u32::try_from(message.len()).unwrap().to_be_bytes();
@@ -140,26 +149,33 @@ mod tests {
         HeaderMap::from_iter([(GRPC_ENCODING, HeaderValue::from_static("gzip"))])
     }
 
-    #[test]
-    fn a_message_comes_packed_or_not() {
-        let headers = gzip_headers();
-        assert_eq!(unframe(framed(0, b"spans"), &headers, 100).unwrap(), b"spans");
-        assert_eq!(unframe(framed(1, &gzip(b"spans")), &headers, 100).unwrap(), b"spans");
-        assert_eq!(unframe(framed(0, b""), &HeaderMap::new(), 100).unwrap(), b"");
+    async fn unframed(body: Vec<u8>, headers: &HeaderMap, max_bytes: usize) -> Result<Vec<u8>, Failure> {
+        let soon = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
+        let mut memory = BodyBudget::for_bodies_of(max_bytes).begin(soon).await.unwrap();
+        unframe(body, headers, max_bytes, &mut memory).await
     }
 
-    #[test]
-    fn what_is_no_message_has_a_status() {
-        let status = |body, headers: &HeaderMap| unframe(body, headers, 1000).unwrap_err().status.as_u16();
+    #[tokio::test]
+    async fn a_message_comes_packed_or_not() {
+        let headers = gzip_headers();
+        assert_eq!(unframed(framed(0, b"spans"), &headers, 100).await.unwrap(), b"spans");
+        assert_eq!(unframed(framed(1, &gzip(b"spans")), &headers, 100).await.unwrap(), b"spans");
+        assert_eq!(unframed(framed(0, b""), &HeaderMap::new(), 100).await.unwrap(), b"");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_message_has_a_status() {
+        let status = async |body, headers: &HeaderMap| unframed(body, headers, 1000).await.unwrap_err().status.as_u16();
         let headers = gzip_headers();
         for body in
             [Vec::new(), framed(0, b"spans")[..9].to_vec(), [framed(0, b"a"), framed(0, b"b")].concat(), framed(7, b"")]
         {
-            assert_eq!(status(body.clone(), &headers), 400, "{body:?}");
+            assert_eq!(status(body.clone(), &headers).await, 400, "{body:?}");
         }
-        assert_eq!(status(framed(1, b"not packed"), &headers), 400);
-        assert_eq!(status(framed(1, &gzip(b"spans")), &HeaderMap::new()), 501);
-        assert_eq!(status(framed(1, &gzip(&vec![0; 1_000_000])), &headers), 413);
+        assert_eq!(status(framed(1, b"not packed"), &headers).await, 400);
+        assert_eq!(status(framed(1, &gzip(b"spans")[..20]), &headers).await, 400);
+        assert_eq!(status(framed(1, &gzip(b"spans")), &HeaderMap::new()).await, 501);
+        assert_eq!(status(framed(1, &gzip(&vec![0; 1_000_000])), &headers).await, 413);
     }
 
     #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
 use opstream_schemas::UtcMicros;
 use opstream_schemas::validate::AcceptedTimes;
@@ -15,7 +15,7 @@ use crate::RequestLimits;
 use crate::error::{ApiError, ErrorAnswer};
 use crate::front_door::{
     Admission, BodyBounds, BodyError, BodyMemory, Document, Flaw, Halt, IdempotencyKey, IntakeAnswer, Line,
-    LineSplitter, Pieces, Submission, check_announced_length, read_body, read_line, read_operation, respond,
+    LineSplitter, Packing, Pieces, Submission, check_announced_length, read_body, read_line, read_operation, respond,
 };
 use crate::state::Shared;
 
@@ -45,6 +45,7 @@ pub(crate) async fn post_operations(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
+    let packing = Packing::of(&headers)?;
     let format = BodyFormat::of(&headers)?;
     check_announced_length(&headers, state.limits.body_bytes)?;
     let now = UtcMicros::now();
@@ -56,7 +57,8 @@ pub(crate) async fn post_operations(
     };
     let deadline = deadline_of(state.limits);
     let memory = state.body_budget.begin(deadline).await.map_err(BodyError::from)?;
-    let posted = Posted { body, bounds: BodyBounds::new(state.limits.body_bytes, deadline), memory };
+    let pieces = Pieces::of(body, packing, BodyBounds::new(state.limits.body_bytes, deadline))?;
+    let posted = Posted { pieces, memory };
     let mut submission = Submission::new(&state.producer, admission, deadline);
     let halt = match format {
         BodyFormat::Json => submit_document(&mut submission, posted, state.limits).await?,
@@ -68,10 +70,9 @@ pub(crate) async fn post_operations(
     Ok(respond(status, answer))
 }
 
-/// A body that has not been read, what it may take, and what it takes.
+/// A body that has not been read, and what it takes.
 struct Posted {
-    body: Body,
-    bounds: BodyBounds,
+    pieces: Pieces,
     memory: BodyMemory,
 }
 
@@ -88,7 +89,7 @@ async fn submit_document(
     mut posted: Posted,
     limits: RequestLimits,
 ) -> Result<Result<(), Halt>, ApiError> {
-    let body = read_body(posted.body, posted.bounds, &mut posted.memory).await?;
+    let body = read_body(posted.pieces, &mut posted.memory).await?;
     let document = check_document(body).await?;
     for item in document.items() {
         let operation = if item.len() > limits.item_bytes { Err(item_too_large(limits)) } else { read_operation(item) };
@@ -112,9 +113,8 @@ async fn check_document(body: Vec<u8>) -> Result<Document, ApiError> {
 
 async fn submit_lines(submission: &mut Submission<'_>, mut posted: Posted, limits: RequestLimits) -> Result<(), Halt> {
     let mut splitter = LineSplitter::new(limits.item_bytes);
-    let mut pieces = Pieces::of(posted.body, posted.bounds);
-    while let Some(mut piece) = pieces.next().await? {
-        let partial = splitter.held_bytes() + piece.len();
+    while let Some(mut piece) = posted.pieces.next().await? {
+        let partial = splitter.held_bytes() + piece.len() + posted.pieces.held_bytes();
         if posted.memory.hold(submission.held_bytes() + partial).is_err() {
             // What waits to be sent needs no memory once it is sent.
             submission.send_chunk().await?;
@@ -162,11 +162,6 @@ impl BodyFormat {
     fn of(headers: &HeaderMap) -> Result<Self, ApiError> {
         let header = |name| headers.get(name).map(|value: &axum::http::HeaderValue| value.to_str().unwrap_or("?"));
         let unsupported = |message: String| ApiError::UnsupportedMediaType { message };
-        if let Some(encoding) = header(CONTENT_ENCODING).filter(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
-            return Err(unsupported(format!(
-                "content-encoding {encoding:?} is not supported; send gzip, zstd or the body as it is"
-            )));
-        }
         let sent = header(CONTENT_TYPE).unwrap_or("");
         let mut parts = sent.split(';').map(|part| part.trim().to_ascii_lowercase());
         let media_type = parts.next().unwrap_or_default();

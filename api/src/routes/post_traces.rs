@@ -7,7 +7,8 @@ use axum::response::Response;
 use tokio::time::Instant;
 
 use super::post_operations::deadline_of;
-use crate::front_door::{BodyBounds, BodyError, BodyMemory, check_announced_length, read_body};
+use crate::error::ApiError;
+use crate::front_door::{BodyBounds, BodyError, BodyMemory, Packing, Pieces, check_announced_length, read_body};
 use crate::otlp::{Encoding, Failure, grpc, record_spans};
 use crate::state::Shared;
 
@@ -45,8 +46,7 @@ pub(crate) async fn export_traces(State(state): State<Shared>, headers: HeaderMa
     let taken = async {
         grpc::check_content_type(&headers)?;
         let Arrived { body, deadline, mut memory } = arrive(&state, &headers, body).await?;
-        let message = grpc::unframe(body, &headers, state.limits.body_bytes)?;
-        memory.hold(message.len()).map_err(|error| Failure::from(BodyError::from(error)))?;
+        let message = grpc::unframe(body, &headers, state.limits.body_bytes, &mut memory).await?;
         record_spans(&state, &headers, (message, Encoding::Protobuf), deadline).await
     };
     grpc::respond(taken.await)
@@ -65,10 +65,12 @@ pub(super) struct Arrived {
 /// When it is too large, breaks off, or there is no room for it.
 pub(super) async fn arrive(state: &Shared, headers: &HeaderMap, body: Body) -> Result<Arrived, Failure> {
     let limits = state.limits;
+    let packing = Packing::of(headers).map_err(ApiError::from)?;
     check_announced_length(headers, limits.body_bytes)?;
     let deadline = deadline_of(limits);
     let mut memory = state.body_budget.begin(deadline).await.map_err(BodyError::from)?;
-    let body = read_body(body, BodyBounds::new(limits.body_bytes, deadline), &mut memory).await?;
+    let pieces = Pieces::of(body, packing, BodyBounds::new(limits.body_bytes, deadline))?;
+    let body = read_body(pieces, &mut memory).await?;
     Ok(Arrived { body, deadline, memory })
 }
 

@@ -247,7 +247,7 @@ async fn packed_bodies_are_unpacked_piece_by_piece() {
     assert!(bomb.len() < limits.body_bytes);
     let answer = post_packed("gzip", bomb).await;
     assert_eq!((answer.status.as_u16(), &answer.json()["error"]["code"]), (413, &json!("too_large")));
-    assert_eq!(post_packed("gzip", b"not packed".to_vec()).await.json()["error"]["code"], "body_broken_off");
+    assert_eq!(post_packed("gzip", b"not packed".to_vec()).await.json()["error"]["code"], "damaged_packing");
 }
 
 #[tokio::test]
