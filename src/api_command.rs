@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ingestor_command::ContentChoice;
 use crate::listen::{check_listen, read_token};
+use crate::rate_args::RateArgs;
 use crate::settings::{DatabaseArgs, KafkaArgs, LakeArgs};
 use crate::telemetry::start_metrics;
 
@@ -39,6 +40,8 @@ pub(crate) struct ApiArgs {
     content: ContentChoice,
     #[command(flatten)]
     limits: LimitArgs,
+    #[command(flatten)]
+    rates: RateArgs,
 }
 
 /// Limits of requests.
@@ -88,6 +91,7 @@ pub(crate) async fn run(args: ApiArgs, shutdown: CancellationToken) -> anyhow::R
         token,
         content: if args.content == ContentChoice::Off { ContentCapture::Off } else { ContentCapture::On },
         limits: args.limits.limits(),
+        rates: args.rates.limits(),
         lake: Some(args.lake.lake),
         metrics: Some(start_metrics()?),
         roles: Vec::new(),

@@ -25,6 +25,7 @@ use crate::demo::DemoConfig;
 use crate::disk_watch::watch_disk;
 use crate::embedded_broker::EmbeddedBroker;
 use crate::ingestor_command::BatchArgs;
+use crate::rate_args::RateArgs;
 use crate::roles::{Roles, first_error};
 use crate::settings::{RetentionArgs, open_database};
 
@@ -55,6 +56,8 @@ pub(crate) struct UpArgs {
     no_content: bool,
     #[command(flatten)]
     compaction: CompactionArgs,
+    #[command(flatten)]
+    rates: RateArgs,
     /// Let a synthetic fleet record operations, so that there is something to see
     #[arg(long)]
     demo: bool,
@@ -167,6 +170,7 @@ impl Pipeline {
             token,
             content: if self.args.no_content { ContentCapture::Off } else { ContentCapture::On },
             limits: RequestLimits::default(),
+            rates: self.args.rates.limits(),
             lake: Some(self.lake()),
             metrics: Some(crate::telemetry::start_metrics()?),
             roles: vec![

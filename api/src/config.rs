@@ -12,7 +12,7 @@ use opstream_schemas::database::Database;
 use opstream_schemas::topics::Topics;
 use tokio::sync::watch;
 
-use crate::Secret;
+use crate::{RateLimits, Secret};
 
 /// Settings of one api process.
 #[derive(Clone)]
@@ -31,6 +31,8 @@ pub struct ApiConfig {
     pub content: ContentCapture,
     /// Sizes and times of requests.
     pub limits: RequestLimits,
+    /// How much one caller may send.
+    pub rates: RateLimits,
     /// Root of the lake, for content that is not in SQL; without it such content is not shown.
     pub lake: Option<PathBuf>,
     /// Renders `/metrics`; without one the route answers 404.

@@ -6,6 +6,7 @@
 mod under_way;
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use self::under_way::{Counting, none_for};
+use crate::rate::Peer;
 
 /// How many connections there are, and how long one may take.
 #[derive(Clone, Copy, Debug)]
@@ -61,10 +63,10 @@ pub(crate) async fn serve_connections(
             accepted = accept(&listener, &places) => accepted,
         };
         match accepted {
-            Ok((stream, place)) => {
+            Ok((stream, peer, place)) => {
                 let (app, shutdown) = (app.clone(), shutdown.clone());
                 connections.spawn(async move {
-                    serve_connection(stream, app, bounds, shutdown).await;
+                    serve_connection((stream, peer), app, bounds, shutdown).await;
                     drop(place);
                 });
             }
@@ -82,16 +84,24 @@ pub(crate) async fn serve_connections(
     }
 }
 
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, IpAddr, OwnedSemaphorePermit)> {
     let place = places.clone().acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
-    Ok((stream, place))
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, peer.ip(), place))
 }
 
-async fn serve_connection(stream: TcpStream, app: Router, bounds: Bounds, shutdown: CancellationToken) {
+async fn serve_connection(
+    (stream, peer): (TcpStream, IpAddr),
+    app: Router,
+    bounds: Bounds,
+    shutdown: CancellationToken,
+) {
     // Small answers must not wait for the acknowledgement of earlier packets; without it they are merely slower.
     stream.set_nodelay(true).ok();
-    let (app, mut requests) = Counting::new(app);
+    let (app, mut requests) = Counting::new(app, Peer(peer));
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(bounds.idle);
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(bounds.idle);

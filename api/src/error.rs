@@ -75,6 +75,14 @@ pub(crate) enum ApiError {
         /// What was waited for.
         message: String,
     },
+    /// Send more slowly: the caller has taken what it may.
+    #[error("{message}")]
+    TooManyRequests {
+        /// The limit.
+        message: String,
+        /// When to try again.
+        retry_after_s: u64,
+    },
     /// Try again: other requests take what there is.
     #[error("{message}")]
     Busy {
@@ -131,6 +139,7 @@ impl ApiError {
             Self::TimedOut { .. } | Self::TooMuchWork | Self::SlowBody { .. } => {
                 (StatusCode::SERVICE_UNAVAILABLE, "timed_out")
             }
+            Self::TooManyRequests { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
             Self::Busy { .. } => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
             Self::DatabaseUnavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "database_unavailable"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
@@ -206,8 +215,14 @@ impl IntoResponse for ApiError {
         let body = ErrorAnswer { error: ErrorBody { code, message: self.to_string() } };
         let mut response = (status, Json(body)).into_response();
         let headers = response.headers_mut();
-        if let Self::Unauthorized { challenge } = self {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        match self {
+            Self::Unauthorized { challenge } => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+            }
+            Self::TooManyRequests { retry_after_s, .. } => {
+                headers.insert(RETRY_AFTER, retry_after_s.into());
+            }
+            _ => {}
         }
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));

@@ -21,9 +21,10 @@ use crate::config::BrokerAddress;
 use crate::front_door::BodyBudget;
 use crate::guard::Guard;
 use crate::health::Health;
+use crate::rate::Meter;
 use crate::router::router;
 use crate::state::{ApiState, HealthState, RetentionFloor};
-use crate::{ContentCapture, RequestLimits, Secret};
+use crate::{ContentCapture, RateLimits, RequestLimits, Secret};
 
 /// Bytes as `content-encoding: gzip` has them.
 pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -58,6 +59,7 @@ impl Answer {
 pub(crate) struct Setup {
     pub(crate) content: ContentCapture,
     pub(crate) limits: RequestLimits,
+    pub(crate) rates: RateLimits,
     pub(crate) token: Option<Secret>,
     pub(crate) has_lake: bool,
     /// In place of the file.
@@ -66,7 +68,14 @@ pub(crate) struct Setup {
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { content: ContentCapture::On, limits: RequestLimits::default(), token: None, has_lake: false, sink: None }
+        Self {
+            content: ContentCapture::On,
+            limits: RequestLimits::default(),
+            rates: RateLimits::default(),
+            token: None,
+            has_lake: false,
+            sink: None,
+        }
     }
 }
 
@@ -89,6 +98,7 @@ impl Fixture {
             topics: Topics::default(),
             content: setup.content,
             limits: setup.limits,
+            meter: Arc::new(Meter::standing_still(&setup.rates)),
             lake: setup.has_lake.then(|| folder.path().join("lake")),
             body_budget: BodyBudget::for_bodies_of(setup.limits.body_bytes),
             large_conversions: Arc::new(Semaphore::new(1)),

@@ -30,6 +30,6 @@ pub(crate) use identity::{IdempotencyKey, IdempotencyKeyError};
 pub(crate) use item::{Flaw, JSON_FIELDS, excerpt, read_line, read_operation};
 pub(crate) use lines::{Line, LineSplitter};
 pub(crate) use memory::{BodyBudget, BodyMemory};
-pub(crate) use submission::Submission;
+pub(crate) use submission::{Grant, Submission};
 pub(crate) use unpack::{Packing, UnknownPacking, Unpacker};
 pub(crate) use usage::{USAGE_DESCRIPTION, USAGE_FIELD};

@@ -1,4 +1,4 @@
-//! What every request passes first: the token, and the checks against foreign web pages.
+//! What every request passes first: its caller's rate, the token, and the checks against foreign web pages.
 //!
 //! With a token, everything but `/health/…` and the page's own files asks for it; those files hold no data, and
 //! without them nobody could be asked. Without a token, only the machine itself is trusted: a request must name the
@@ -16,12 +16,13 @@ use axum::extract::{Request, State};
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, Method, Uri};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 
 use self::credentials::presents;
 use self::host::{host_of_origin, host_without_port, is_loopback_name};
 use crate::Secret;
 use crate::error::ApiError;
+use crate::rate::{Meter, RateLimits, refuse};
 
 /// The rules of one listener.
 #[derive(Clone, Debug)]
@@ -29,13 +30,19 @@ pub(crate) struct Guard {
     token: Option<Secret>,
     /// Whether only requests that name this machine are answered.
     is_local_only: bool,
+    meter: Arc<Meter>,
 }
 
 impl Guard {
     /// For a listener at `listen`.
     pub(crate) fn new(listen: SocketAddr, token: Option<Secret>) -> Self {
         let is_local_only = token.is_none() && listen.ip().is_loopback();
-        Self { token, is_local_only }
+        Self { token, is_local_only, meter: Arc::new(Meter::new(&RateLimits::default())) }
+    }
+
+    /// The same rules, with limits of rates. Listeners share one meter: a caller has one allowance at all of them.
+    pub(crate) fn with_meter(self, meter: Arc<Meter>) -> Self {
+        Self { meter, ..self }
     }
 
     fn check(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
@@ -54,23 +61,46 @@ impl Guard {
 }
 
 /// Middleware: answers refused requests itself and passes on the others.
-pub(crate) async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Result<Response, ApiError> {
-    guard.check(request.method(), request.uri(), request.headers())?;
-    Ok(next.run(request).await)
+pub(crate) async fn guard(State(guard): State<Arc<Guard>>, mut request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let has_token = guard.token.as_ref().is_some_and(|token| has_token(token, path, request.headers()));
+    let allowance = guard.meter.allowance(&request, has_token);
+    // Before the token is asked for: guesses are counted too. Whoever probes health must not be told to come later.
+    if !is_health(path)
+        && let Err(exceeded) = allowance.take_request()
+    {
+        return refuse(&request, exceeded);
+    }
+    if let Err(error) = guard.check(request.method(), request.uri(), request.headers()) {
+        return error.into_response();
+    }
+    request.extensions_mut().insert(allowance);
+    next.run(request).await
 }
 
 /// Whether a path is answered to everybody: health, and the page's files, which hold no data. All else needs the token.
 fn is_open(path: &str) -> bool {
-    matches!(path, "/" | "/favicon.svg" | "/health/live" | "/health/ready") || path.starts_with("/assets/")
+    matches!(path, "/" | "/favicon.svg") || is_health(path) || path.starts_with("/assets/")
+}
+
+fn is_health(path: &str) -> bool {
+    matches!(path, "/health/live" | "/health/ready")
+}
+
+/// Clients of schema registries send a user and a password; the password is the token.
+fn is_registry(path: &str) -> bool {
+    path.starts_with("/registry")
+}
+
+fn has_token(token: &Secret, path: &str, headers: &HeaderMap) -> bool {
+    presents(headers, token, is_registry(path))
 }
 
 fn check_token(token: &Secret, path: &str, headers: &HeaderMap) -> Result<(), ApiError> {
-    // Clients of schema registries send a user and a password; the password is the token.
-    let is_registry = path.starts_with("/registry");
-    if presents(headers, token, is_registry) {
+    if has_token(token, path, headers) {
         return Ok(());
     }
-    let challenge = if is_registry { "Basic realm=\"opstream\"" } else { "Bearer realm=\"opstream\"" };
+    let challenge = if is_registry(path) { "Basic realm=\"opstream\"" } else { "Bearer realm=\"opstream\"" };
     Err(ApiError::Unauthorized { challenge })
 }
 

@@ -18,6 +18,7 @@ mod health;
 mod metrics;
 mod otlp;
 mod query;
+mod rate;
 mod router;
 mod routes;
 mod run;
@@ -26,5 +27,6 @@ mod state;
 mod stored_operation;
 
 pub use config::{ApiConfig, BrokerAddress, ContentCapture, HealthConfig, RequestLimits, RoleWatch};
+pub use rate::{Network, NetworkError, RateLimits};
 pub use run::{run, serve, serve_health};
 pub use secret::{Secret, SecretError};

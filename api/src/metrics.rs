@@ -16,7 +16,8 @@ const REQUEST_SECONDS: &str = "opstream_api_request_seconds";
 const ACCEPTED: &str = "opstream_api_operations_accepted_total";
 /// Operations that the front door has refused, by reason.
 const REFUSED: &str = "opstream_api_operations_refused_total";
-
+/// Requests that were not taken because their caller had taken what it may, by limit.
+const THROTTLED: &str = "opstream_api_requests_throttled_total";
 /// Spans that are no operations: what surrounds them, or a second telling of one.
 const SURROUNDINGS: &str = "opstream_api_spans_passed_over_total";
 
@@ -26,6 +27,10 @@ pub(crate) fn describe() {
     metrics::describe_histogram!(REQUEST_SECONDS, metrics::Unit::Seconds, "Seconds until the answer began, by route.");
     metrics::describe_counter!(ACCEPTED, "Operations that the broker has acknowledged to the front door.");
     metrics::describe_counter!(SURROUNDINGS, "Spans that are no operations, or tell one that another span tells.");
+    metrics::describe_counter!(
+        THROTTLED,
+        "Requests refused or broken off by a limit of requests, operations or bytes."
+    );
     metrics::describe_counter!(REFUSED, "Operations that the front door has refused, by reason.");
 }
 
@@ -54,6 +59,11 @@ pub(crate) fn count_accepted(operations: u64) {
 /// Notes spans that are no operations.
 pub(crate) fn count_surroundings(spans: u64) {
     metrics::counter!(SURROUNDINGS).increment(spans);
+}
+
+/// Notes a request that a rate was too high for.
+pub(crate) fn count_throttled(limit: &'static str) {
+    metrics::counter!(THROTTLED, "limit" => limit).increment(1);
 }
 
 /// Notes an operation that was refused.

@@ -15,6 +15,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::error::ApiError;
 use crate::guard::{Guard, guard};
 use crate::metrics::measure;
+use crate::rate::throttle_intake;
 use crate::routes::{
     breakdown, health, list_operations, lookup, openapi, page, percentiles, post_metrics, post_operations, post_traces,
     progress, prometheus, registry, series, show_operation, totals,
@@ -70,7 +71,7 @@ pub(crate) fn router(state: Shared, rules: Guard) -> Router {
         .layer(from_fn_with_state(state.clone(), limit_time))
         // Keeps the time itself, so that its answer can say what was accepted until then.
         .merge(intake());
-    surround(routes, rules).with_state(state)
+    surround(routes, rules.with_meter(state.meter.clone())).with_state(state)
 }
 
 /// The ways in for operations.
@@ -81,6 +82,7 @@ fn intake() -> Router<Shared> {
         .route(METRICS, post(post_metrics::post_metrics))
         .route(EXPORT_TRACES, post(post_traces::export_traces))
         .route(EXPORT_METRICS, post(post_metrics::export_metrics))
+        .layer(from_fn(throttle_intake))
 }
 
 /// Health and metrics alone, for a process that has no other door.

@@ -18,6 +18,7 @@ use crate::connections::{Bounds, serve_connections};
 use crate::front_door::BodyBudget;
 use crate::guard::Guard;
 use crate::health::Health;
+use crate::rate::Meter;
 use crate::router::{health_router, router};
 use crate::state::{ApiState, HealthState, RetentionFloor, Shared};
 
@@ -101,6 +102,7 @@ fn build_state(config: ApiConfig) -> anyhow::Result<Shared> {
         topics: config.topics,
         content: config.content,
         limits: config.limits,
+        meter: Arc::new(Meter::new(&config.rates)),
         lake: config.lake,
         health: HealthState { health, metrics: config.metrics },
         body_budget: BodyBudget::for_bodies_of(config.limits.body_bytes),

@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 
 use crate::front_door::BodyBudget;
 use crate::health::Health;
+use crate::rate::Meter;
 use crate::{ContentCapture, RequestLimits};
 
 /// Handed to every handler.
@@ -33,6 +34,8 @@ pub(crate) struct ApiState {
     pub(crate) content: ContentCapture,
     /// Sizes and times of requests.
     pub(crate) limits: RequestLimits,
+    /// Counts what callers take.
+    pub(crate) meter: Arc<Meter>,
     /// Root of the lake.
     pub(crate) lake: Option<PathBuf>,
     /// What health and metrics are answered from.

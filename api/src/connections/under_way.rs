@@ -13,10 +13,13 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tower::{Service, ServiceExt as _};
 
+use crate::rate::Peer;
+
 /// The app as one connection sees it.
 #[derive(Clone)]
 pub(super) struct Counting {
     app: Router,
+    peer: Peer,
     requests: watch::Sender<usize>,
 }
 
@@ -24,10 +27,10 @@ pub(super) struct Counting {
 struct UnderWay(watch::Sender<usize>);
 
 impl Counting {
-    /// `app`, and the number of requests that it is answering.
-    pub(super) fn new(app: Router) -> (Self, watch::Receiver<usize>) {
+    /// `app` for requests from this address, and the number of requests that it is answering.
+    pub(super) fn new(app: Router, peer: Peer) -> (Self, watch::Receiver<usize>) {
         let (requests, count) = watch::channel(0);
-        (Self { app, requests }, count)
+        (Self { app, peer, requests }, count)
     }
 }
 
@@ -57,7 +60,8 @@ where
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        request.extensions_mut().insert(self.peer);
         let under_way = UnderWay::begin(self.requests.clone());
         let answer = self.app.clone().oneshot(request);
         Box::pin(async move {

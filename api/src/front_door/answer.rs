@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use super::body::BodyError;
 use super::item::Refusal;
 use crate::error::ErrorBody;
+use crate::rate::RateExceeded;
 
 /// Most refusals, and most new ids, that an answer lists; their counts are always whole.
 const MAX_LISTED: usize = 1000;
@@ -49,6 +50,9 @@ pub(crate) struct IntakeAnswer {
     /// with the same key, since ids are derived from positions too.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) accepted_items: Vec<ItemRange>,
+    /// Value of the header `Retry-After`, where it is not the usual one.
+    #[serde(skip)]
+    pub(crate) retry_after_s: Option<u64>,
 }
 
 /// A new id.
@@ -112,6 +116,8 @@ pub(crate) enum Halt {
         /// What to do.
         reason: String,
     },
+    /// The caller has taken what it may.
+    Throttled(RateExceeded),
 }
 
 impl From<BodyError> for Halt {
@@ -195,6 +201,10 @@ impl IntakeOutcome {
                     Halt::BrokenOff { reason } => (StatusCode::BAD_REQUEST, "body_broken_off", reason),
                     Halt::Damaged { reason } => (StatusCode::BAD_REQUEST, "damaged_packing", reason),
                     Halt::OutOfTime { reason } => (StatusCode::SERVICE_UNAVAILABLE, "timed_out", reason),
+                    Halt::Throttled(exceeded) => {
+                        answer.retry_after_s = Some(exceeded.retry_after_s());
+                        (StatusCode::TOO_MANY_REQUESTS, "rate_limited", exceeded.to_string())
+                    }
                     Halt::Busy { reason } => (StatusCode::SERVICE_UNAVAILABLE, "busy", reason),
                 };
                 (status, Some(ErrorBody { code, message: reason }))
@@ -207,8 +217,11 @@ impl IntakeOutcome {
 
 /// An answer with its status.
 pub(crate) fn respond(status: StatusCode, answer: IntakeAnswer) -> Response {
+    let retry_after_s = answer.retry_after_s;
     let mut response = (status, Json(answer)).into_response();
-    if status == StatusCode::SERVICE_UNAVAILABLE {
+    if let Some(seconds) = retry_after_s {
+        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    } else if status == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
     }
     response

@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use super::memory::{BodyMemory, OutOfMemory};
 use super::unpack::{Packing, UnpackError, Unpacker};
 use crate::error::ApiError;
+use crate::rate::Allowance;
 
 /// How long a client may leave us without the next piece. A connection that is merely slow has a piece every second.
 const PIECE_PATIENCE: Duration = Duration::from_secs(10);
@@ -25,6 +26,9 @@ pub(crate) struct Pieces {
     unpacker: Option<Unpacker>,
     /// Arrived and not unpacked yet.
     packed: Bytes,
+    /// At whose expense they are.
+    allowance: Allowance,
+    charged_bytes: usize,
 }
 
 /// What one body may take.
@@ -97,7 +101,14 @@ impl Pieces {
             bounds,
             unpacker: Unpacker::new(packing)?,
             packed: Bytes::new(),
+            allowance: Allowance::default(),
+            charged_bytes: 0,
         })
+    }
+
+    /// The same, at the expense of whoever sends them.
+    pub(crate) fn charged_to(self, allowance: Allowance) -> Self {
+        Self { allowance, ..self }
     }
 
     /// Bytes of memory that reading takes beside the pieces that were given out.
@@ -110,6 +121,15 @@ impl Pieces {
     /// # Errors
     /// When there is none that may still be taken.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
+        let next = self.read_next().await;
+        // Whatever it was worth: a body that is refused was read all the same.
+        let bytes = self.received_bytes.max(self.unpacked_bytes);
+        self.allowance.take_bytes(bytes - self.charged_bytes);
+        self.charged_bytes = bytes;
+        next
+    }
+
+    async fn read_next(&mut self) -> Result<Option<Bytes>, BodyError> {
         let Some(unpacker) = &mut self.unpacker else {
             return receive(&mut self.stream, self.bounds, &mut self.received_bytes).await;
         };

@@ -8,6 +8,7 @@ use super::admission::Admission;
 use super::answer::{Halt, IntakeOutcome};
 use super::identity::{IdSource, Source};
 use super::item::Flaw;
+use crate::rate::{Allowance, RateExceeded};
 
 /// Operations of a chunk: enough to hide the way to the broker and back, few enough to hold.
 const CHUNK_OPERATIONS: usize = 2000;
@@ -26,7 +27,17 @@ pub(crate) struct Submission<'a> {
     /// Bytes read since other tasks had their turn.
     turn_bytes: usize,
     deadline: Instant,
+    allowance: Allowance,
     outcome: IntakeOutcome,
+}
+
+/// What one request was granted.
+#[derive(Clone, Debug)]
+pub(crate) struct Grant {
+    /// When it must have been answered.
+    pub(crate) deadline: Instant,
+    /// At whose expense it is.
+    pub(crate) allowance: Allowance,
 }
 
 /// Where an item stood in the request.
@@ -37,8 +48,8 @@ struct Place {
 }
 
 impl<'a> Submission<'a> {
-    /// A request whose items follow `admission`'s rules and which must be answered by `deadline`.
-    pub(crate) fn new(producer: &'a Producer, admission: Admission, deadline: Instant) -> Self {
+    /// A request whose items follow `admission`'s rules, within what was granted to it.
+    pub(crate) fn new(producer: &'a Producer, admission: Admission, grant: Grant) -> Self {
         Self {
             producer,
             admission,
@@ -46,7 +57,8 @@ impl<'a> Submission<'a> {
             chunk_bytes: 0,
             items: 0,
             turn_bytes: 0,
-            deadline,
+            deadline: grant.deadline,
+            allowance: grant.allowance,
             outcome: IntakeOutcome::default(),
         }
     }
@@ -54,6 +66,14 @@ impl<'a> Submission<'a> {
     /// Bytes of JSON whose operations wait to be sent.
     pub(crate) fn held_bytes(&self) -> usize {
         self.chunk_bytes
+    }
+
+    /// Whether there may be further items.
+    ///
+    /// # Errors
+    /// When the caller has taken what it may.
+    pub(crate) fn check_rate(&self) -> Result<(), RateExceeded> {
+        self.allowance.check_intake().inspect_err(|exceeded| crate::metrics::count_throttled(exceeded.limit.as_str()))
     }
 
     /// Takes the next item, read or refused, and its JSON.
@@ -68,6 +88,7 @@ impl<'a> Submission<'a> {
     ) -> Result<(), Halt> {
         let place = Place { index: self.items, line };
         self.items += 1;
+        self.allowance.take_operation();
         match item.and_then(|operation| self.admission.admit(operation, Source { index: place.index, text })) {
             Ok((operation, source)) => {
                 self.chunk.push((place, source, operation));

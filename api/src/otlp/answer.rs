@@ -49,21 +49,21 @@ struct PartialSuccess {
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct RpcStatus {
+pub(super) struct RpcStatus {
     #[prost(int32, tag = "1")]
-    code: i32,
+    pub(super) code: i32,
     #[prost(string, tag = "2")]
-    message: String,
+    pub(super) message: String,
     #[prost(message, repeated, tag = "3")]
-    details: Vec<Any>,
+    pub(super) details: Vec<Any>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct Any {
+pub(super) struct Any {
     #[prost(string, tag = "1")]
-    type_url: String,
+    pub(super) type_url: String,
     #[prost(bytes = "vec", tag = "2")]
-    value: Vec<u8>,
+    pub(super) value: Vec<u8>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -155,7 +155,7 @@ impl Encoding {
         response
     }
 
-    fn respond(self, status: StatusCode, body: Vec<u8>) -> Response {
+    pub(super) fn respond(self, status: StatusCode, body: Vec<u8>) -> Response {
         let content_type = match self {
             Self::Protobuf => "application/x-protobuf",
             Self::Json => "application/json",

@@ -12,7 +12,7 @@ use super::budget::DecodeError;
 use super::convert::{Item, convert};
 use super::operation::Terms;
 use crate::error::ApiError;
-use crate::front_door::{Admission, BodyError, Flaw, Halt, IntakeAnswer, Submission};
+use crate::front_door::{Admission, BodyError, Flaw, Grant, Halt, IntakeAnswer, Submission};
 use crate::state::Shared;
 
 /// A larger body is converted when no other large one is: its spans take several times its memory meanwhile.
@@ -30,10 +30,10 @@ pub(crate) async fn record_spans(
     state: &Shared,
     headers: &HeaderMap,
     (body, encoding): (Vec<u8>, Encoding),
-    deadline: Instant,
+    grant: Grant,
 ) -> Result<Option<Partial>, Failure> {
     let terms = Terms { workspace: workspace(headers)?, content: state.content };
-    let (mut slices, conversion) = convert_aside(state, (body, encoding), terms, deadline).await?;
+    let (mut slices, conversion) = convert_aside(state, (body, encoding), terms, grant.deadline).await?;
     let now = UtcMicros::now();
     let admission = Admission {
         accepted_times: AcceptedTimes::at(now.to_millis(), state.retention_floor.get()),
@@ -41,7 +41,7 @@ pub(crate) async fn record_spans(
         idempotency_key: None,
         content: state.content,
     };
-    let mut submission = Submission::new(&state.producer, admission, deadline);
+    let mut submission = Submission::new(&state.producer, admission, grant);
     let mut halt = Ok(());
     while halt.is_ok()
         && let Some(slice) = slices.recv().await

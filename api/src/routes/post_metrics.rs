@@ -2,12 +2,13 @@
 //! shall not fail for it.
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::post_traces::arrive;
 use crate::otlp::{Encoding, Partial, grpc};
+use crate::rate::Allowance;
 use crate::state::Shared;
 
 const NOTE: &str = "metrics are not kept: opstream derives its figures from spans and operations; OTEL_METRICS_EXPORTER=none saves sending them";
@@ -17,22 +18,32 @@ const NOTE: &str = "metrics are not kept: opstream derives its figures from span
     request_body(content((Vec<u8> = "application/x-protobuf"), (Object = "application/json")),
         description = "ExportMetricsServiceRequest"),
     responses((status = 200, description = "ExportMetricsServiceResponse with a note, and nothing rejected")))]
-pub(crate) async fn post_metrics(State(state): State<Shared>, headers: HeaderMap, body: Body) -> Response {
+pub(crate) async fn post_metrics(
+    State(state): State<Shared>,
+    Extension(allowance): Extension<Allowance>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
     let encoding = match Encoding::of(&headers) {
         Ok(encoding) => encoding,
         Err(failure) => return Encoding::Json.failure(&failure),
     };
-    match arrive(&state, &headers, body).await {
+    match arrive(&state, &headers, body, allowance).await {
         Ok(_) => encoding.success(Some(note())),
         Err(failure) => encoding.failure(&failure),
     }
 }
 
 /// The same as a call of gRPC.
-pub(crate) async fn export_metrics(State(state): State<Shared>, headers: HeaderMap, body: Body) -> Response {
+pub(crate) async fn export_metrics(
+    State(state): State<Shared>,
+    Extension(allowance): Extension<Allowance>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
     let taken = async {
         grpc::check_content_type(&headers)?;
-        arrive(&state, &headers, body).await.map(|_| Some(note()))
+        arrive(&state, &headers, body, allowance).await.map(|_| Some(note()))
     };
     grpc::respond(taken.await)
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
@@ -14,9 +14,10 @@ use tokio::time::Instant;
 use crate::RequestLimits;
 use crate::error::{ApiError, ErrorAnswer};
 use crate::front_door::{
-    Admission, BodyBounds, BodyError, BodyMemory, Document, Flaw, Halt, IdempotencyKey, IntakeAnswer, Line,
+    Admission, BodyBounds, BodyError, BodyMemory, Document, Flaw, Grant, Halt, IdempotencyKey, IntakeAnswer, Line,
     LineSplitter, Packing, Pieces, Submission, check_announced_length, read_body, read_line, read_operation, respond,
 };
+use crate::rate::Allowance;
 use crate::state::Shared;
 
 /// Documents of up to this size are read in about a millisecond.
@@ -38,10 +39,12 @@ const QUICKLY_CHECKED_BYTES: usize = 256 << 10;
         (status = 400, body = IntakeAnswer, description = "No item accepted"),
         (status = 413, body = ErrorAnswer, description = "The body is too large"),
         (status = 415, body = ErrorAnswer, description = "Neither JSON nor NDJSON"),
+        (status = 429, body = IntakeAnswer, description = "The caller sends faster than it may; try again after Retry-After"),
         (status = 503, body = IntakeAnswer, description = "The broker does not acknowledge; try again"),
     ))]
 pub(crate) async fn post_operations(
     State(state): State<Shared>,
+    Extension(allowance): Extension<Allowance>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
@@ -58,8 +61,8 @@ pub(crate) async fn post_operations(
     let deadline = deadline_of(state.limits);
     let memory = state.body_budget.begin(deadline).await.map_err(BodyError::from)?;
     let pieces = Pieces::of(body, packing, BodyBounds::new(state.limits.body_bytes, deadline))?;
-    let posted = Posted { pieces, memory };
-    let mut submission = Submission::new(&state.producer, admission, deadline);
+    let posted = Posted { pieces: pieces.charged_to(allowance.clone()), memory };
+    let mut submission = Submission::new(&state.producer, admission, Grant { deadline, allowance });
     let halt = match format {
         BodyFormat::Json => submit_document(&mut submission, posted, state.limits).await?,
         BodyFormat::Ndjson => submit_lines(&mut submission, posted, state.limits).await,
@@ -113,7 +116,9 @@ async fn check_document(body: Vec<u8>) -> Result<Document, ApiError> {
 
 async fn submit_lines(submission: &mut Submission<'_>, mut posted: Posted, limits: RequestLimits) -> Result<(), Halt> {
     let mut splitter = LineSplitter::new(limits.item_bytes);
+    let mut rate = Ok(());
     while let Some(mut piece) = posted.pieces.next().await? {
+        rate.map_err(Halt::Throttled)?;
         let partial = splitter.held_bytes() + piece.len() + posted.pieces.held_bytes();
         if posted.memory.hold(submission.held_bytes() + partial).is_err() {
             // What waits to be sent needs no memory once it is sent.
@@ -123,6 +128,8 @@ async fn submit_lines(submission: &mut Submission<'_>, mut posted: Posted, limit
         while let Some(line) = splitter.next_line(&mut piece) {
             take_line(submission, line, limits).await?;
         }
+        // Of no account if this was the last.
+        rate = submission.check_rate();
     }
     match splitter.last_line() {
         Some(line) => take_line(submission, line, limits).await,

@@ -1,15 +1,15 @@
 //! `POST /v1/traces` and the same over gRPC: spans of OpenTelemetry. Answers once the broker has acknowledged every operation among them.
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use tokio::time::Instant;
 
 use super::post_operations::deadline_of;
 use crate::error::ApiError;
-use crate::front_door::{BodyBounds, BodyError, BodyMemory, Packing, Pieces, check_announced_length, read_body};
+use crate::front_door::{BodyBounds, BodyError, BodyMemory, Grant, Packing, Pieces, check_announced_length, read_body};
 use crate::otlp::{Encoding, Failure, grpc, record_spans};
+use crate::rate::Allowance;
 use crate::state::Shared;
 
 /// Records the operations among spans of OpenTelemetry (OTLP/HTTP): calls of models, embeddings, rerankings, tools, retrievals and
@@ -24,16 +24,22 @@ use crate::state::Shared;
         (status = 200, description = "ExportTraceServiceResponse; partial success names refused spans, which must not be sent again"),
         (status = 400, description = "google.rpc.Status: the body is damaged"),
         (status = 413, description = "google.rpc.Status: the body is too large, perhaps once it is unpacked"),
+        (status = 429, description = "google.rpc.Status: the caller sends faster than it may; try again after Retry-After"),
         (status = 503, description = "google.rpc.Status: the broker does not acknowledge; try again"),
     ))]
-pub(crate) async fn post_traces(State(state): State<Shared>, headers: HeaderMap, body: Body) -> Response {
+pub(crate) async fn post_traces(
+    State(state): State<Shared>,
+    Extension(allowance): Extension<Allowance>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
     let encoding = match Encoding::of(&headers) {
         Ok(encoding) => encoding,
         Err(failure) => return Encoding::Json.failure(&failure),
     };
     let taken = async {
-        let Arrived { body, deadline, memory: _memory } = arrive(&state, &headers, body).await?;
-        record_spans(&state, &headers, (body, encoding), deadline).await
+        let Arrived { body, grant, memory: _memory } = arrive(&state, &headers, body, allowance).await?;
+        record_spans(&state, &headers, (body, encoding), grant).await
     };
     match taken.await {
         Ok(partial) => encoding.success(partial),
@@ -42,12 +48,19 @@ pub(crate) async fn post_traces(State(state): State<Shared>, headers: HeaderMap,
 }
 
 /// The same as a call of gRPC.
-pub(crate) async fn export_traces(State(state): State<Shared>, headers: HeaderMap, body: Body) -> Response {
+pub(crate) async fn export_traces(
+    State(state): State<Shared>,
+    Extension(allowance): Extension<Allowance>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
     let taken = async {
         grpc::check_content_type(&headers)?;
-        let Arrived { body, deadline, mut memory } = arrive(&state, &headers, body).await?;
+        let Arrived { body, grant, mut memory } = arrive(&state, &headers, body, allowance).await?;
+        let received = body.len();
         let message = grpc::unframe(body, &headers, state.limits.body_bytes, &mut memory).await?;
-        record_spans(&state, &headers, (message, Encoding::Protobuf), deadline).await
+        grant.allowance.take_bytes(message.len().saturating_sub(received));
+        record_spans(&state, &headers, (message, Encoding::Protobuf), grant).await
     };
     grpc::respond(taken.await)
 }
@@ -55,7 +68,7 @@ pub(crate) async fn export_traces(State(state): State<Shared>, headers: HeaderMa
 /// A body that has arrived, and what it takes.
 pub(super) struct Arrived {
     body: Vec<u8>,
-    deadline: Instant,
+    grant: Grant,
     memory: BodyMemory,
 }
 
@@ -63,15 +76,20 @@ pub(super) struct Arrived {
 ///
 /// # Errors
 /// When it is too large, breaks off, or there is no room for it.
-pub(super) async fn arrive(state: &Shared, headers: &HeaderMap, body: Body) -> Result<Arrived, Failure> {
+pub(super) async fn arrive(
+    state: &Shared,
+    headers: &HeaderMap,
+    body: Body,
+    allowance: Allowance,
+) -> Result<Arrived, Failure> {
     let limits = state.limits;
     let packing = Packing::of(headers).map_err(ApiError::from)?;
     check_announced_length(headers, limits.body_bytes)?;
     let deadline = deadline_of(limits);
     let mut memory = state.body_budget.begin(deadline).await.map_err(BodyError::from)?;
     let pieces = Pieces::of(body, packing, BodyBounds::new(limits.body_bytes, deadline))?;
-    let body = read_body(pieces, &mut memory).await?;
-    Ok(Arrived { body, deadline, memory })
+    let body = read_body(pieces.charged_to(allowance.clone()), &mut memory).await?;
+    Ok(Arrived { body, grant: Grant { deadline, allowance }, memory })
 }
 
 #[cfg(test)]
