@@ -2,7 +2,7 @@
 //!
 //! Bodies arrive piece by piece within their bounds and are unpacked ([`body`], [`unpack`], [`memory`]).
 //! A document or a stream of lines is taken apart without holding more than its text ([`document`], [`lines`]); each
-//! item is read and named ([`item`], [`usage`], [`identity`]), checked ([`admission`]) and handed to the producer in chunks
+//! item is read and named ([`item`], [`usage`], [`identity`]), checked ([`admission`], [`shape`]) and handed to the producer in chunks
 //! ([`submission`]), whose answer counts what the broker has acknowledged ([`answer`]). Nothing is written anywhere
 //! else: the topic is the only way into the system.
 
@@ -18,6 +18,7 @@ mod identity;
 mod item;
 mod lines;
 mod memory;
+pub(crate) mod shape;
 mod submission;
 mod unpack;
 mod usage;
@@ -25,7 +26,9 @@ mod usage;
 pub(crate) use admission::Admission;
 pub(crate) use answer::{Halt, IntakeAnswer, respond};
 pub(crate) use body::{BodyBounds, BodyError, Pieces, check_announced_length, read_body, read_small_body};
-pub(crate) use document::Document;
+pub(crate) use document::{Document, DocumentError};
+#[cfg(test)]
+pub(crate) use identity::Source;
 pub(crate) use identity::{IdempotencyKey, IdempotencyKeyError};
 pub(crate) use item::{Flaw, JSON_FIELDS, excerpt, read_line, read_operation};
 pub(crate) use lines::{Line, LineSplitter};

@@ -36,6 +36,7 @@ mod front_door {
     mod identity;
     mod item;
     mod lines;
+    mod shape;
     mod usage;
 }
 

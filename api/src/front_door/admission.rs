@@ -7,6 +7,7 @@ use serde::de::IgnoredAny;
 
 use super::identity::{IdSource, IdempotencyKey, Source, identify};
 use super::item::Flaw;
+use super::shape::check_shape;
 use crate::ContentCapture;
 
 /// The rules of one request.
@@ -32,6 +33,7 @@ impl Admission {
             drop_content(&mut operation);
         }
         check_characters(&operation)?;
+        check_shape(&operation)?;
         check_json_objects(&operation)?;
         operation.provider =
             operation.provider.as_deref().map(canonical_provider).filter(|name| !name.is_empty()).map(String::from);

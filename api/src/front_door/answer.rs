@@ -16,7 +16,7 @@ use super::item::Refusal;
 use crate::error::ErrorBody;
 use crate::rate::RateExceeded;
 
-/// Most refusals, and most new ids, that an answer lists; their counts are always whole.
+/// Most refusals, new ids and ranges of accepted items that are held and listed; their counts are always whole.
 const MAX_LISTED: usize = 1000;
 /// Seconds after which a client should try again when the broker is away.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("2");
@@ -47,9 +47,12 @@ pub(crate) struct IntakeAnswer {
     pub(crate) offsets: Vec<PartitionOffset>,
     /// When the request failed half-way: which items are accepted, as half-open ranges of their positions. Items with an id:
     /// send the others again; all of them again is harmless. With an Idempotency-Key: send the whole request again, as it was,
-    /// with the same key, since ids are derived from positions too.
+    /// with the same key, since ids are derived from positions too. The first 1000 ranges.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) accepted_items: Vec<ItemRange>,
+    /// Accepted items that are in none of these ranges.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) accepted_not_listed: u64,
     /// Value of the header `Retry-After`, where it is not the usual one.
     #[serde(skip)]
     pub(crate) retry_after_s: Option<u64>,
@@ -139,6 +142,7 @@ pub(crate) struct IntakeOutcome {
     answer: IntakeAnswer,
     offsets: BTreeMap<i32, i64>,
     accepted_items: Vec<ItemRange>,
+    accepted_not_listed: u64,
 }
 
 impl IntakeOutcome {
@@ -149,8 +153,10 @@ impl IntakeOutcome {
             let next_offset = self.offsets.entry(partition.0).or_default();
             *next_offset = (*next_offset).max(offset.next().0);
         }
+        let is_full = self.accepted_items.len() == MAX_LISTED;
         match self.accepted_items.last_mut() {
             Some(range) if range.to == index => range.to += 1,
+            _ if is_full => self.accepted_not_listed += 1,
             _ => self.accepted_items.push(ItemRange { from: index, to: index + 1 }),
         }
     }
@@ -193,6 +199,7 @@ impl IntakeOutcome {
             None => (StatusCode::OK, None),
             Some(halt) => {
                 answer.accepted_items = self.accepted_items;
+                answer.accepted_not_listed = self.accepted_not_listed;
                 let (status, code, reason) = match halt {
                     Halt::BrokerUnavailable { reason } => {
                         (StatusCode::SERVICE_UNAVAILABLE, "broker_unavailable", reason)
@@ -264,5 +271,12 @@ mod tests {
         let (status, answer) = outcome.finish(None);
         assert_eq!(status, StatusCode::BAD_REQUEST);
         assert_eq!((answer.refused.len(), answer.refused_not_listed), (1000, 1500));
+        let mut outcome = IntakeOutcome::default();
+        for index in 0..2500 {
+            outcome.accept(2 * index, Partition(0), None);
+            outcome.refuse(refusal(2 * index + 1));
+        }
+        let (_, answer) = outcome.finish(Some(Halt::BrokenOff { reason: "cut".to_owned() }));
+        assert_eq!((answer.accepted_items.len(), answer.accepted_not_listed, answer.accepted), (1000, 1500, 2500));
     }
 }

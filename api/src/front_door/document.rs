@@ -3,7 +3,14 @@
 //! The whole text is checked first, so that a document that breaks off at its end sends nothing; the items are then
 //! found one by one, so that a document of a million items costs no more memory than its text.
 
-use serde::de::IgnoredAny;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+/// Most elements of an array. An operation takes a hundred bytes of the topic, however few its element has; lines, which are
+/// taken as they come, may be any number.
+const MOST_ITEMS: usize = 500_000;
 
 /// A checked document.
 #[derive(Clone, Debug)]
@@ -33,6 +40,11 @@ pub(crate) enum DocumentError {
         /// What the parser says, with line and column.
         reason: String,
     },
+    /// More than one request may hold.
+    #[error(
+        "the array has more than {MOST_ITEMS} elements; send the operations in several requests, or as a line each"
+    )]
+    TooManyItems,
     /// JSON, but nothing that could be operations.
     #[error("the body is a JSON {found}; expected one operation as an object, or an array of them")]
     NotOperations {
@@ -48,6 +60,7 @@ impl DocumentError {
             Self::NotUtf8 { .. } => "invalid_utf8",
             Self::Malformed { .. } => "malformed_json",
             Self::NotOperations { .. } => "not_operations",
+            Self::TooManyItems => "too_many_items",
         }
     }
 }
@@ -65,7 +78,10 @@ impl Document {
         })?;
         let malformed = |error: serde_json::Error| DocumentError::Malformed { reason: error.to_string() };
         let json = without_mark(&text);
-        serde_json::from_str::<IgnoredAny>(json).map_err(malformed)?;
+        let Elements(elements) = serde_json::from_str(json).map_err(malformed)?;
+        if elements > MOST_ITEMS {
+            return Err(DocumentError::TooManyItems);
+        }
         let found = match json.trim_start().as_bytes().first() {
             Some(b'{' | b'[') => return Ok(Self { text }),
             Some(b'"') => "string",
@@ -99,6 +115,59 @@ impl<'a> Iterator for Items<'a> {
         let (item, rest) = start.split_at(value_length(start)?);
         self.rest = rest;
         Some(item)
+    }
+}
+
+/// The number of elements of an array, none of which is kept.
+struct Elements(usize);
+
+impl<'de> Deserialize<'de> for Elements {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        source.deserialize_any(Self(0))
+    }
+}
+
+impl<'de> Visitor<'de> for Elements {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<Self, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {
+            self.0 += 1;
+        }
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self, A::Error> {
+        while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
     }
 }
 
@@ -145,6 +214,13 @@ mod tests {
         assert!(error.to_string().contains("line 1 column 15"), "{error}");
         assert_eq!(check(b"{}{}").unwrap_err().code(), "malformed_json");
         assert_eq!(check(b"true").unwrap_err(), DocumentError::NotOperations { found: "boolean" });
+    }
+
+    #[test]
+    fn an_array_of_more_elements_than_operations_may_be_is_refused() {
+        let array = |elements: usize| format!("[{}{{}}]", "[],".repeat(elements - 1));
+        assert_eq!(items(&array(MOST_ITEMS)).len(), MOST_ITEMS);
+        assert_eq!(check(array(MOST_ITEMS + 1).as_bytes()).unwrap_err(), DocumentError::TooManyItems);
     }
 
     #[test]

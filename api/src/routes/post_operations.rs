@@ -14,8 +14,9 @@ use tokio::time::Instant;
 use crate::RequestLimits;
 use crate::error::{ApiError, ErrorAnswer};
 use crate::front_door::{
-    Admission, BodyBounds, BodyError, BodyMemory, Document, Flaw, Grant, Halt, IdempotencyKey, IntakeAnswer, Line,
-    LineSplitter, Packing, Pieces, Submission, check_announced_length, read_body, read_line, read_operation, respond,
+    Admission, BodyBounds, BodyError, BodyMemory, Document, DocumentError, Flaw, Grant, Halt, IdempotencyKey,
+    IntakeAnswer, Line, LineSplitter, Packing, Pieces, Submission, check_announced_length, read_body, read_line,
+    read_operation, respond,
 };
 use crate::rate::Allowance;
 use crate::state::Shared;
@@ -111,7 +112,10 @@ async fn check_document(body: Vec<u8>) -> Result<Document, ApiError> {
     } else {
         Document::check(body)
     };
-    checked.map_err(|error| ApiError::invalid(error.code(), error.to_string()))
+    checked.map_err(|error| match error {
+        DocumentError::TooManyItems => ApiError::TooLarge { message: error.to_string() },
+        _ => ApiError::invalid(error.code(), error.to_string()),
+    })
 }
 
 async fn submit_lines(submission: &mut Submission<'_>, mut posted: Posted, limits: RequestLimits) -> Result<(), Halt> {
