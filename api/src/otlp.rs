@@ -13,6 +13,7 @@ mod dialects;
 mod family;
 pub(crate) mod grpc;
 mod intake;
+mod kept;
 mod kind;
 mod lenient;
 mod model;

@@ -87,7 +87,7 @@ impl Content {
 
     /// Up to 1.36 messages were events. As events of the span they are read here.
     fn read_events(&mut self, member: &Member<'_, '_>) {
-        for event in &member.span.events {
+        for event in member.span.events.iter().take(MOST_EVENTS) {
             let body: Map<String, Json> = event
                 .attributes
                 .iter()
@@ -133,6 +133,8 @@ impl Content {
     }
 }
 
+/// Most events of a span that are looked at for messages.
+const MOST_EVENTS: usize = 10_000;
 /// Most segments of a path, and the highest number in one: what lies beyond is no message.
 const MOST_SEGMENTS: usize = 10;
 const MOST_ELEMENTS: usize = 100_000;

@@ -1,15 +1,18 @@
 //! An operation from a span: pure, and the same every time the span is sent.
 
 use opstream_schemas::operation::DEFAULT_WORKSPACE;
+use opstream_schemas::validate::MAX_IDENTIFIER_BYTES;
 use opstream_schemas::{NanoUsd, Operation, OperationId, UtcMicros};
 use serde_json::{Map, Value as Json};
 
 use super::content::Content;
 use super::dialects::{Meaning, Series};
 use super::family::{Family, Inherited, Member, associations};
+use super::kept::{Kept, LONGEST_NAME, cut};
 use super::model::Value;
 use super::said::{Said, clean};
 use crate::ContentCapture;
+use crate::front_door::shape;
 
 /// Separates ids of spans from ids that are derived of anything else.
 const DERIVATION: &[u8] = b"otlp-span";
@@ -59,7 +62,7 @@ pub(super) fn operation_of(family: &Family<'_, '_>, place: usize, terms: &Terms)
         provider: said.text(Meaning::Provider),
         model: said.text(Meaning::Model),
         response_model: said.text(Meaning::ResponseModel),
-        endpoint: said.text(Meaning::Endpoint),
+        endpoint: said.text(Meaning::Endpoint).map(|endpoint| cut(&endpoint, shape::LONGEST_TEXT)),
         service_tier: said.text(Meaning::ServiceTier),
         stream: said.bool(Meaning::Stream),
         temperature: said.double(Meaning::Temperature),
@@ -67,7 +70,7 @@ pub(super) fn operation_of(family: &Family<'_, '_>, place: usize, terms: &Terms)
         started_at,
         latency_us: latency(span.start_time_unix_nano, span.end_time_unix_nano),
         ttft_us: said.double(Meaning::TimeToFirstSeconds).and_then(micros_of_seconds),
-        finish_reasons: said.value(Meaning::FinishReasons).map(texts).unwrap_or_default(),
+        finish_reasons: said.value(Meaning::FinishReasons).map(finish_reasons).unwrap_or_default(),
         ..Operation::default()
     };
     inherit(&mut operation, inherited);
@@ -97,13 +100,18 @@ fn set_outcome(operation: &mut Operation, member: &Member<'_, '_>) {
         let found = exception?.attributes.iter().find(|attribute| attribute.key == key)?;
         Some(clean(&found.value.to_text()).into_owned()).filter(|text| !text.is_empty())
     };
-    operation.error_type = said.text(Meaning::ErrorType);
+    // What is wrong is no identity, which another text would change.
+    let cut_to = |bytes| move |text: String| cut(&text, bytes);
+    operation.error_type = said.text(Meaning::ErrorType).map(cut_to(MAX_IDENTIFIER_BYTES));
     operation.success = !span.status.is_error() && operation.error_type.is_none();
     if !operation.success {
-        operation.error_type = operation.error_type.take().or_else(|| of_exception("exception.type"));
+        operation.error_type =
+            operation.error_type.take().or_else(|| of_exception("exception.type")).map(cut_to(MAX_IDENTIFIER_BYTES));
         let message = Some(clean(&span.status.message).into_owned()).filter(|text| !text.is_empty());
-        operation.error_message =
-            message.or_else(|| said.text(Meaning::ErrorMessage)).or_else(|| of_exception("exception.message"));
+        operation.error_message = message
+            .or_else(|| said.text(Meaning::ErrorMessage))
+            .or_else(|| of_exception("exception.message"))
+            .map(cut_to(shape::LONGEST_TEXT));
     }
     let status = said.int(Meaning::HttpStatus).or_else(|| operation.error_type.as_ref()?.parse().ok());
     operation.http_status =
@@ -175,35 +183,31 @@ fn set_parameters(operation: &mut Operation, said: &Said<'_, '_>) {
     for name in ["temperature", "max_tokens", "max_completion_tokens", "max_output_tokens", "stream"] {
         parameters.remove(name);
     }
+    let mut kept = Kept::default();
+    parameters.into_iter().for_each(|(name, value)| kept.insert(&name, value));
+    let parameters = kept.into_object();
     if !parameters.is_empty() {
         operation.request_parameters = Some(Json::Object(parameters).to_string());
     }
 }
 
-/// Most attributes of a span that are kept without a home.
-const MOST_KEPT: usize = 256;
-/// Longest of their names and values, in bytes. Longer values are cut, longer names left out.
-const LONGEST_NAME: usize = 256;
-const LONGEST_VALUE: usize = 8 << 10;
-
 fn set_open_ends(operation: &mut Operation, member: &Member<'_, '_>, of_resource: &Said<'_, '_>) {
     let Member { span, scope, said, kind, .. } = member;
-    for (name, value) in associations(said) {
-        operation.tags.insert(cut(name, LONGEST_NAME), cut(&value, LONGEST_NAME));
+    let mut dropped = said.dropped + set_tags(operation, said);
+    let mut kept = Kept::default();
+    if let Some(Json::Object(metadata)) = said.value(Meaning::Metadata).map(Value::to_embedded_json) {
+        metadata.into_iter().for_each(|(name, value)| kept.insert(&name, value));
     }
-    for name in said.value(Meaning::Tags).map(texts).unwrap_or_default() {
-        operation.tags.insert(cut(&name, LONGEST_NAME), "true".to_owned());
-    }
-    let mut metadata = match said.value(Meaning::Metadata).map(Value::to_embedded_json) {
-        Some(Json::Object(metadata)) => metadata,
-        _ => Map::new(),
-    };
     let usage_of_agent = if kind.is_billed() { Vec::new() } else { unbilled(said) };
-    let kept = said.rest.iter().copied().chain(usage_of_agent).take(MOST_KEPT);
-    for attribute in kept.filter(|attribute| attribute.key.len() <= LONGEST_NAME) {
-        metadata.insert(clean(&attribute.key).into_owned(), shortened(&attribute.value));
+    for attribute in said.rest.iter().copied().chain(usage_of_agent) {
+        kept.insert(&attribute.key, attribute.value.to_json());
     }
-    let dropped = said.rest.len().saturating_sub(MOST_KEPT);
+    let mut kept_of_resource = Kept::default();
+    for attribute in of_resource.rest.iter().filter(|attribute| !attribute.key.starts_with("telemetry.sdk.")) {
+        kept_of_resource.insert(&attribute.key, attribute.value.to_json());
+    }
+    dropped += kept.dropped() + kept_of_resource.dropped();
+    let mut metadata = kept.into_object();
     if dropped > 0 {
         metadata.insert("otel.dropped_attributes".to_owned(), dropped.into());
     }
@@ -211,17 +215,26 @@ fn set_open_ends(operation: &mut Operation, member: &Member<'_, '_>, of_resource
     if !scope.name.is_empty() {
         metadata.insert("otel.scope.name".to_owned(), cut(&scope.name, LONGEST_NAME).into());
     }
-    let of_resource: Map<String, Json> = of_resource
-        .rest
-        .iter()
-        .filter(|attribute| !attribute.key.starts_with("telemetry.sdk.") && attribute.key.len() <= LONGEST_NAME)
-        .take(MOST_KEPT)
-        .map(|attribute| (clean(&attribute.key).into_owned(), shortened(&attribute.value)))
-        .collect();
+    let of_resource = kept_of_resource.into_object();
     if !of_resource.is_empty() {
         metadata.insert("resource".to_owned(), Json::Object(of_resource));
     }
     operation.metadata = Some(Json::Object(metadata).to_string());
+}
+
+/// Names and values that are too long are cut. Returns how many tags were left out.
+fn set_tags(operation: &mut Operation, said: &Said<'_, '_>) -> usize {
+    let names = said.value(Meaning::Tags).map(texts).unwrap_or_default();
+    let named = names.iter().map(|name| (name.as_str(), "true".to_owned()));
+    let mut dropped = 0;
+    for (name, value) in associations(said).chain(named) {
+        if operation.tags.len() >= shape::MOST_TAGS {
+            dropped += 1;
+        } else {
+            operation.tags.insert(cut(name, LONGEST_NAME), cut(&value, LONGEST_NAME));
+        }
+    }
+    dropped
 }
 
 /// Counts and costs of a span that is not billed, kept under their own names.
@@ -234,20 +247,9 @@ fn unbilled<'s, 'a>(said: &Said<'s, 'a>) -> Vec<&'s super::model::Attribute<'a>>
     counts.into_iter().filter_map(|meaning| said.attribute(meaning)).collect()
 }
 
-fn shortened(value: &Value<'_>) -> Json {
-    let json = value.to_json();
-    let text = match &json {
-        Json::String(text) => text.clone(),
-        Json::Array(_) | Json::Object(_) => json.to_string(),
-        _ => return json,
-    };
-    if text.len() <= LONGEST_VALUE { json } else { Json::String(cut(&text, LONGEST_VALUE)) }
-}
-
-/// The first bytes of a text, up to the end of a character.
-fn cut(text: &str, bytes: usize) -> String {
-    let text = clean(text);
-    text[..text.floor_char_boundary(bytes)].to_owned()
+fn finish_reasons(value: &Value<'_>) -> Vec<String> {
+    let reasons = texts(value).into_iter().take(shape::MOST_REASONS);
+    reasons.map(|reason| cut(&reason, shape::LONGEST_REASON)).collect()
 }
 
 fn texts(value: &Value<'_>) -> Vec<String> {

@@ -14,12 +14,17 @@ pub(super) struct Said<'s, 'a> {
     pub(super) series: Vec<(Series, &'s str, &'s Value<'a>)>,
     /// Those without a home, and those that another one contradicts.
     pub(super) rest: Vec<&'s Attribute<'a>>,
+    /// How many of repeating names were passed over.
+    pub(super) dropped: usize,
 }
+
+/// Most attributes of repeating names: a conversation of thousands of messages.
+const MOST_OF_SERIES: usize = 20_000;
 
 impl<'s, 'a> Said<'s, 'a> {
     /// Sorts them. Of several that mean the same the lowest rank is taken; of equal names the last.
     pub(super) fn of(attributes: &'s [Attribute<'a>]) -> Self {
-        let mut said = Self { slots: [None; MEANINGS], series: Vec::new(), rest: Vec::new() };
+        let mut said = Self { slots: [None; MEANINGS], series: Vec::new(), rest: Vec::new(), dropped: 0 };
         for attribute in attributes {
             if matches!(attribute.value, Value::Null) {
                 continue;
@@ -27,7 +32,11 @@ impl<'s, 'a> Said<'s, 'a> {
             if let Some(known) = dialects::known(&attribute.key) {
                 said.place(known, attribute);
             } else if let Some((series, rest)) = dialects::series(&attribute.key) {
-                said.series.push((series, rest, &attribute.value));
+                if said.series.len() < MOST_OF_SERIES {
+                    said.series.push((series, rest, &attribute.value));
+                } else {
+                    said.dropped += 1;
+                }
             } else {
                 said.rest.push(attribute);
             }
