@@ -8,7 +8,7 @@ use opstream_api::{Network, RateLimits};
 
 /// Limits of rates. A caller is whoever sends the token, else an address or an IPv6 /64.
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Rates of one caller")]
+#[command(next_help_heading = "Rates of one caller: whoever sends the token, else an address or an IPv6 /64")]
 pub(crate) struct RateArgs {
     /// Most requests a second, but for health; any number unless set. Beyond it the answer is 429 with Retry-After
     #[arg(long, value_name = "N", env = "OPSTREAM_MAX_REQUESTS_PER_S", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]

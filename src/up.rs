@@ -56,11 +56,11 @@ pub(crate) struct UpArgs {
     no_content: bool,
     #[command(flatten)]
     compaction: CompactionArgs,
-    #[command(flatten)]
-    rates: RateArgs,
     /// Let a synthetic fleet record operations, so that there is something to see
     #[arg(long)]
     demo: bool,
+    #[command(flatten)]
+    rates: RateArgs,
 }
 
 /// Everything that the roles share.
