@@ -28,8 +28,8 @@ pub(super) struct Kept {
 impl Kept {
     /// Keeps an attribute; of equal names the last.
     pub(super) fn insert(&mut self, name: &str, value: Json) {
-        let value = shortened(value);
-        let bytes = Json::from(name).to_string().len() + value.to_string().len();
+        let (value, value_bytes) = shortened(value);
+        let bytes = text_bytes(name) + value_bytes;
         let is_known = self.object.contains_key(name);
         let is_full = self.object.len() >= MOST_KEPT && !is_known;
         if name.len() > LONGEST_NAME || is_full || self.bytes + bytes > MOST_BYTES {
@@ -51,20 +51,34 @@ impl Kept {
     }
 }
 
-/// A value of bounded length and depth: cut, a structured one as the text of its JSON.
-fn shortened(value: Json) -> Json {
+/// A value of bounded length and depth, cut, a structured one as the text of its JSON; and the bytes of its JSON.
+fn shortened(value: Json) -> (Json, usize) {
     let text = match value {
         Json::String(text) => text,
         Json::Array(_) | Json::Object(_) => {
             let text = value.to_string();
             if text.len() <= LONGEST_VALUE && shape::depth(&text) <= DEEPEST {
-                return value;
+                return (value, text.len());
             }
             text
         }
-        other => return other,
+        // No number is longer.
+        other => return (other, 25),
     };
-    Json::String(cut(&text, LONGEST_VALUE))
+    let is_kept = text.len() <= LONGEST_VALUE && !text.contains('\0');
+    let text = if is_kept { text } else { cut(&text, LONGEST_VALUE) };
+    let bytes = text_bytes(&text);
+    (Json::String(text), bytes)
+}
+
+/// Bytes of a text in JSON, with its quotes and escapes.
+fn text_bytes(text: &str) -> usize {
+    let bytes = text.bytes().map(|byte| match byte {
+        0..0x20 => 6,
+        b'"' | b'\\' => 2,
+        _ => 1,
+    });
+    2 + bytes.sum::<usize>()
 }
 
 /// The first bytes of a text, up to the end of a character.
@@ -106,6 +120,7 @@ mod tests {
         for number in 0..100 {
             kept.insert(&number.to_string(), "x".repeat(LONGEST_VALUE).into());
         }
+        assert_eq!(text_bytes("\u{1}\"ü\\"), Json::from("\u{1}\"ü\\").to_string().len());
         assert!(kept.dropped() > 60 && Json::Object(kept.into_object()).to_string().len() <= MOST_BYTES + 1000);
     }
 }

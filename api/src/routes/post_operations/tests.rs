@@ -147,6 +147,26 @@ async fn a_retry_with_the_same_key_has_the_same_ids() {
 }
 
 #[tokio::test]
+async fn the_same_key_in_another_packing_or_format_repeats_and_with_another_body_does_not() {
+    let api = Fixture::new().await;
+    let post = async |content_type: &str, encoding: &str, body: Vec<u8>| {
+        let request = Request::post("/v1/operations").header("content-type", content_type);
+        let request = request.header("idempotency-key", "batch 7").header("content-encoding", encoding);
+        let answer = api.send(request.body(body.into()).unwrap()).await.json();
+        assert_eq!((&answer["accepted"], &answer["minted"]), (&json!(1), &json!(0)), "{answer}");
+    };
+    let first = br#"{"started_at":"2026-11-23T08:00:00Z","model":"a"}"#;
+    let other = br#"{"started_at":"2026-11-23T08:00:00Z","model":"b"}"#;
+    post(JSON, "identity", first.to_vec()).await;
+    post(JSON, "gzip", gzip(first)).await;
+    post(NDJSON, "zstd", zstd::encode_all(first.as_slice(), 0).unwrap()).await;
+    post(JSON, "identity", other.to_vec()).await;
+    let ids: Vec<Value> = api.recorded().iter().map(|operation| operation["operation_id"].clone()).collect();
+    assert_eq!((&ids[0], &ids[0]), (&ids[1], &ids[2]));
+    assert_ne!(ids[0], ids[3], "another operation is never taken for the first");
+}
+
+#[tokio::test]
 async fn content_is_passed_on_only_when_it_is_wanted() {
     let messages = json!([{ "role": "user" }]);
     let body = json!({ "operation_id": id(), "system_prompt": "s", "input_messages": messages, "tags": { "a": "b" } });
