@@ -226,6 +226,7 @@ pub(crate) fn check_announced_length(headers: &HeaderMap, max_bytes: usize) -> R
 mod tests {
     use futures_util::stream;
 
+    use super::super::memory::BodyBudget;
     use super::*;
 
     /// A body that sends one piece and then nothing, neither more nor its end.
@@ -248,6 +249,20 @@ mod tests {
     async fn a_client_that_stops_in_the_middle_is_not_waited_for() {
         let error = end_of_stopping(SHORT, LONG).await;
         assert_eq!(error.to_string(), "the body broke off: nothing came for 20ms");
+    }
+
+    #[tokio::test]
+    async fn the_window_of_a_packed_body_is_memory_too() {
+        let budget = BodyBudget::for_bodies_of(1 << 20);
+        let deadline = Instant::now() + LONG;
+        let mut others = budget.begin(deadline).await.unwrap();
+        others.hold(58 << 20).unwrap();
+        let mut memory = budget.begin(deadline).await.unwrap();
+        let packed = zstd::encode_all(&b"[]"[..], 1).unwrap();
+        let body = || Pieces::of(packed.clone().into(), Packing::Zstd, BodyBounds::new(100, deadline)).unwrap();
+        assert!(matches!(read_body(body(), &mut memory).await, Err(BodyError::OutOfMemory(_))));
+        drop(others);
+        assert_eq!(read_body(body(), &mut memory).await.unwrap(), b"[]");
     }
 
     #[tokio::test]

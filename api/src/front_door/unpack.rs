@@ -173,14 +173,13 @@ impl Unpacker {
     /// When the body is not whole.
     pub(crate) fn last_piece(&mut self) -> Result<Vec<u8>, UnpackError> {
         match &mut self.format {
-            Format::Gzip(None) => Ok(Vec::new()),
+            Format::Gzip(None) | Format::Zstd { is_at_end: true, .. } => Ok(Vec::new()),
             Format::Gzip(member @ Some(_)) => {
                 let mut decoder = member.take().expect("matched");
                 let not_whole = |_| UnpackError::NotWhole { packing: Packing::Gzip };
                 decoder.try_finish().map_err(not_whole)?;
                 Ok(std::mem::take(decoder.get_mut()))
             }
-            Format::Zstd { is_at_end: true, .. } => Ok(Vec::new()),
             Format::Zstd { .. } => {
                 let piece = self.next_piece(&mut Bytes::new())?;
                 let is_at_end = matches!(self.format, Format::Zstd { is_at_end: true, .. });

@@ -41,7 +41,7 @@ impl Rate {
 
 impl Bucket {
     /// How long to wait until there is a unit; none when there is one now.
-    pub(super) fn wait(&self, rate: &Rate, now: Moment) -> Option<Duration> {
+    pub(super) fn wait(self, rate: &Rate, now: Moment) -> Option<Duration> {
         let with_one_more = self.paid_at.0.saturating_sub(now.0).saturating_add(rate.time_of(1));
         (with_one_more > rate.burst).then(|| Duration::from_nanos(with_one_more - rate.burst))
     }

@@ -28,7 +28,7 @@ impl Caller {
     pub(crate) fn at(address: IpAddr) -> Self {
         Self::Address(match address.to_canonical() {
             IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & SUBSCRIBER)),
-            address => address,
+            address @ IpAddr::V4(_) => address,
         })
     }
 
