@@ -106,7 +106,7 @@ async fn assert_refused(pipeline: &Pipeline<'_>, good: &str) {
         (json!({"session_id": "s".repeat(1025)}).to_string(), "too_long"),
         (format!(r#"{{"operation_id":"{good}","metadata":{{"half":"\ud83d"}}}}"#), "accepted"),
     ];
-    let body: String = lines.iter().map(|(line, _)| format!("{line}\n")).collect();
+    let body = lines.each_ref().map(|(line, _)| line.as_str()).join("\n");
     let (status, answer) = post(pipeline, "/v1/operations", "application/x-ndjson", body).await;
     assert_eq!((status, &answer["accepted"]), (200, &json!(1)), "{answer}");
     let codes: Vec<&str> =
@@ -175,7 +175,7 @@ async fn assert_json_can_be_searched(pipeline: &Pipeline<'_>) {
     };
     let row = database.fetch_optional(sql, &[]).await.unwrap().unwrap();
     database.close().await;
-    assert_eq!(row.int("n").unwrap(), NAMES.len() as i64 + 1);
+    assert_eq!(usize::try_from(row.int("n").unwrap()).unwrap(), NAMES.len() + 1);
 }
 
 async fn post(pipeline: &Pipeline<'_>, path: &str, content_type: &str, body: String) -> (u16, Value) {

@@ -126,6 +126,26 @@ async fn bytes_that_become_nothing_are_limited_as_they_come() {
 }
 
 #[tokio::test]
+async fn a_window_beyond_that_of_http_is_refused_at_every_door() {
+    let api = Fixture::new().await;
+    let mut packer = zstd::Encoder::new(Vec::new(), 1).unwrap();
+    packer.window_log(24).unwrap();
+    packer.write_all(b"[]").unwrap();
+    let packed = packer.finish().unwrap();
+    for (path, content_type) in [
+        ("/v1/operations", "application/json"),
+        ("/v1/operations", "application/x-ndjson"),
+        ("/v1/traces", "application/x-protobuf"),
+        ("/v1/traces", "application/json"),
+        ("/v1/metrics", "application/json"),
+    ] {
+        let request = Request::post(path).header("content-type", content_type).header("content-encoding", "zstd");
+        let answer = api.send(request.body(packed.clone().into()).unwrap()).await;
+        assert!(answer.status == 400 && answer.text.contains("cannot be unpacked as zstd"), "{path}: {answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn gzip_within_gzip_is_unpacked_once() {
     let api = Fixture::new().await;
     let mut inner = GzEncoder::new(Vec::new(), Compression::fast());
