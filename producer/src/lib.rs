@@ -43,6 +43,7 @@
 //! beyond the end of the process; docs/producer.md says exactly what is safe when.
 
 mod acknowledgement;
+mod capture;
 pub mod config;
 mod delivery;
 mod encoding;
@@ -56,6 +57,7 @@ mod report;
 mod spool;
 
 pub use acknowledgement::{Acknowledged, RecordError};
+pub use capture::Capture;
 pub use config::{ProducerConfig, Sink, Spool, StartError};
 pub use ledger::Counters;
 pub use producer::Producer;
