@@ -53,6 +53,7 @@ mod ledger;
 pub mod metrics;
 mod producer;
 mod record;
+mod redaction;
 mod report;
 mod spool;
 
@@ -61,4 +62,5 @@ pub use capture::Capture;
 pub use config::{ProducerConfig, Sink, Spool, StartError};
 pub use ledger::Counters;
 pub use producer::Producer;
+pub use redaction::{PatternError, Redaction};
 pub use spool::books::SpoolCounters;
