@@ -43,7 +43,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 fn print(counters: Counters) -> io::Result<()> {
-    let Counters { sent, dropped, failed, queued, spooled, spool } = counters;
+    let Counters { sent, dropped, failed, queued, spooled, spool, .. } = counters;
     writeln!(
         io::stdout(),
         "sent {sent}, dropped {dropped}, failed {failed}, queued {queued}, spooled {spooled}; {spool:?}"

@@ -24,6 +24,9 @@ pub struct Counters {
     pub queued: u64,
     /// Written to the spool, whatever became of them there.
     pub spooled: u64,
+    /// Of those that were taken, the ones that lost a text because the caller's redaction hook panicked over it. Their numbers
+    /// are complete.
+    pub content_dropped: u64,
     /// The spool: those operations and the ones that were found there.
     pub spool: SpoolCounters,
 }
@@ -39,6 +42,7 @@ pub(crate) struct Ledger {
     dropped: AtomicU64,
     failed: AtomicU64,
     spooled: AtomicU64,
+    content_dropped: AtomicU64,
     /// The books of the disk.
     pub(crate) spool: Arc<SpoolBooks>,
 }
@@ -54,6 +58,7 @@ impl Ledger {
             dropped: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             spooled: AtomicU64::new(0),
+            content_dropped: AtomicU64::new(0),
             spool: Arc::default(),
         }
     }
@@ -105,6 +110,11 @@ impl Ledger {
         self.release(bytes);
     }
 
+    /// An operation lost a text because nobody knows what is in it.
+    pub(crate) fn note_content_dropped(&self) {
+        self.content_dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Whether so much waits that what comes should go to disk: the other half is for what arrives until it is there.
     pub(crate) fn is_half_full(&self) -> bool {
         self.queued_operations() > self.limit_operations / 2 || self.queued_bytes() > self.limit_bytes / 2
@@ -137,6 +147,7 @@ impl Ledger {
             failed: self.failed.load(Ordering::Relaxed),
             queued: u64::try_from(self.queued_operations()).unwrap_or(u64::MAX),
             spooled: self.spooled.load(Ordering::Relaxed),
+            content_dropped: self.content_dropped.load(Ordering::Relaxed),
             spool: self.spool.counters(),
         }
     }

@@ -45,6 +45,7 @@
 mod acknowledgement;
 mod capture;
 pub mod config;
+mod content;
 mod delivery;
 mod encoding;
 mod hand_over;
@@ -60,6 +61,7 @@ mod spool;
 pub use acknowledgement::{Acknowledged, RecordError};
 pub use capture::Capture;
 pub use config::{ProducerConfig, Sink, Spool, StartError};
+pub use content::ContentPolicy;
 pub use ledger::Counters;
 pub use producer::Producer;
 pub use redaction::{PatternError, Redaction};

@@ -12,6 +12,7 @@ use crate::config::{
     DEFAULT_ACKNOWLEDGE_WITHIN, DEFAULT_LINGER, DEFAULT_QUEUE_BYTES, DEFAULT_QUEUE_OPERATIONS, LONGEST_WAIT,
     ProducerConfig, Sink, StartError,
 };
+use crate::content::ContentPolicy;
 use crate::delivery::json_lines::JsonLinesOutlet;
 use crate::delivery::kafka::{KafkaOutlet, largest_message};
 use crate::delivery::{self, Outlet, Shared};
@@ -35,6 +36,7 @@ struct Inner {
     format: Format,
     largest: usize,
     acknowledge_within: Duration,
+    content: ContentPolicy,
     /// Becomes true, or loses its sender, when the delivering thread has ended.
     ended: watch::Receiver<bool>,
 }
@@ -53,9 +55,19 @@ struct Plan {
 impl Producer {
     /// Starts a producer with threads of its own. A broker need not be reachable: operations wait for it.
     ///
+    /// Prompts and answers leave the process as they are handed over; [`start_with`](Self::start_with) says how much of them.
+    ///
     /// # Errors
     /// For settings outside their range and files that cannot be opened, by name; see [`StartError`].
     pub fn start(sink: Sink) -> Result<Self, StartError> {
+        Self::start_with(sink, ContentPolicy::as_given())
+    }
+
+    /// As [`start`](Self::start), with a policy of what of prompts, answers and other texts leaves the process.
+    ///
+    /// # Errors
+    /// As for [`start`](Self::start).
+    pub fn start_with(sink: Sink, content: ContentPolicy) -> Result<Self, StartError> {
         let plan = match sink {
             Sink::Kafka(config) => plan_kafka(config)?,
             Sink::JsonLines { file, producer_id } => {
@@ -71,10 +83,10 @@ impl Producer {
                 }
             }
         };
-        Self::launch(plan)
+        Self::launch(plan, content)
     }
 
-    fn launch(plan: Plan) -> Result<Self, StartError> {
+    fn launch(plan: Plan, content: ContentPolicy) -> Result<Self, StartError> {
         let Plan { format, largest, linger, acknowledge_within, producer_id, outlet, shared } = plan;
         let (has_ended, ended) = watch::channel(false);
         let delivering = Arc::clone(&shared);
@@ -86,7 +98,8 @@ impl Producer {
             })
             .map_err(|source| StartError::Thread { source })?;
         let identity = Identity::new(producer_id, UtcMillis::now());
-        Ok(Self { inner: Arc::new(Inner { shared, identity, format, largest, acknowledge_within, ended }) })
+        let inner = Inner { shared, identity, format, largest, acknowledge_within, content, ended };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Hands an operation over. Returns within microseconds, whether the broker is there or not; an operation that finds
@@ -156,6 +169,9 @@ impl Inner {
         let numbering = if waiter.is_some() { Numbering::Answered } else { Numbering::Numbered };
         self.identity.complete(&mut operation, numbering, UtcMicros::now);
         let ledger = &self.shared.ledger;
+        if self.content.apply(&mut operation) {
+            ledger.note_content_dropped();
+        }
         with_buffer(|buffer| {
             let key_length = self.format.encode(&operation, buffer);
             let bytes = buffer.len();

@@ -9,7 +9,7 @@ use tracing::{info, warn};
 
 use crate::delivery::Shared;
 use crate::ledger::Counters;
-use crate::metrics::{record_outcome, record_queue, record_spool, record_spool_outcome};
+use crate::metrics::{record_content_dropped, record_outcome, record_queue, record_spool, record_spool_outcome};
 use crate::spool::books::SpoolCounters;
 
 /// Least time between two warnings: an outage of an hour is 120 lines.
@@ -62,6 +62,8 @@ pub(crate) struct Report {
     published: Counters,
     published_bytes: usize,
     warned: Option<Warned>,
+    /// When dropped content was warned about, and how much it was.
+    warned_of_content: Option<(Instant, u64)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +95,9 @@ impl Report {
             record_queue(added_operations, queued_bytes as f64 - self.published_bytes as f64);
         }
         publish_spool(self.published.spool, counters.spool);
+        let content_dropped = counters.content_dropped.saturating_sub(self.published.content_dropped);
+        record_content_dropped(content_dropped);
+        self.warn_of_content(counters.content_dropped, now);
         self.published = counters;
         self.published_bytes = queued_bytes;
         self.log(counters, shared, now);
@@ -103,6 +108,15 @@ impl Report {
         self.publish(shared, now);
         let SpoolCounters { waiting, bytes, .. } = self.published.spool;
         record_spool(-(waiting as f64), -(bytes as f64));
+    }
+
+    fn warn_of_content(&mut self, content_dropped: u64, now: Instant) {
+        let before = self.warned_of_content.map_or(0, |(_, dropped)| dropped);
+        let is_due = self.warned_of_content.is_none_or(|(at, _)| now.saturating_duration_since(at) >= WARN_EVERY);
+        if content_dropped > before && is_due {
+            warn!(content_dropped, "the redaction hook panicked: texts were dropped, and the operations kept");
+            self.warned_of_content = Some((now, content_dropped));
+        }
     }
 
     fn log(&mut self, counters: Counters, shared: &Shared, now: Instant) {
@@ -135,7 +149,7 @@ fn publish_spool(before: SpoolCounters, now: SpoolCounters) {
 }
 
 fn warn_of(counters: Counters, shared: &Shared) {
-    let Counters { sent, dropped, failed, queued, spooled, spool } = counters;
+    let Counters { sent, dropped, failed, queued, spooled, spool, .. } = counters;
     let SpoolCounters { waiting: on_disk, discarded, damaged, refused, .. } = spool;
     let broker = shared.trouble.text();
     let reason = match (broker, shared.disk_trouble.text()) {
