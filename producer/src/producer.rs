@@ -13,6 +13,7 @@ use crate::config::{
     ProducerConfig, Sink, StartError,
 };
 use crate::content::ContentPolicy;
+use crate::context::Context;
 use crate::delivery::json_lines::JsonLinesOutlet;
 use crate::delivery::kafka::{KafkaOutlet, largest_message};
 use crate::delivery::{self, Outlet, Shared};
@@ -27,6 +28,8 @@ const DELIVER_AFTER_DROP: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub struct Producer {
     inner: Arc<Inner>,
+    /// Of every operation that is begun with this handle.
+    base: Context,
 }
 
 #[derive(Debug)]
@@ -99,7 +102,22 @@ impl Producer {
             .map_err(|source| StartError::Thread { source })?;
         let identity = Identity::new(producer_id, UtcMillis::now());
         let inner = Inner { shared, identity, format, largest, acknowledge_within, content, ended };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self { inner: Arc::new(inner), base: Context::new() })
+    }
+
+    /// A handle whose operations all begin with this context, such as the service and its environment. Scopes lay theirs over it.
+    ///
+    /// It concerns what is [begun](Self::begin), not what is handed to [`record`](Self::record) as a whole.
+    #[must_use]
+    pub fn with_context(&self, context: &Context) -> Self {
+        Self { inner: Arc::clone(&self.inner), base: context.over(&self.base) }
+    }
+
+    /// Writes the context of the handle and that of the current scope into an operation that has just begun.
+    pub(crate) fn fill(&self, operation: &mut Operation) {
+        let current = Context::current();
+        let context = if self.base.is_empty() { current } else { current.over(&self.base) };
+        context.fill(operation);
     }
 
     /// Hands an operation over. Returns within microseconds, whether the broker is there or not; an operation that finds
