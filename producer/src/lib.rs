@@ -43,12 +43,14 @@
 //! beyond the end of the process; docs/producer.md says exactly what is safe when.
 
 mod acknowledgement;
+mod attempts;
 mod capture;
 pub mod config;
 mod content;
 mod context;
 mod delivery;
 mod encoding;
+mod failure;
 mod hand_over;
 mod identity;
 mod ledger;
@@ -58,6 +60,7 @@ mod record;
 mod redaction;
 mod report;
 mod spool;
+mod stopwatch;
 mod trace;
 
 pub use acknowledgement::{Acknowledged, RecordError};
@@ -65,6 +68,7 @@ pub use capture::Capture;
 pub use config::{ProducerConfig, Sink, Spool, StartError};
 pub use content::ContentPolicy;
 pub use context::Context;
+pub use failure::Failure;
 pub use ledger::Counters;
 pub use producer::Producer;
 pub use redaction::{PatternError, Redaction};
