@@ -8,6 +8,29 @@ use opstream_schemas::{Operation, OperationId, UtcMicros};
 use crate::trace;
 
 /// One call that is made until it succeeds. Each attempt is an operation of its own, with its own time, cost and outcome.
+///
+/// [`OperationGuard::retry`](crate::OperationGuard::retry) needs none of it; this is for attempts that begin in different places
+/// or at the same time. Clones count together.
+///
+/// ```
+/// use opstream_producer::{Attempts, Failure, Producer, Sink};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("operations.jsonl");
+/// let producer = Producer::start(Sink::JsonLines { file, producer_id: None })?;
+/// let attempts = Attempts::new();
+/// let mut first = producer.chat("openai", "gpt-5-mini");
+/// first.attempt_of(&attempts);
+/// let mut hedge = producer.chat("anthropic", "claude-haiku-5-5");
+/// hedge.attempt_of(&attempts);
+/// first.fail(Failure::new("timeout"));
+/// hedge.success();
+/// # assert_eq!(producer.close(std::time::Duration::from_secs(5)).await.sent, 2);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Attempts {
     call_id: Arc<str>,

@@ -8,6 +8,7 @@ use opstream_schemas::{Operation, UtcMicros, UtcMillis};
 use tokio::sync::{oneshot, watch};
 
 use crate::acknowledgement::{Acknowledged, Answer, RecordError, Waiter};
+use crate::capture::Capture;
 use crate::config::{
     DEFAULT_ACKNOWLEDGE_WITHIN, DEFAULT_LINGER, DEFAULT_QUEUE_BYTES, DEFAULT_QUEUE_OPERATIONS, LONGEST_WAIT,
     ProducerConfig, Sink, StartError,
@@ -111,6 +112,11 @@ impl Producer {
     #[must_use]
     pub fn with_context(&self, context: &Context) -> Self {
         Self { inner: Arc::clone(&self.inner), base: context.over(&self.base) }
+    }
+
+    /// Whether prompts and answers are kept at all.
+    pub(crate) fn keeps_content(&self) -> bool {
+        self.inner.content.capture != Capture::Off
     }
 
     /// Writes the context of the handle and that of the current scope into an operation that has just begun.
