@@ -1,5 +1,6 @@
 //! The producer against librdkafka's mock cluster, dead addresses and files: what it promises to applications.
 
+mod content;
 mod json_lines;
 mod kafka;
 mod outage;
