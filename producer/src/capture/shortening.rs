@@ -21,15 +21,15 @@ fn shorten_texts(mut value: Value, limit: usize) -> Option<String> {
     let whole = value.to_string().len();
     let mut texts = Vec::new();
     collect_texts(&mut value, &mut texts);
-    let mut lengths: Vec<usize> = texts.iter().map(|text| text.chars().map(json_length).sum()).collect();
+    let mut lengths: Vec<usize> = texts.iter().map(|text| json_length(text)).collect();
     let around = whole - lengths.iter().sum::<usize>();
     let length = common_length(&mut lengths, limit.checked_sub(around)?);
     if length < SHORTEST_TEXT {
         return None;
     }
     for text in texts {
-        if text.chars().map(json_length).sum::<usize>() > length {
-            *text = cut(text, length, json_length);
+        if json_length(text) > length {
+            *text = cut(text, length, json_length_of);
         }
     }
     Some(value.to_string())
@@ -37,7 +37,7 @@ fn shorten_texts(mut value: Value, limit: usize) -> Option<String> {
 
 /// The beginning of a text as one JSON string.
 fn quote_beginning(text: &str, limit: usize) -> Option<String> {
-    Some(Value::String(cut(text, limit.checked_sub(2)?, json_length)).to_string())
+    Some(Value::String(cut(text, limit.checked_sub(2)?, json_length_of)).to_string())
 }
 
 /// Every text in the value, names of fields left out.
@@ -76,12 +76,22 @@ fn cut(text: &str, room: usize, length: fn(char) -> usize) -> String {
     format!("{beginning}{ELLIPSIS}")
 }
 
+/// Bytes of a text within a JSON string.
+fn json_length(text: &str) -> usize {
+    text.len() + text.bytes().map(escape_length).sum::<usize>()
+}
+
 /// Bytes of a character within a JSON string.
-fn json_length(character: char) -> usize {
-    match character {
-        '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
-        '\0'..='\u{1f}' => 6,
-        _ => character.len_utf8(),
+fn json_length_of(character: char) -> usize {
+    character.len_utf8() + u8::try_from(character).map_or(0, escape_length)
+}
+
+/// What the escape of a byte adds to it.
+fn escape_length(byte: u8) -> usize {
+    match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 8 | 12 => 1,
+        0..0x20 => 5,
+        _ => 0,
     }
 }
 
