@@ -1,34 +1,49 @@
-//! Producer library of opstream: hand over an LLM operation, never wait for it.
+//! Producer library of opstream: measure calls of language models and hand them over, without ever waiting for it.
 //!
-//! ```no_run
-//! use opstream_producer::{Producer, ProducerConfig, Sink};
-//! use opstream_schemas::{Operation, UtcMicros};
-//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let producer = Producer::start(Sink::Kafka(ProducerConfig::new("127.0.0.1:9092")))?;
-//!
-//! let mut operation = Operation::starting("chat", UtcMicros::now());
-//! operation.session_id = Some("session-1".to_owned());
-//! operation.model = Some("gpt-5-mini".to_owned());
-//! operation.input_tokens = Some(1_200);
-//! operation.output_tokens = Some(85);
-//!
-//! producer.record(operation.clone()); // microseconds, whatever the broker does
-//! let place = producer.record_acked(operation).await?; // waits for the broker; same id, so it counts once
-//! assert!(place.offset.is_some());
-//!
-//! let counters = producer.close(std::time::Duration::from_secs(5)).await;
-//! assert_eq!(counters.sent, 2);
+//! ```
+//! use opstream_producer::{ContentPolicy, Context, Producer, Sink};
+//! # use serde_json::{Value, json};
+//! # async fn ask_model(_: &Value) -> Result<Value, std::io::Error> {
+//! #     Ok(json!({"id": "msg_1", "usage": {"input_tokens": 12, "output_tokens": 6}}))
+//! # }
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let file = folder.path().join("operations.jsonl");
+//! // Into a file here; `Sink::Kafka(ProducerConfig::new("kafka-1:9092"))` is the topic.
+//! let producer = Producer::start_with(Sink::JsonLines { file, producer_id: None }, ContentPolicy::redacted())?;
+//! let answer = Context::new().session_id("session-7").scope(async {
+//!     let request = json!([{"role": "user", "content": "How warm is it?"}]);
+//!     let mut call = producer.chat("anthropic", "claude-opus-5-5");
+//!     call.request(&request);
+//!     let answer = ask_model(&request).await?; // an early return is recorded as a failure
+//!     call.provider_usage(&answer).ok(); // counts that cannot be read stay unknown
+//!     call.success();
+//!     Ok::<_, std::io::Error>(answer)
+//! }).await?;
+//! assert_eq!(producer.close(std::time::Duration::from_secs(5)).await.sent, 1);
+//! # drop(answer);
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! The way of an operation, one file per station:
+//! - [`OperationGuard`] measures one call and records it however it ends: success, failure, retry, panic, cancelled task.
+//! - [`Context`] carries session, user, agent, trace and tags through tasks; [`Attempts`] links what is retried.
+//! - [`ContentPolicy`] says what of prompts and answers leaves the process: [`Redaction`] and [`Capture`].
+//! - [`Producer::record`] takes an [`Operation`] that somebody else has measured; [`Producer::record_acked`] waits for the broker.
+//!
+//! # Units
+//! Times are Unix microseconds, UTC. Durations are microseconds of a monotonic clock, counts are tokens, costs are nano-dollars;
+//! what is not known is none, which is not 0.
+//!
+//! # The way of an operation
+//! One file for each station:
 //!
 //! ```text
-//! record() ─► identity ─► encoding ─► ledger ─► hand_over ─┬► delivery::kafka ──────► topic
-//!             id, seq     thread's    room for  bytes for  │        ▲▼
-//!                         buffer      it?       one thread │      spool ─► disk
-//!                                                          └► delivery::json_lines ─► file
+//!   guard ─────────────────────► record() ─► content ─► encoding ─► ledger ─► hand_over ─┬► delivery::kafka ──────► topic
+//!   stopwatch, failure, context,  identity   redaction,  thread's    room for  bytes for  │        ▲▼
+//!   attempts                      id, seq    capture     buffer      it?       one thread │      spool ─► disk
+//!                                                                                         └► delivery::json_lines ─► file
 //! ```
 //!
 //! [`Producer::record`] encodes on the calling thread and copies the bytes to a buffer that one background thread
@@ -76,3 +91,6 @@ pub use ledger::Counters;
 pub use producer::Producer;
 pub use redaction::{PatternError, Redaction};
 pub use spool::books::SpoolCounters;
+
+pub use opstream_schemas::Operation;
+pub use opstream_schemas::provider_usage::UsageError;
