@@ -1,4 +1,4 @@
-//! What `record()` costs the calling thread, and what the rejected designs would cost it.
+//! What `record()` costs the calling thread, what a guard adds, and what the rejected designs would cost.
 //!
 //! Run with `cargo run -p opstream-producer --example hot_path [CALLS]`. Each call is timed on its own, so
 //! every figure contains one reading of the clock, which is printed first. Operations have the ~400 bytes of the budget.
@@ -12,12 +12,13 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use opstream_producer::{Producer, ProducerConfig, Sink};
+use opstream_producer::{Capture, ContentPolicy, Context, Producer, ProducerConfig, Sink};
 use opstream_schemas::avro::encode_operation;
 use opstream_schemas::{Operation, UtcMicros};
 use rdkafka::ClientConfig;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, ThreadedProducer};
+use serde_json::{Value, json};
 
 const TOPIC: &str = "llm.operations";
 /// Operations prepared at a time, so that making them is not measured.
@@ -50,8 +51,42 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     print("record(), mock cluster", &measure(calls, paced, |operation| producer.record(operation)))?;
     writeln!(io::stdout(), "    {:?}\n", producer.close(Duration::from_mins(1)).await)?;
 
+    guards(calls / 10)?;
     alternatives(calls, &bootstrap)?;
     Ok(())
+}
+
+/// A call from its beginning to its end, without content and with 4 KiB of it under each policy.
+fn guards(calls: usize) -> Result<(), Box<dyn std::error::Error>> {
+    let sentence = "The quick brown fox jumps over the lazy dog, 0123456789 times; ";
+    let messages = json!([{"role": "user", "content": sentence.repeat(4096 / sentence.len())}]);
+    let start = |policy| Producer::start_with(Sink::Kafka(ProducerConfig::new("127.0.0.1:1")), policy);
+    let context = Context::new().session_id("session-7f3a9c21").user_id("user-42").tag("release", "2026.11.3");
+    let call = |producer: &Producer, messages: Option<&Value>| {
+        let mut call = producer.chat("openai", "gpt-5-mini");
+        if let Some(messages) = messages {
+            call.request(messages);
+        }
+        call.first_token().input_tokens(2_048).output_tokens(227);
+        call.success();
+    };
+    context.sync_scope(|| {
+        let redacted = ContentPolicy::redacted;
+        let cut = ContentPolicy { capture: Capture::Truncated(1024), redaction: None };
+        for (name, policy, messages) in [
+            ("guard, no content", ContentPolicy::as_given(), None),
+            ("guard, no content, redacted", redacted(), None),
+            ("guard, content", ContentPolicy::as_given(), Some(&messages)),
+            ("guard, content off", ContentPolicy::without_content(), Some(&messages)),
+            ("guard, content cut", cut, Some(&messages)),
+            ("guard, content redacted", redacted(), Some(&messages)),
+        ] {
+            let producer = start(policy)?;
+            print(name, &measure(calls, || (), |()| call(&producer, messages)))?;
+        }
+        writeln!(io::stdout())?;
+        Ok(())
+    })
 }
 
 /// The parts of the chosen design and the designs that were rejected.
@@ -122,7 +157,7 @@ fn print(name: &str, sorted: &[u64]) -> io::Result<()> {
     let worst = sorted.last().copied().unwrap_or_default();
     let mean = sorted.iter().sum::<u64>() / u64::try_from(sorted.len().max(1)).unwrap_or(1);
     let (p50, p99, p999) = (at(500), at(990), at(999));
-    writeln!(io::stdout(), "{name:26} p50 {p50:6}  p99 {p99:7}  p99.9 {p999:8}  worst {worst:10}  mean {mean:7}")
+    writeln!(io::stdout(), "{name:28} p50 {p50:6}  p99 {p99:7}  p99.9 {p999:8}  worst {worst:10}  mean {mean:7}")
 }
 
 fn sample() -> Operation {
