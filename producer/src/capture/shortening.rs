@@ -123,6 +123,14 @@ mod tests {
     }
 
     #[test]
+    fn escapes_count_as_long_as_they_are_written() {
+        let text = json!("\u{1}".repeat(100)).to_string();
+        let expected = format!("\"{}…\"", "\\u0001".repeat(16));
+        assert_eq!(shorten(&text, 101), Some(expected.clone()));
+        assert_eq!(expected.len(), 101);
+    }
+
+    #[test]
     fn json_of_numbers_alone_becomes_the_beginning_of_its_text() {
         let numbers = json!((0..100).collect::<Vec<_>>()).to_string();
         assert_eq!(shorten(&numbers, 13).as_deref(), Some(r#""[0,1,2,3…""#));
