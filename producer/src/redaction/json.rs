@@ -46,11 +46,11 @@ impl Walk<'_> {
         let media = place.media.within(fields);
         let mut is_changed = false;
         for (name, value) in fields {
-            is_changed |= if self.pass.is_builtin() && secrets::is_secret_name(name) && hide(value) {
-                true
-            } else {
-                self.visit(value, &Place::named(name, &media))
-            };
+            if self.pass.is_builtin() && secrets::is_secret_name(name) {
+                is_changed |= hide(value);
+            }
+            // Also what is hidden: a list may hold more than texts.
+            is_changed |= self.visit(value, &Place::named(name, &media));
         }
         is_changed
     }

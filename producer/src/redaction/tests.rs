@@ -9,14 +9,14 @@ use super::*;
 fn names_of_secrets_hide_their_texts_wherever_they_stand() {
     let redaction = Redaction::builtin();
     let given = json!({
-        "headers": {"X-Api-Key": "k", "authorization": ["Basic a", "b"], "accept": "json"},
+        "headers": {"X-Api-Key": "k", "authorization": ["Basic a", {"password": "b"}], "accept": "json"},
         "arguments": r#"{"password": "p", "deep": "{\"api_key\": \"q\"}"}"#,
         "properties": {"api_key": {"type": "string", "description": "the key"}},
         "max_tokens": 5, "apiKey": null, "client_secret": "",
     });
     let expected = json!({
-        "headers": {"X-Api-Key": "[redacted secret]", "authorization": ["[redacted secret]", "[redacted secret]"],
-            "accept": "json"},
+        "headers": {"X-Api-Key": "[redacted secret]",
+            "authorization": ["[redacted secret]", {"password": "[redacted secret]"}], "accept": "json"},
         "arguments": r#"{"deep":"{\"api_key\":\"[redacted secret]\"}","password":"[redacted secret]"}"#,
         "properties": {"api_key": {"type": "string", "description": "the key"}},
         "max_tokens": 5, "apiKey": null, "client_secret": "",
