@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use opstream_producer::{Failure, Producer, Sink};
 
+const MOST_ATTEMPTS: u32 = 5;
+
 /// What the provider says when it is asked too often.
 #[derive(Debug)]
 struct TooManyRequests;
@@ -16,6 +18,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let file = std::env::args().nth(1).unwrap_or_else(|| "operations.jsonl".to_owned());
     let producer = Producer::start(Sink::JsonLines { file: file.into(), producer_id: None })?;
 
+    let refused = || Failure::new("rate_limit_exceeded").message("too many requests").http_status(429);
     let mut call = producer.chat("openai", "gpt-5-mini");
     for attempt in 1.. {
         match ask_model(attempt).await {
@@ -24,13 +27,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                 call.success();
                 break;
             }
-            Err(TooManyRequests) => {
-                let failure = Failure::new("rate_limit_exceeded").message("too many requests").http_status(429);
+            Err(TooManyRequests) if attempt < MOST_ATTEMPTS => {
                 // Records this attempt and begins the next one.
-                call = call.retry(failure);
+                call = call.retry(refused());
                 // The pause is time in a queue, not of the model.
                 tokio::time::sleep(Duration::from_millis(10)).await;
                 call.sent();
+            }
+            Err(TooManyRequests) => {
+                call.fail(refused());
+                break;
             }
         }
     }
