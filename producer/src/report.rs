@@ -292,6 +292,23 @@ mod tests {
         assert_eq!(next_line(warned, lost, CALM, start + WARN_EVERY), Line::Warning);
     }
 
+    #[test]
+    fn dropped_content_is_warned_about_at_once_and_then_at_a_limited_rate() {
+        let start = Instant::now();
+        let mut report = Report::default();
+        let steps = [
+            (0, 0, None),
+            (1, 0, Some((start, 1))),
+            (900, 29, Some((start, 1))),
+            (900, 30, Some((start + WARN_EVERY, 900))),
+            (900, 90, Some((start + WARN_EVERY, 900))), // nothing new
+        ];
+        for (dropped, seconds, warned) in steps {
+            report.warn_of_content(dropped, start + Duration::from_secs(seconds));
+            assert_eq!(report.warned_of_content, warned, "{dropped} after {seconds} s");
+        }
+    }
+
     /// Keeps gauges by name and nothing else.
     #[derive(Default)]
     struct Gauges(Mutex<HashMap<String, Arc<AtomicU64>>>);
