@@ -24,10 +24,12 @@ use self::under_way::{Counting, none_for};
 use crate::rate::Peer;
 
 /// How many connections there are, and how long one may take.
-#[derive(Clone, Copy, Debug)]
+///
+/// Listeners with clones of the same bounds share the places.
+#[derive(Clone, Debug)]
 pub(crate) struct Bounds {
-    /// Connections at a time; further ones wait in the listener's backlog.
-    connections: usize,
+    /// A place for each connection; further ones wait in their listener's backlog.
+    places: Arc<Semaphore>,
     /// How long a connection may be without a request under way, from its beginning and between two. The head of a request
     /// must come in this time.
     idle: Duration,
@@ -38,7 +40,7 @@ pub(crate) struct Bounds {
 impl Default for Bounds {
     fn default() -> Self {
         // Half of the 1024 files that systems allow a process by default.
-        Self { connections: 512, idle: Duration::from_secs(30), finish: Duration::from_mins(1) }
+        Self { places: Arc::new(Semaphore::new(512)), idle: Duration::from_secs(30), finish: Duration::from_mins(1) }
     }
 }
 
@@ -54,17 +56,16 @@ pub(crate) async fn serve_connections(
     bounds: Bounds,
     shutdown: &CancellationToken,
 ) {
-    let places = Arc::new(Semaphore::new(bounds.connections));
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
             () = shutdown.cancelled() => break,
             Some(_) = connections.join_next() => continue,
-            accepted = accept(&listener, &places) => accepted,
+            accepted = accept(&listener, &bounds.places) => accepted,
         };
         match accepted {
             Ok((stream, peer, place)) => {
-                let (app, shutdown) = (app.clone(), shutdown.clone());
+                let (app, bounds, shutdown) = (app.clone(), bounds.clone(), shutdown.clone());
                 connections.spawn(async move {
                     serve_connection((stream, peer), app, bounds, shutdown).await;
                     drop(place);
@@ -212,12 +213,15 @@ mod tests {
     }
 
     /// One place, which is free again soon.
-    const NARROW: Bounds =
-        Bounds { connections: 1, idle: Duration::from_millis(100), finish: Duration::from_millis(100) };
+    fn narrow() -> Bounds {
+        let places = Arc::new(Semaphore::new(1));
+        Bounds { places, idle: SHORT, finish: SHORT }
+    }
+    const SHORT: Duration = Duration::from_millis(100);
 
     #[tokio::test]
     async fn a_client_that_says_nothing_or_half_a_word_loses_its_place() {
-        let server = start(NARROW).await;
+        let server = start(narrow()).await;
         for word in ["", "P", "GET /slow HTTP/1.1\r\n"] {
             let mut silent = TcpStream::connect(server.address).await.unwrap();
             silent.write_all(word.as_bytes()).await.unwrap();
@@ -229,7 +233,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_that_does_not_take_its_answer_loses_its_place() {
-        let server = start(NARROW).await;
+        let server = start(narrow()).await;
         let mut greedy = TcpStream::connect(server.address).await.unwrap();
         ask(&mut greedy, "/large").await;
         assert_eq!(status_line(&mut greedy).await, "HTTP/1.1 200");
@@ -240,12 +244,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_may_take_longer_than_a_connection_may_be_idle() {
-        let server = start(NARROW).await;
+        let server = start(narrow()).await;
         let mut client = TcpStream::connect(server.address).await.unwrap();
         ask(&mut client, "/slow").await;
         server.asked.notified().await;
         // Nothing else tells that the time has passed in which the connection would count as idle.
-        sleep(3 * NARROW.idle).await;
+        sleep(3 * SHORT).await;
         server.answer.notify_one();
         assert_eq!(status_line(&mut client).await, "HTTP/1.1 200");
     }
