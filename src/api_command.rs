@@ -4,13 +4,16 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use clap::Args;
-use opstream_api::{ApiConfig, ContentCapture, RequestLimits};
+use opstream_api::{ApiConfig, ContentCapture, Listeners, RequestLimits};
 use opstream_producer::{ProducerConfig, Sink};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::ingestor_command::ContentChoice;
 use crate::listen::{check_listen, read_token};
+use crate::otlp_listen::OtlpArgs;
 use crate::rate_args::RateArgs;
 use crate::settings::{DatabaseArgs, KafkaArgs, LakeArgs};
 use crate::telemetry::start_metrics;
@@ -23,6 +26,8 @@ pub(crate) struct ApiArgs {
     /// Address of the api and the dashboard; beyond loopback it needs --token-file or --insecure
     #[arg(long, value_name = "ADDR", env = "OPSTREAM_LISTEN", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+    #[command(flatten)]
+    otlp: OtlpArgs,
     /// File whose first line is the token that requests must carry, 16 to 1024 visible characters
     #[arg(long, value_name = "FILE", env = "OPSTREAM_TOKEN_FILE")]
     token_file: Option<PathBuf>,
@@ -70,10 +75,11 @@ impl LimitArgs {
 /// Serves until `shutdown` is cancelled.
 ///
 /// # Errors
-/// When the configuration is wrong, the database cannot be opened, or the address cannot be bound.
+/// When the configuration is wrong, the database cannot be opened, or an address cannot be bound.
 pub(crate) async fn run(args: ApiArgs, shutdown: CancellationToken) -> anyhow::Result<()> {
     let token = read_token(args.token_file.as_deref())?;
     check_listen(args.listen, token.as_ref(), args.insecure)?;
+    args.otlp.check(token.as_ref(), args.insecure)?;
     let topics = args.kafka.topics()?;
     let producer = ProducerConfig {
         topics: topics.clone(),
@@ -83,8 +89,8 @@ pub(crate) async fn run(args: ApiArgs, shutdown: CancellationToken) -> anyhow::R
     producer.check()?;
     let Some(opened) = shutdown.run_until_cancelled(args.database.open()).await else { return Ok(()) };
     let database = opened?;
+    let listeners = listen(&args).await?;
     let config = ApiConfig {
-        listen: args.listen,
         database: database.clone(),
         sink: Sink::Kafka(producer),
         topics,
@@ -96,9 +102,17 @@ pub(crate) async fn run(args: ApiArgs, shutdown: CancellationToken) -> anyhow::R
         metrics: Some(start_metrics()?),
         roles: Vec::new(),
     };
-    let outcome = opstream_api::run(config, shutdown).await;
+    let outcome = opstream_api::run(listeners, config, shutdown).await;
     database.close().await;
     outcome
+}
+
+async fn listen(args: &ApiArgs) -> anyhow::Result<Listeners> {
+    let address = args.listen;
+    let api = TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address}; choose another address with --listen (OPSTREAM_LISTEN)")
+    })?;
+    Ok(Listeners { api, otlp: args.otlp.bind(address).await?.listeners })
 }
 
 #[cfg(test)]
@@ -124,6 +138,7 @@ mod tests {
             format!("{:#}", run(args, CancellationToken::new()).await.unwrap_err())
         };
         assert!(refusal(&["--listen", "0.0.0.0:8080"]).await.contains("OPSTREAM_TOKEN_FILE"));
+        assert!(refusal(&["--otlp-listen", "0.0.0.0:4318"]).await.contains("OPSTREAM_OTLP_LISTEN"));
         assert!(refusal(&["--token-file", "/nowhere/token"]).await.contains("/nowhere/token"));
         assert!(refusal(&["--topic-prefix", "a_b"]).await.contains("OPSTREAM_TOPIC_PREFIX"));
         assert!(refusal(&["--bootstrap", ","]).await.contains("bootstrap"));

@@ -37,13 +37,21 @@ pub(crate) fn read_token(file: Option<&Path>) -> anyhow::Result<Option<Secret>> 
 /// # Errors
 /// Names the address and both ways out.
 pub(crate) fn check_listen(address: SocketAddr, token: Option<&Secret>, insecure: bool) -> anyhow::Result<()> {
-    if address.ip().is_loopback() || token.is_some() || insecure {
+    if is_allowed(address, token, insecure) {
         return Ok(());
     }
-    bail!(
-        "--listen {address} (OPSTREAM_LISTEN) can be reached from other machines, and everybody there could read and write; name \
-         a file with a token by --token-file (OPSTREAM_TOKEN_FILE), listen on 127.0.0.1, or allow it with --insecure"
-    )
+    bail!(refusal("--listen", address, "OPSTREAM_LISTEN", "read and write"))
+}
+
+/// Refuses an address for exporters that other machines can reach when nothing protects it.
+///
+/// # Errors
+/// Names the address and both ways out.
+pub(crate) fn check_otlp_listen(address: SocketAddr, token: Option<&Secret>, insecure: bool) -> anyhow::Result<()> {
+    if is_allowed(address, token, insecure) {
+        return Ok(());
+    }
+    bail!(refusal("--otlp-listen", address, "OPSTREAM_OTLP_LISTEN", "write"))
 }
 
 /// Refuses a health port that other machines can reach when nothing protects the metrics.
@@ -51,12 +59,20 @@ pub(crate) fn check_listen(address: SocketAddr, token: Option<&Secret>, insecure
 /// # Errors
 /// Names the address and both ways out.
 pub(crate) fn check_health_listen(address: SocketAddr, token: Option<&Secret>, insecure: bool) -> anyhow::Result<()> {
-    if address.ip().is_loopback() || token.is_some() || insecure {
+    if is_allowed(address, token, insecure) {
         return Ok(());
     }
-    bail!(
-        "--health-listen {address} (OPSTREAM_HEALTH_LISTEN) can be reached from other machines, and everybody there could read the \
-         metrics; name a file with a token by --token-file (OPSTREAM_TOKEN_FILE), listen on 127.0.0.1, or allow it with --insecure"
+    bail!(refusal("--health-listen", address, "OPSTREAM_HEALTH_LISTEN", "read the metrics"))
+}
+
+fn is_allowed(address: SocketAddr, token: Option<&Secret>, insecure: bool) -> bool {
+    address.ip().is_loopback() || token.is_some() || insecure
+}
+
+fn refusal(flag: &str, address: SocketAddr, variable: &str, danger: &str) -> String {
+    format!(
+        "{flag} {address} ({variable}) can be reached from other machines, and everybody there could {danger}; name a file with a \
+         token by --token-file (OPSTREAM_TOKEN_FILE), listen on 127.0.0.1, or allow it with --insecure"
     )
 }
 

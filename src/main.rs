@@ -16,6 +16,7 @@ mod health_port;
 mod import;
 mod ingestor_command;
 mod listen;
+mod otlp_listen;
 mod rate_args;
 mod restore_files;
 mod roles;

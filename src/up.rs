@@ -3,6 +3,7 @@
 //! Start order: broker, database, then the roles, which find both. Stop order: the demo and the front door first, so that
 //! nothing new comes in; then the ingestor and the aggregator, which finish what they hold; the broker last.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args;
 use opstream_aggregator::{AggregatorConfig, LeaseStart};
-use opstream_api::{ApiConfig, ContentCapture, RequestLimits, RoleWatch};
+use opstream_api::{ApiConfig, ContentCapture, Listeners, RequestLimits, RoleWatch};
 use opstream_ingestor::{ContentPolicy, IngestorConfig};
 use opstream_producer::{ProducerConfig, Sink};
 use opstream_schemas::condition::Reporter;
@@ -25,6 +26,7 @@ use crate::demo::DemoConfig;
 use crate::disk_watch::watch_disk;
 use crate::embedded_broker::EmbeddedBroker;
 use crate::ingestor_command::BatchArgs;
+use crate::otlp_listen::{OtlpArgs, OtlpPorts};
 use crate::rate_args::RateArgs;
 use crate::roles::{Roles, first_error};
 use crate::settings::{RetentionArgs, open_database};
@@ -44,6 +46,8 @@ pub(crate) struct UpArgs {
     /// Address of the api and the dashboard; port 0 takes any free one; beyond loopback it needs --token-file or --insecure
     #[arg(long, value_name = "ADDR", env = "OPSTREAM_LISTEN", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+    #[command(flatten)]
+    otlp: OtlpArgs,
     /// File whose first line is the token that requests must carry
     #[arg(long, value_name = "FILE", env = "OPSTREAM_TOKEN_FILE")]
     token_file: Option<PathBuf>,
@@ -82,8 +86,9 @@ pub(crate) async fn run(args: UpArgs, shutdown: CancellationToken) -> anyhow::Re
     let topics = Topics::new(&args.broker.topic_prefix).context("--topic-prefix (OPSTREAM_TOPIC_PREFIX)")?;
     let token = crate::listen::read_token(args.token_file.as_deref())?;
     crate::listen::check_listen(args.listen, token.as_ref(), args.broker.insecure)?;
+    args.otlp.check(token.as_ref(), args.broker.insecure)?;
     let config = args.broker.config()?;
-    // A new folder is made only where both addresses are free; of one that is there the broker's lock says best who uses it.
+    // A new folder is made only where all addresses are free; of one that is there the broker's lock says best who uses it.
     let early = if config.folder.exists() { None } else { Some(listen(&args).await?) };
     let starting = EmbeddedBroker::start(config);
     let Some(started) = shutdown.run_until_cancelled(starting).await else { return Ok(()) };
@@ -91,12 +96,12 @@ pub(crate) async fn run(args: UpArgs, shutdown: CancellationToken) -> anyhow::Re
     let outcome = match shutdown.run_until_cancelled(open(&args, early)).await {
         None => Ok(()),
         Some(Err(error)) => Err(error),
-        Some(Ok((listener, database))) => {
+        Some(Ok((doors, database))) => {
             let bootstrap = broker.address().to_string();
             let [ingestor, aggregator, disk] = std::array::from_fn(|_| Reporter::default());
             let pipeline = Pipeline { args, database: database.clone(), topics, bootstrap, ingestor, aggregator, disk };
             let outcome = tokio::select! {
-                outcome = pipeline.run_roles(listener, token, &shutdown) => outcome,
+                outcome = pipeline.run_roles(doors, token, &shutdown) => outcome,
                 error = broker.failed() => Err(error.context("the embedded broker failed")),
             };
             database.close().await;
@@ -113,41 +118,56 @@ fn say_stopped() {
     println!("opstream has stopped; everything is kept for the next start.");
 }
 
-async fn listen(args: &UpArgs) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(args.listen).await.with_context(|| {
+/// What is listened at: the api's address, and those of exporters.
+struct Doors {
+    api: TcpListener,
+    otlp: OtlpPorts,
+}
+
+async fn listen(args: &UpArgs) -> anyhow::Result<Doors> {
+    let api = TcpListener::bind(args.listen).await.with_context(|| {
         format!("cannot listen on {}; choose another address with --listen (OPSTREAM_LISTEN)", args.listen)
-    })
+    })?;
+    let otlp = args.otlp.bind(args.listen).await?;
+    Ok(Doors { api, otlp })
 }
 
 /// Opens what the roles need besides the broker, and listens unless that was done before.
-async fn open(args: &UpArgs, early: Option<TcpListener>) -> anyhow::Result<(TcpListener, Database)> {
-    let listener = match early {
-        Some(listener) => listener,
+async fn open(args: &UpArgs, early: Option<Doors>) -> anyhow::Result<(Doors, Database)> {
+    let doors = match early {
+        Some(doors) => doors,
         None => listen(args).await?,
     };
     let database = open_database(&DatabaseUrl::Sqlite(args.broker.data.join("opstream.db"))).await?;
-    Ok((listener, database))
+    Ok((doors, database))
+}
+
+/// Says where everything is, once, when it can be used.
+#[expect(clippy::print_stdout, reason = "the address is what the command answers")]
+fn announce(text: &str) {
+    println!("{text}");
 }
 
 impl Pipeline {
     async fn run_roles(
         &self,
-        listener: TcpListener,
+        doors: Doors,
         token: Option<opstream_api::Secret>,
         shutdown: &CancellationToken,
     ) -> anyhow::Result<()> {
-        let address = listener.local_addr().context("cannot read the listener's own address")?;
+        let announcement = self.announcement(&doors)?;
+        let listeners = Listeners { api: doors.api, otlp: doors.otlp.listeners };
         let (intake, storing) = (CancellationToken::new(), CancellationToken::new());
         let (mut doors, mut stores) = (Roles::default(), Roles::default());
         stores.spawn("ingestor", opstream_ingestor::run(self.ingestor(), storing.clone()));
         stores.spawn("aggregator", opstream_aggregator::run(self.aggregator(), storing.clone()));
         stores.spawn("disk watch", watch_disk(self.args.broker.data.clone(), self.disk.clone(), storing.clone()));
-        doors.spawn("api", opstream_api::serve(listener, self.api(address, token)?, intake.clone()));
+        doors.spawn("api", opstream_api::run(listeners, self.api(token)?, intake.clone()));
         if self.args.demo {
             let demo = DemoConfig::for_laptop(&self.bootstrap, &self.topics);
             doors.spawn("demo", crate::demo::run(demo, intake.clone()));
         }
-        self.announce(address);
+        announce(&announcement);
         let failure = tokio::select! {
             () = shutdown.cancelled() => Ok(()),
             error = doors.failed() => Err(error),
@@ -160,10 +180,9 @@ impl Pipeline {
         first_error([failure, doors, stores])
     }
 
-    fn api(&self, listen: SocketAddr, token: Option<opstream_api::Secret>) -> anyhow::Result<ApiConfig> {
+    fn api(&self, token: Option<opstream_api::Secret>) -> anyhow::Result<ApiConfig> {
         let producer = ProducerConfig { topics: self.topics.clone(), ..ProducerConfig::new(&self.bootstrap) };
         Ok(ApiConfig {
-            listen,
             database: self.database.clone(),
             sink: Sink::Kafka(producer),
             topics: self.topics.clone(),
@@ -181,13 +200,25 @@ impl Pipeline {
         })
     }
 
-    /// Says where everything is, once, when it can be used.
-    #[expect(clippy::print_stdout, reason = "the address is what the command answers")]
-    fn announce(&self, address: SocketAddr) {
-        println!("opstream is up: http://{address}");
-        println!("  Kafka clients:  {}", self.bootstrap);
-        println!("  data:           {}", self.args.broker.data.display());
-        println!("  Ctrl-C stops it and keeps everything; the next start continues where it stopped.");
+    /// Where everything is.
+    fn announcement(&self, doors: &Doors) -> anyhow::Result<String> {
+        let url = |listener: &TcpListener| Ok(format!("http://{}", listener.local_addr()?));
+        let own_address = "cannot read the listener's own address";
+        let api = url(&doors.api).context(own_address)?;
+        let otlp: io::Result<Vec<String>> = doors.otlp.listeners.iter().map(url).collect();
+        let mut otlp = otlp.context(own_address)?;
+        if otlp.is_empty() {
+            otlp.push(api.clone());
+        }
+        let taken: Vec<String> = doors.otlp.taken.iter().map(|taken| format!(" ({taken} is taken)")).collect();
+        Ok([
+            format!("opstream is up: {api}"),
+            format!("  OpenTelemetry:  {}{}", otlp.join(", "), taken.concat()),
+            format!("  Kafka clients:  {}", self.bootstrap),
+            format!("  data:           {}", self.args.broker.data.display()),
+            "  Ctrl-C stops it and keeps everything; the next start continues where it stopped.".to_owned(),
+        ]
+        .join("\n"))
     }
 
     fn ingestor(&self) -> IngestorConfig {

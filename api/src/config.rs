@@ -1,7 +1,6 @@
 //! What a running api needs to know. Plain values: flags and environment are read by the `opstream` command.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use opstream_producer::Sink;
 use opstream_schemas::condition::Condition;
 use opstream_schemas::database::Database;
 use opstream_schemas::topics::Topics;
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::{RateLimits, Secret};
@@ -17,8 +17,6 @@ use crate::{RateLimits, Secret};
 /// Settings of one api process.
 #[derive(Clone)]
 pub struct ApiConfig {
-    /// Where to listen. Port 0 takes a free one.
-    pub listen: SocketAddr,
     /// The database whose tables are read; its tables must exist.
     pub database: Database,
     /// Where posted operations go: the broker, which `/health/ready` then asks too, or a file for local work.
@@ -39,6 +37,15 @@ pub struct ApiConfig {
     pub metrics: Option<PrometheusHandle>,
     /// Other roles that run in this process: health answers for them too.
     pub roles: Vec<RoleWatch>,
+}
+
+/// Addresses that an api answers at, bound already.
+#[derive(Debug)]
+pub struct Listeners {
+    /// Every route.
+    pub api: TcpListener,
+    /// What exporters of OpenTelemetry need, and health: the addresses that they try by themselves.
+    pub otlp: Vec<TcpListener>,
 }
 
 /// Settings of the health port of a process that has no other door.

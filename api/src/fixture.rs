@@ -22,7 +22,7 @@ use crate::front_door::BodyBudget;
 use crate::guard::Guard;
 use crate::health::Health;
 use crate::rate::Meter;
-use crate::router::router;
+use crate::router::{otlp_router, router};
 use crate::state::{ApiState, HealthState, RetentionFloor};
 use crate::{ContentCapture, RateLimits, RequestLimits, Secret};
 
@@ -38,6 +38,7 @@ pub(crate) struct Fixture {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) database: Database,
     app: Router,
+    otlp: Router,
 }
 
 /// An answer, taken apart.
@@ -79,6 +80,16 @@ impl Default for Setup {
     }
 }
 
+async fn answer_of(app: &Router, request: Request<Body>) -> Answer {
+    let answered = tokio::time::timeout(Duration::from_mins(1), app.clone().oneshot(request)).await;
+    let response = answered.expect("an answer within a minute").unwrap();
+    let (head, body) = response.into_parts();
+    let bytes = axum::body::to_bytes(body, 64 << 20).await.unwrap();
+    // Protobuf is no text, and is looked into as if it were.
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    Answer { status: head.status, headers: head.headers, text }
+}
+
 impl Fixture {
     pub(crate) async fn new() -> Self {
         Self::with(Setup::default()).await
@@ -104,8 +115,9 @@ impl Fixture {
             large_conversions: Arc::new(Semaphore::new(1)),
             retention_floor: RetentionFloor::default(),
         };
-        let app = router(Arc::new(state), Guard::new("127.0.0.1:8080".parse().unwrap(), setup.token));
-        Self { folder, database, app }
+        let (state, rules) = (Arc::new(state), Guard::new("127.0.0.1:8080".parse().unwrap(), setup.token));
+        let (app, otlp) = (router(state.clone(), rules.clone()), otlp_router(state, rules));
+        Self { folder, database, app, otlp }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -118,13 +130,12 @@ impl Fixture {
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        let answered = tokio::time::timeout(Duration::from_mins(1), self.app.clone().oneshot(request)).await;
-        let response = answered.expect("an answer within a minute").unwrap();
-        let (head, body) = response.into_parts();
-        let bytes = axum::body::to_bytes(body, 64 << 20).await.unwrap();
-        // Protobuf is no text, and is looked into as if it were.
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        Answer { status: head.status, headers: head.headers, text }
+        answer_of(&self.app, request).await
+    }
+
+    /// The same at a port for exporters.
+    pub(crate) async fn send_to_otlp_port(&self, request: Request<Body>) -> Answer {
+        answer_of(&self.otlp, request).await
     }
 
     /// Runs a statement.

@@ -26,7 +26,7 @@ mod secret;
 mod state;
 mod stored_operation;
 
-pub use config::{ApiConfig, BrokerAddress, ContentCapture, HealthConfig, RequestLimits, RoleWatch};
+pub use config::{ApiConfig, BrokerAddress, ContentCapture, HealthConfig, Listeners, RequestLimits, RoleWatch};
 pub use rate::{Network, NetworkError, RateLimits};
-pub use run::{run, serve, serve_health};
+pub use run::{run, serve_health};
 pub use secret::{Secret, SecretError};

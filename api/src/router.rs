@@ -78,11 +78,28 @@ pub(crate) fn router(state: Shared, rules: Guard) -> Router {
 fn intake() -> Router<Shared> {
     Router::new()
         .route(OPERATIONS, post(post_operations::post_operations))
+        .layer(from_fn(throttle_intake))
+        .merge(otlp())
+}
+
+/// The ways in for exporters of OpenTelemetry.
+fn otlp() -> Router<Shared> {
+    Router::new()
         .route(TRACES, post(post_traces::post_traces))
         .route(METRICS, post(post_metrics::post_metrics))
         .route(EXPORT_TRACES, post(post_traces::export_traces))
         .route(EXPORT_METRICS, post(post_metrics::export_metrics))
         .layer(from_fn(throttle_intake))
+}
+
+/// What exporters of OpenTelemetry need and health, for the addresses that they try by themselves.
+pub(crate) fn otlp_router(state: Shared, rules: Guard) -> Router {
+    let routes = Router::new()
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .merge(otlp())
+        .fallback(not_found_for_exporters);
+    surround(routes, rules.with_meter(state.meter.clone())).with_state(state)
 }
 
 /// Health and metrics alone, for a process that has no other door.
@@ -108,6 +125,13 @@ fn surround<S: Clone + Send + Sync + 'static>(routes: Router<S>, rules: Guard) -
 async fn not_found(uri: Uri) -> ApiError {
     let path: String = uri.path().chars().take(200).collect();
     ApiError::NotFound { message: format!("nothing is at {path}; /v1/openapi.json lists the routes") }
+}
+
+async fn not_found_for_exporters() -> ApiError {
+    let message = format!(
+        "here are only POST {TRACES}, {METRICS}, the same over gRPC, and /health; the page and the api are at another port"
+    );
+    ApiError::NotFound { message }
 }
 
 async fn not_found_beside_health() -> ApiError {

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use axum::Router;
+use futures_util::future::join_all;
 use metrics_exporter_prometheus::PrometheusHandle;
 use opstream_producer::Producer;
 use opstream_schemas::database::Database;
@@ -13,13 +15,14 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{ApiConfig, BrokerAddress, HealthConfig, RoleWatch};
+use crate::Secret;
+use crate::config::{ApiConfig, BrokerAddress, HealthConfig, Listeners, RoleWatch};
 use crate::connections::{Bounds, serve_connections};
 use crate::front_door::BodyBudget;
 use crate::guard::Guard;
 use crate::health::Health;
 use crate::rate::Meter;
-use crate::router::{health_router, router};
+use crate::router::{health_router, otlp_router, router};
 use crate::state::{ApiState, HealthState, RetentionFloor, Shared};
 
 /// How long the producer may take to send what it still holds. Nobody waits for it any more: every accepted operation
@@ -28,34 +31,40 @@ const PRODUCER_GRACE: Duration = Duration::from_secs(2);
 /// How often the retention floor is read and the histograms are drained.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(5);
 
-/// Serves at the configured address until `shutdown`.
-///
-/// # Errors
-/// When the address cannot be bound or the producer's settings are wrong.
-pub async fn run(config: ApiConfig, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let listen = config.listen;
-    let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
-    serve(listener, config, shutdown).await
-}
-
-/// Serves at a listener that is bound already, as when port 0 was asked for; `config.listen` is not looked at.
+/// Serves at these addresses until `shutdown`.
 ///
 /// # Errors
 /// When the producer's settings are wrong.
-pub async fn serve(listener: TcpListener, config: ApiConfig, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let address = listener.local_addr().context("cannot read the listener's own address")?;
-    let rules = Guard::new(address, config.token.clone());
+pub async fn run(listeners: Listeners, config: ApiConfig, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let token = config.token.clone();
     let state = build_state(config)?;
     crate::metrics::describe();
 
     let mut tasks = JoinSet::new();
     tasks.spawn(keep_house(state.clone()));
-    let app = router(state.clone(), rules);
-    tracing::info!(%address, "the api listens");
-    serve_connections(listener, app, Bounds::default(), &shutdown).await;
+    let bounds = Bounds::default();
+    let doors = doors(listeners, &state, token.as_ref())?;
+    join_all(doors.into_iter().map(|(listener, app)| serve_connections(listener, app, bounds.clone(), &shutdown)))
+        .await;
     tasks.shutdown().await;
     state.producer.close(PRODUCER_GRACE).await;
     Ok(())
+}
+
+/// What is answered at each address.
+fn doors(listeners: Listeners, state: &Shared, token: Option<&Secret>) -> anyhow::Result<Vec<(TcpListener, Router)>> {
+    let rules = |listener: &TcpListener, what: &'static str| {
+        let address = listener.local_addr().context("cannot read the listener's own address")?;
+        tracing::info!(%address, "{what}");
+        anyhow::Ok(Guard::new(address, token.cloned()))
+    };
+    let app = router(state.clone(), rules(&listeners.api, "the api listens")?);
+    let mut doors = vec![(listeners.api, app)];
+    for listener in listeners.otlp {
+        let app = otlp_router(state.clone(), rules(&listener, "exporters of OpenTelemetry are listened to")?);
+        doors.push((listener, app));
+    }
+    Ok(doors)
 }
 
 /// Serves health and metrics of a process that has no other door, at a listener that is bound already, until `shutdown`.

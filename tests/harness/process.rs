@@ -29,7 +29,14 @@ impl Process {
     /// Starts `opstream` with these arguments and variables, working in `folder` and without any other setting from
     /// outside: neither variables nor a `.env` reach it. Output is appended to `folder/NAME.log`, NAME being the first
     /// argument.
+    ///
+    /// Unless the variables say otherwise it leaves the standard ports of OpenTelemetry alone: many pipelines run at a time.
     pub(crate) fn start_with(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::start_untold(folder, arguments, &[&[("OPSTREAM_OTLP_LISTEN", "off")], variables].concat())
+    }
+
+    /// The same with the default for these ports.
+    pub(crate) fn start_untold(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let log = folder.join(format!("{}.log", arguments.first().unwrap_or(&"opstream")));
         let output = OpenOptions::new().create(true).append(true).open(&log).expect("the test's folder is writable");
         let errors = output.try_clone().expect("a file that was just opened can be cloned");

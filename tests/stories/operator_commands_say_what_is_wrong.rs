@@ -113,12 +113,15 @@ async fn a_reader_who_has_seen_enough_is_no_failure() {
 }
 
 #[tokio::test]
-async fn a_new_folder_is_made_only_where_both_addresses_are_free() {
+async fn a_new_folder_is_made_only_where_all_addresses_are_free() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    for (flag, other) in [("--listen", "--broker-listen"), ("--broker-listen", "--listen")] {
+    let flags = ["--listen", "--broker-listen", "--otlp-listen"];
+    for flag in flags {
         let folder = tempfile::tempdir().unwrap();
-        let output = run(folder.path(), &["up", "--data", "new", flag, &address, other, "127.0.0.1:0"]).await;
+        let free = flags.into_iter().filter(|other| *other != flag).flat_map(|other| [other, "127.0.0.1:0"]);
+        let arguments: Vec<&str> = ["up", "--data", "new", flag, &address].into_iter().chain(free).collect();
+        let output = run(folder.path(), &arguments).await;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{flag}: {said}");
         assert!(said.contains(flag) && said.contains(&address), "{flag}: {said}");

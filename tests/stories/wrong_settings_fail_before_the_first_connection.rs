@@ -28,6 +28,16 @@ const WRONG: &[Wrong] = &[
     },
     Wrong {
         arguments: &["up"],
+        variables: &[("OPSTREAM_OTLP_LISTEN", "4317,4318")],
+        named: &["OPSTREAM_OTLP_LISTEN", "127.0.0.1:4317,127.0.0.1:4318", "off"],
+    },
+    Wrong {
+        arguments: &["up", "--otlp-listen", "127.0.0.1:4317,0.0.0.0:4318"],
+        variables: &[],
+        named: &["OPSTREAM_OTLP_LISTEN", "0.0.0.0:4318", "OPSTREAM_TOKEN_FILE", "--insecure"],
+    },
+    Wrong {
+        arguments: &["up"],
         variables: &[("OPSTREAM_BROKER_LISTEN", "0.0.0.0:9092")],
         named: &["OPSTREAM_BROKER_LISTEN", "--insecure"],
     },

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::http::Request;
 
+use super::{EXPORT_METRICS, EXPORT_TRACES, METRICS, OPERATIONS, TRACES};
 use crate::Secret;
 use crate::fixture::{Fixture, Setup};
 
@@ -54,6 +55,33 @@ async fn with_a_token_nothing_is_answered_without_it() {
     let request = Request::get("/v1/operations").header("authorization", "Bearer 0123456789abcdef").body(Body::empty());
     assert_eq!(api.send(request.unwrap()).await.status, 200);
     assert_eq!(api.get("/health/ready").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_port_for_exporters_takes_what_they_send_and_answers_nothing_else() {
+    let token = Secret::new("0123456789abcdef").unwrap();
+    let api = Fixture::with(Setup { token: Some(token), ..Setup::default() }).await;
+    let send = async |method: &str, path: &str, authorization: &str, content_type: &str| {
+        let request = Request::builder().method(method).uri(path).header("content-type", content_type);
+        let request = request.header("authorization", authorization).body(Body::empty()).unwrap();
+        api.send_to_otlp_port(request).await
+    };
+    let bearer = "Bearer 0123456789abcdef";
+    for path in [TRACES, METRICS] {
+        assert_eq!(send("POST", path, bearer, "application/x-protobuf").await.status, 200, "{path}");
+        assert_eq!(send("POST", path, "none", "application/x-protobuf").await.status, 401, "{path}");
+    }
+    for path in [EXPORT_TRACES, EXPORT_METRICS] {
+        let answer = send("POST", path, bearer, "application/grpc").await;
+        assert_eq!(answer.headers["content-type"], "application/grpc", "{path}");
+        assert_eq!(send("POST", path, "none", "application/grpc").await.status, 401, "{path}");
+    }
+    assert_eq!(send("GET", "/health/ready", "none", "").await.status, 200);
+    for (method, path) in [("GET", "/"), ("GET", "/v1/totals"), ("POST", OPERATIONS), ("GET", "/metrics")] {
+        let answer = send(method, path, bearer, "application/json").await;
+        assert_eq!(answer.status, 404, "{path}");
+        assert!(answer.text.contains(TRACES) && answer.text.contains("another port"), "{path}: {}", answer.text);
+    }
 }
 
 #[tokio::test]
