@@ -17,7 +17,7 @@ use crate::guard::{Guard, guard};
 use crate::metrics::measure;
 use crate::rate::throttle_intake;
 use crate::routes::{
-    breakdown, health, list_operations, lookup, openapi, page, percentiles, post_metrics, post_operations, post_traces,
+    breakdown, health, list_operations, lookup, openapi, page, percentiles, post_operations, post_traces, post_unkept,
     progress, prometheus, registry, series, show_operation, totals,
 };
 use crate::state::{HealthState, Shared};
@@ -35,7 +35,9 @@ const OPERATIONS: &str = "/v1/operations";
 /// Posted to by exporters.
 const TRACES: &str = "/v1/traces";
 const METRICS: &str = "/v1/metrics";
+const LOGS: &str = "/v1/logs";
 /// The same as calls of gRPC.
+const EXPORT_LOGS: &str = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
 const EXPORT_METRICS: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
 const EXPORT_TRACES: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 
@@ -86,9 +88,11 @@ fn intake() -> Router<Shared> {
 fn otlp() -> Router<Shared> {
     Router::new()
         .route(TRACES, post(post_traces::post_traces))
-        .route(METRICS, post(post_metrics::post_metrics))
+        .route(METRICS, post(post_unkept::post_metrics))
+        .route(LOGS, post(post_unkept::post_logs))
         .route(EXPORT_TRACES, post(post_traces::export_traces))
-        .route(EXPORT_METRICS, post(post_metrics::export_metrics))
+        .route(EXPORT_METRICS, post(post_unkept::export_metrics))
+        .route(EXPORT_LOGS, post(post_unkept::export_logs))
         .layer(from_fn(throttle_intake))
 }
 
@@ -129,7 +133,7 @@ async fn not_found(uri: Uri) -> ApiError {
 
 async fn not_found_for_exporters() -> ApiError {
     let message = format!(
-        "here are only POST {TRACES}, {METRICS}, the same over gRPC, and /health; the page and the api are at another port"
+        "here are only POST {TRACES}, {METRICS}, {LOGS}, the same over gRPC, and /health; the page and the api are at another port"
     );
     ApiError::NotFound { message }
 }
@@ -168,7 +172,7 @@ async fn secure(request: Request, next: Next) -> Response {
 /// Paths that `/v1/openapi.json` must describe.
 #[cfg(test)]
 pub(crate) fn described_paths() -> Vec<&'static str> {
-    described_routes().into_iter().map(|(path, _)| path).chain([TRACES, METRICS]).collect()
+    described_routes().into_iter().map(|(path, _)| path).chain([TRACES, METRICS, LOGS]).collect()
 }
 
 #[cfg(test)]

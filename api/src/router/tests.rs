@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::http::Request;
 
-use super::{EXPORT_METRICS, EXPORT_TRACES, METRICS, OPERATIONS, TRACES};
+use super::{EXPORT_LOGS, EXPORT_METRICS, EXPORT_TRACES, LOGS, METRICS, OPERATIONS, TRACES};
 use crate::Secret;
 use crate::fixture::{Fixture, Setup};
 
@@ -67,11 +67,11 @@ async fn a_port_for_exporters_takes_what_they_send_and_answers_nothing_else() {
         api.send_to_otlp_port(request).await
     };
     let bearer = "Bearer 0123456789abcdef";
-    for path in [TRACES, METRICS] {
+    for path in [TRACES, METRICS, LOGS] {
         assert_eq!(send("POST", path, bearer, "application/x-protobuf").await.status, 200, "{path}");
         assert_eq!(send("POST", path, "none", "application/x-protobuf").await.status, 401, "{path}");
     }
-    for path in [EXPORT_TRACES, EXPORT_METRICS] {
+    for path in [EXPORT_TRACES, EXPORT_METRICS, EXPORT_LOGS] {
         let answer = send("POST", path, bearer, "application/grpc").await;
         assert_eq!(answer.headers["content-type"], "application/grpc", "{path}");
         assert_eq!(send("POST", path, "none", "application/grpc").await.status, 401, "{path}");

@@ -18,7 +18,7 @@ pub(crate) use parameters::{
 };
 
 use super::{
-    breakdown, health, list_operations, lookup, percentiles, post_metrics, post_operations, post_traces, progress,
+    breakdown, health, list_operations, lookup, percentiles, post_operations, post_traces, post_unkept, progress,
     prometheus, series, show_operation, totals,
 };
 
@@ -34,7 +34,8 @@ use super::{
     paths(
         post_operations::post_operations,
         post_traces::post_traces,
-        post_metrics::post_metrics,
+        post_unkept::post_metrics,
+        post_unkept::post_logs,
         list_operations::list_operations,
         show_operation::show_operation,
         lookup::look_up,
