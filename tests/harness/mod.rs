@@ -8,6 +8,7 @@ pub(crate) mod earlier_version;
 pub(crate) mod eventually;
 pub(crate) mod fault_proxy;
 pub(crate) mod load;
+pub(crate) mod otlp;
 pub(crate) mod page;
 pub(crate) mod pipeline;
 pub(crate) mod private_server;

@@ -236,6 +236,11 @@ impl<'a> Pipeline<'a> {
         }
     }
 
+    /// IP and port of the api.
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.api_port)
+    }
+
     /// Address of the api.
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.api_port)
