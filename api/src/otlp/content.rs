@@ -39,6 +39,12 @@ impl Content {
         content
     }
 
+    /// Why the answers ended, as far as they say so.
+    pub(super) fn finish_reasons(&self) -> Vec<String> {
+        let reasons = self.output.iter().filter_map(|message| message.get("finish_reason")?.as_str());
+        reasons.filter(|reason| !reason.is_empty()).map(|reason| clean(reason).into_owned()).collect()
+    }
+
     /// Puts it into an operation.
     pub(super) fn apply(self, operation: &mut Operation) {
         let list = |list: Vec<Json>| (!list.is_empty()).then(|| Json::Array(list).to_string());

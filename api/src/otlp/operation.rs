@@ -70,7 +70,7 @@ pub(super) fn operation_of(family: &Family<'_, '_>, place: usize, terms: &Terms)
         started_at,
         latency_us: latency(span.start_time_unix_nano, span.end_time_unix_nano),
         ttft_us: said.double(Meaning::TimeToFirstSeconds).and_then(micros_of_seconds),
-        finish_reasons: said.value(Meaning::FinishReasons).map(finish_reasons).unwrap_or_default(),
+        finish_reasons: said.value(Meaning::FinishReasons).map(texts).map(finish_reasons).unwrap_or_default(),
         ..Operation::default()
     };
     inherit(&mut operation, inherited);
@@ -79,8 +79,15 @@ pub(super) fn operation_of(family: &Family<'_, '_>, place: usize, terms: &Terms)
         set_counts(&mut operation, said);
     }
     set_parameters(&mut operation, said);
-    if terms.content == ContentCapture::On {
-        Content::of(member).apply(&mut operation);
+    let is_wanted = terms.content == ContentCapture::On;
+    if is_wanted || operation.finish_reasons.is_empty() {
+        let content = Content::of(member);
+        if operation.finish_reasons.is_empty() {
+            operation.finish_reasons = finish_reasons(content.finish_reasons());
+        }
+        if is_wanted {
+            content.apply(&mut operation);
+        }
     }
     set_open_ends(&mut operation, member, of_resource);
     Ok(operation)
@@ -162,10 +169,7 @@ fn set_parameters(operation: &mut Operation, said: &Said<'_, '_>) {
     {
         parameters.insert(clean(name).into_owned(), value.to_json());
     }
-    // A call that failed has no other model than the one it asked for.
-    if operation.model.is_none() {
-        operation.model = parameters.get("model").and_then(Json::as_str).map(|model| clean(model).into_owned());
-    }
+    set_asked_model(operation, said, parameters.get("model").and_then(Json::as_str));
     // Fields of their own, and content.
     for name in ["model", "messages", "input", "tools"] {
         parameters.remove(name);
@@ -188,6 +192,19 @@ fn set_parameters(operation: &mut Operation, said: &Said<'_, '_>) {
     let parameters = kept.into_object();
     if !parameters.is_empty() {
         operation.request_parameters = Some(Json::Object(parameters).to_string());
+    }
+}
+
+/// `OpenInference` has names that stand for the model that was asked for until there is an answer, and for the one that answered from then on.
+const EITHER_MODEL: [&str; 2] = ["llm.model_name", "embedding.model_name"];
+
+/// The model that the request's parameters name.
+fn set_asked_model(operation: &mut Operation, said: &Said<'_, '_>, asked: Option<&str>) {
+    let Some(asked) = asked.map(clean).filter(|asked| !asked.is_empty()) else { return };
+    let is_either = said.attribute(Meaning::Model).is_none_or(|attribute| EITHER_MODEL.contains(&&*attribute.key));
+    if is_either {
+        let named = operation.model.replace(asked.into_owned()).filter(|named| Some(named) != operation.model.as_ref());
+        operation.response_model = operation.response_model.take().or(named);
     }
 }
 
@@ -247,9 +264,8 @@ fn unbilled<'s, 'a>(said: &Said<'s, 'a>) -> Vec<&'s super::model::Attribute<'a>>
     counts.into_iter().filter_map(|meaning| said.attribute(meaning)).collect()
 }
 
-fn finish_reasons(value: &Value<'_>) -> Vec<String> {
-    let reasons = texts(value).into_iter().take(shape::MOST_REASONS);
-    reasons.map(|reason| cut(&reason, shape::LONGEST_REASON)).collect()
+fn finish_reasons(reasons: Vec<String>) -> Vec<String> {
+    reasons.into_iter().take(shape::MOST_REASONS).map(|reason| cut(&reason, shape::LONGEST_REASON)).collect()
 }
 
 fn texts(value: &Value<'_>) -> Vec<String> {

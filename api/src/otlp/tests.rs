@@ -1,6 +1,7 @@
 //! Requests as exporters sent them, and hand-made ones for what those do not show.
 
 mod hostile;
+mod models_and_reasons;
 mod requests;
 
 use opstream_schemas::Operation;
