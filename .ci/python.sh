@@ -1,21 +1,25 @@
 #!/usr/bin/env bash
-# A Python environment with the stock clients of requirements.txt, in the user's cache. Prints its interpreter as a
-# line for `eval`. Does nothing more when the environment is complete.
+# Python environments in the user's cache: one with the stock clients of requirements.txt, one with the instrumentations of
+# requirements-opentelemetry.txt. Prints their interpreters as lines for `eval`. Does nothing more when both are complete.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/processes.sh"
 
-environment=$cache_folder/python
-installed=$environment/requirements.txt
-
-if ! cmp --silent "$here/requirements.txt" "$installed" || ! "$environment/bin/python" -c '' 2>/dev/null; then
+# environment FOLDER REQUIREMENTS WHAT: brings it to these requirements.
+environment() {
+    local environment=$cache_folder/$1 requirements=$here/$2 what=$3
+    local installed=$environment/requirements.txt
+    if cmp --silent "$requirements" "$installed" && "$environment/bin/python" -c '' 2>/dev/null; then return; fi
     # Debian keeps the module that creates environments in a package of its own.
     python3 -c 'import venv, ensurepip' 2>/dev/null || install_packages python3 python3-venv
-    say "installing the stock Python clients"
+    say "installing $what"
     rm -rf "$environment"
     python3 -m venv "$environment"
-    "$environment/bin/python" -m pip install --quiet --disable-pip-version-check \
-        --requirement "$here/requirements.txt" >&2
-    cp "$here/requirements.txt" "$installed"
-fi
-echo "export OPSTREAM_TEST_PYTHON=$environment/bin/python"
+    "$environment/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$requirements" >&2
+    cp "$requirements" "$installed"
+}
+
+environment python requirements.txt "the stock Python clients"
+environment python-opentelemetry requirements-opentelemetry.txt "the instrumentations of OpenTelemetry"
+echo "export OPSTREAM_TEST_PYTHON=$cache_folder/python/bin/python"
+echo "export OPSTREAM_TEST_OPENTELEMETRY_PYTHON=$cache_folder/python-opentelemetry/bin/python"

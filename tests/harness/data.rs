@@ -30,12 +30,23 @@ pub(crate) fn test_data() -> Option<PathBuf> {
 /// # Panics
 /// Under `CI=true` when it is not set.
 pub(crate) fn python() -> Option<String> {
-    let interpreter = environment("OPSTREAM_TEST_PYTHON");
+    interpreter("OPSTREAM_TEST_PYTHON", "stock clients", "requirements.txt")
+}
+
+/// The same with instrumentations of OpenTelemetry: `OPSTREAM_TEST_OPENTELEMETRY_PYTHON`.
+///
+/// # Panics
+/// Under `CI=true` when it is not set.
+pub(crate) fn python_with_opentelemetry() -> Option<String> {
+    let variable = "OPSTREAM_TEST_OPENTELEMETRY_PYTHON";
+    interpreter(variable, "instrumented applications", "requirements-opentelemetry.txt")
+}
+
+fn interpreter(variable: &str, skipped: &str, requirements: &str) -> Option<String> {
+    let interpreter = environment(variable);
     if interpreter.is_none() {
-        assert!(!in_ci(), "OPSTREAM_TEST_PYTHON does not name an interpreter with confluent-kafka and DuckDB");
-        announce(
-            "SKIPPED: stock clients (set OPSTREAM_TEST_PYTHON to a Python with the packages of .ci/requirements.txt)",
-        );
+        assert!(!in_ci(), "{variable} does not name a Python with the packages of .ci/{requirements}");
+        announce(&format!("SKIPPED: {skipped} (set {variable} to a Python with the packages of .ci/{requirements})"));
     }
     interpreter
 }

@@ -30,6 +30,7 @@ mod files_committed_in_reverse_order_are_both_windowed;
 mod hostile_operations_and_spans_are_stored_as_text;
 mod imports_give_the_known_totals;
 mod ingestors_come_and_go;
+mod instrumented_applications_arrive_complete;
 mod killed_again_and_again_nothing_is_lost_or_doubled;
 mod neither_many_days_nor_a_frozen_neighbour_stop_the_ingestor;
 mod operator_commands_say_what_is_wrong;
