@@ -53,6 +53,20 @@ fn span() -> serde_json::Value {
 }
 
 #[tokio::test]
+async fn a_caller_has_one_allowance_at_all_ports() {
+    let api = api(RateLimits { requests_per_s: at_most(1), ..few(2) }).await;
+    let traces = || {
+        let request = from("10.0.0.1", Request::post("/v1/traces")).header("content-type", JSON);
+        request.body(Body::from("{}")).unwrap()
+    };
+    assert_eq!(api.send(traces()).await.status, 200);
+    assert_eq!(api.send_to_otlp_port(traces()).await.status, 200);
+    assert_eq!(api.send_to_otlp_port(traces()).await.status, 429);
+    assert_eq!(get(&api, "10.0.0.1", &[]).await.status, 429);
+    assert_eq!(get(&api, "10.0.0.2", &[]).await.status, 200);
+}
+
+#[tokio::test]
 async fn an_address_that_asks_too_often_is_told_when_to_come_back() {
     let api = api(RateLimits { requests_per_s: at_most(1), ..few(3) }).await;
     for _ in 0..3 {
