@@ -22,8 +22,8 @@ pub(crate) use operation::redact_operation;
 
 /// Name of the group of a pattern that is replaced instead of the whole match.
 const SECRET_GROUP: &str = "secret";
-/// How deep JSON within the texts of JSON is looked into, such as the arguments of a tool call.
-const DEEPEST_NESTING: usize = 4;
+/// Levels of JSON that are looked into: the text itself, and JSON within its strings, such as the arguments of a tool call.
+const JSON_LEVELS: usize = 4;
 
 /// Compiled once in a process.
 static BUILTIN: LazyLock<Redaction> = LazyLock::new(|| {
@@ -137,7 +137,7 @@ impl Redaction {
 
     /// As [`redact`](Self::redact), in this field.
     fn redact_field(&self, field: &str, text: &str) -> Option<String> {
-        json::redact(&Pass { redaction: self, field }, text, DEEPEST_NESTING)
+        json::redact(&Pass { redaction: self, field }, text, JSON_LEVELS)
     }
 }
 

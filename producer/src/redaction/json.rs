@@ -5,13 +5,13 @@ use serde_json::{Map, Value};
 use super::payloads::{self, Place};
 use super::{Pass, marker, secrets};
 
-/// The text with every finding replaced, or none. `nesting` is how much deeper JSON in strings is looked into.
-pub(super) fn redact(pass: &Pass<'_>, text: &str, nesting: usize) -> Option<String> {
-    let may_be_json = nesting > 0 && text.trim_start().starts_with(['{', '[', '"']);
+/// The text with every finding replaced, or none. `levels` of JSON are looked into, this one included.
+pub(super) fn redact(pass: &Pass<'_>, text: &str, levels: usize) -> Option<String> {
+    let may_be_json = levels > 0 && text.trim_start().starts_with(['{', '[', '"']);
     // What is cut off or nested too deep is no JSON, and searched as text.
     match if may_be_json { serde_json::from_str::<Value>(text).ok() } else { None } {
         Some(mut value) => {
-            let walk = Walk { pass, nesting: nesting - 1 };
+            let walk = Walk { pass, levels: levels - 1 };
             walk.visit(&mut value, &Place::default()).then(|| value.to_string())
         }
         None => pass.redact_text(text),
@@ -21,7 +21,7 @@ pub(super) fn redact(pass: &Pass<'_>, text: &str, nesting: usize) -> Option<Stri
 #[derive(Clone, Copy)]
 struct Walk<'a> {
     pass: &'a Pass<'a>,
-    nesting: usize,
+    levels: usize,
 }
 
 impl Walk<'_> {
@@ -33,7 +33,7 @@ impl Walk<'_> {
             return true;
         }
         match value {
-            Value::String(text) => replace(text, redact(self.pass, text, self.nesting)),
+            Value::String(text) => replace(text, redact(self.pass, text, self.levels)),
             Value::Array(items) => {
                 items.iter_mut().fold(false, |is_changed, item| self.visit(item, place) | is_changed)
             }
