@@ -3,7 +3,7 @@
 //! Both encodings are read into one shape ([`model`], [`protobuf`], [`lenient`]) within a [`budget`]. What an attribute means stands in a
 //! table for each dialect ([`dialects`]); [`said`] sorts a span's attributes by it, [`kind`] says whether the span is an operation, and
 //! [`family`] what it inherits from the spans around it. [`operation`] and [`content`] make the operation, whose id follows from the
-//! workspace and the span's ids: spans that are sent again are the same operations. [`intake`] records them, and [`answer`] or [`grpc`] says so, or [`throttled`] that nothing is taken now.
+//! workspace and the span's ids: spans that are sent again are the same operations. [`intake`] records them, and [`answer`] or [`grpc`] says so, or [`mod@throttled`] that nothing is taken now.
 
 mod answer;
 mod budget;
