@@ -181,10 +181,7 @@ impl Recorder {
         if operation.operation_id == OperationId::MIN {
             operation.operation_id = self.minter.mint(operation.started_at);
         }
-        repair(&mut operation, now, &self.problems);
-        if operation.operation_id == OperationId::MIN {
-            operation.operation_id = self.minter.mint(operation.started_at);
-        }
+        repair(&mut operation, now, &self.minter, &self.problems);
         let id = operation.operation_id;
         if content_bytes(&operation) > LARGE_BYTES {
             py.detach(|| self.producer.record(operation));

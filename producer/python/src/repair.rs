@@ -4,9 +4,10 @@ use opstream_schemas::operation::DEFAULT_WORKSPACE;
 use opstream_schemas::validate::{
     AcceptedTimes, DEFAULT_RETENTION_FLOOR, MAX_IDENTIFIER_BYTES, Violation, check_operation, check_started_at,
 };
-use opstream_schemas::{Operation, OperationId, UtcMicros};
+use opstream_schemas::{Operation, UtcMicros};
 
 use crate::fields::{number_field, part_field, text_field};
+use crate::minter::Minter;
 use crate::problems::Problems;
 
 /// More than one operation can have: one for each field that is checked.
@@ -15,7 +16,7 @@ const MOST_REPAIRS: usize = 64;
 /// Makes the operation acceptable at `now`; what is left out is counted.
 ///
 /// Parts that exceed their whole stay: the pipeline stores such an operation as it is, without a price.
-pub(crate) fn repair(operation: &mut Operation, now: UtcMicros, problems: &Problems) {
+pub(crate) fn repair(operation: &mut Operation, now: UtcMicros, minter: &Minter, problems: &Problems) {
     if operation.operation_type.is_empty() {
         "chat".clone_into(&mut operation.operation_type);
     }
@@ -26,11 +27,15 @@ pub(crate) fn repair(operation: &mut Operation, now: UtcMicros, problems: &Probl
     if check_started_at(operation.started_at, accepted).is_err() {
         problems.note("started_at", "is before 2015 or more than a day ahead");
         operation.started_at = now;
-        operation.operation_id = OperationId::MIN;
+        operation.operation_id = minter.mint(now);
     }
     for _ in 0..MOST_REPAIRS {
         match check_operation(operation, accepted) {
             Ok(()) => return,
+            Err(violation) if violation.field() == "operation_id" => {
+                problems.note("operation_id", "has a time before 2015 or more than a day ahead, and was replaced");
+                operation.operation_id = minter.mint(operation.started_at);
+            }
             Err(violation) => {
                 let is_repaired = take_out(operation, &violation);
                 problems.note(violation.field(), reason(&violation));

@@ -1,0 +1,41 @@
+"""Records every LLM call of an application, in microseconds, and brings it to opstream.
+
+>>> import opstream
+>>> opstream.configure(json_lines="operations.jsonl")
+>>> with opstream.context(session_id="s-1", agent_id="planner"):
+...     opstream.record(provider="openai", model="gpt-5-mini", input_tokens=1200, output_tokens=85, latency_ms=900)
+
+Recording never raises and never waits: see ``counters()`` and ``problems()`` for what became of it.
+"""
+
+from opstream._client import (
+    Client,
+    close,
+    configure,
+    counters,
+    default_client,
+    flush,
+    problems,
+    record,
+)
+from opstream._context import context, current_context
+from opstream._observe import Observation, current_operation, observe, operation
+from opstream._settings import ConfigurationError
+
+__all__ = [
+    "Client",
+    "ConfigurationError",
+    "Observation",
+    "close",
+    "configure",
+    "context",
+    "counters",
+    "current_context",
+    "current_operation",
+    "default_client",
+    "flush",
+    "observe",
+    "operation",
+    "problems",
+    "record",
+]
