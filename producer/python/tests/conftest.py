@@ -9,8 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import opstream
 import pytest
+
+import opstream
 from opstream import _client
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -10,8 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import opstream
 import pytest
+
+import opstream
 from conftest import Recorded, eventually
 from opstream import _client
 

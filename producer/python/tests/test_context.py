@@ -3,8 +3,9 @@
 import asyncio
 import threading
 
-import opstream
 import pytest
+
+import opstream
 from conftest import Recorded
 
 

@@ -3,8 +3,9 @@
 import asyncio
 from typing import Any
 
-import opstream
 import pytest
+
+import opstream
 from conftest import Recorded
 from opstream._observe import current_operation
 

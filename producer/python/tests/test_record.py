@@ -6,8 +6,9 @@ from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from uuid import UUID
 
-import opstream
 import pytest
+
+import opstream
 from conftest import Recorded
 
 

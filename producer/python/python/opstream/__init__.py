@@ -20,12 +20,31 @@ from opstream._client import (
 )
 from opstream._context import context, current_context
 from opstream._observe import Observation, current_operation, observe, operation
+from opstream._query import QueryError, query
 from opstream._settings import ConfigurationError
+from opstream.aicore import (
+    LlmOperationCollector,
+    LlmOperationRecord,
+    apolars_from_db,
+    arecord_completion,
+    async_get_json_stats,
+    get_db_stats,
+    get_json_stats,
+    polars_from_db,
+    polars_from_file,
+    record_completion,
+)
 
 __all__ = [
     "Client",
     "ConfigurationError",
+    "LlmOperationCollector",
+    "LlmOperationRecord",
     "Observation",
+    "QueryError",
+    "apolars_from_db",
+    "arecord_completion",
+    "async_get_json_stats",
     "close",
     "configure",
     "context",
@@ -34,8 +53,14 @@ __all__ = [
     "current_operation",
     "default_client",
     "flush",
+    "get_db_stats",
+    "get_json_stats",
     "observe",
     "operation",
+    "polars_from_db",
+    "polars_from_file",
     "problems",
+    "query",
     "record",
+    "record_completion",
 ]

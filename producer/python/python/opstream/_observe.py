@@ -4,6 +4,7 @@ Both measure with a monotonic clock, mark an exception as a failure and let it t
 leaves before the end is no failure.
 """
 
+import contextlib
 import inspect
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
@@ -82,10 +83,8 @@ class Observation:
         return self
 
     def __exit__(self, _kind: type[BaseException] | None, error: _Error, _trace: TracebackType | None) -> None:
-        try:
+        with contextlib.suppress(ValueError):
             _current.reset(self._token)
-        except ValueError:
-            pass
         if error is not None and not isinstance(error, GeneratorExit):
             self.fail(error)
         self.end()
