@@ -19,6 +19,7 @@ from opstream._client import (
     record,
 )
 from opstream._context import context, current_context
+from opstream._integrations import patch_anthropic, patch_openai, unpatch_anthropic, unpatch_openai
 from opstream._observe import Observation, current_operation, observe, operation
 from opstream._query import QueryError, query
 from opstream._settings import ConfigurationError
@@ -57,10 +58,14 @@ __all__ = [
     "get_json_stats",
     "observe",
     "operation",
+    "patch_anthropic",
+    "patch_openai",
     "polars_from_db",
     "polars_from_file",
     "problems",
     "query",
     "record",
     "record_completion",
+    "unpatch_anthropic",
+    "unpatch_openai",
 ]
