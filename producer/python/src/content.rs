@@ -29,7 +29,7 @@ pub(crate) struct Prompt {
 /// When they are longer than a message of the topic can be.
 pub(crate) fn prompt(messages: &Bound<'_, PyAny>) -> Result<Prompt, TooLarge> {
     let mut prompt = Prompt::default();
-    let mut out = vec![b'['];
+    let mut out = begun();
     if let Ok(text) = messages.cast::<PyString>() {
         write_said(&mut out, "user", &text.to_string_lossy());
     } else {
@@ -53,7 +53,7 @@ pub(crate) fn answer(response: &Bound<'_, PyAny>) -> Result<Option<String>, TooL
     if response.is_none() {
         return Ok(None);
     }
-    let mut out = vec![b'['];
+    let mut out = begun();
     if let Ok(text) = response.cast::<PyString>() {
         let text = text.to_string_lossy();
         if text.is_empty() {
@@ -95,6 +95,13 @@ fn is_messages(response: &Bound<'_, PyAny>) -> bool {
     let Some(first) = as_map(&first) else { return false };
     let is_item = text_of(&first, intern!(first.py(), "type")).is_some_and(|kind| ITEMS.contains(&kind.as_str()));
     is_item || get(&first, intern!(first.py(), "role")).is_some()
+}
+
+/// A list that has been opened, with room for a usual message.
+fn begun() -> Vec<u8> {
+    let mut out = Vec::with_capacity(1024);
+    out.push(b'[');
+    out
 }
 
 fn write_prompt_message(out: &mut Vec<u8>, source: &Bound<'_, PyAny>, prompt: &mut Prompt) -> Result<(), TooLarge> {

@@ -2,10 +2,14 @@
 
 import asyncio
 import json
+import os
+import secrets
 import sqlite3
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
@@ -228,9 +232,9 @@ def test_addresses_of_sqlite(data: Path, address: str, monkeypatch: pytest.Monke
 
 
 def test_what_is_no_database_of_opstream_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(opstream.QueryError, match="no database is given, and there is no .*opstream.db"):
+    with pytest.raises(opstream.QueryError, match=r"no database is given, and there is no .*opstream.db"):
         opstream.polars_from_db()
-    with pytest.raises(opstream.QueryError, match="there is no database x.db"):
+    with pytest.raises(opstream.QueryError, match=r"there is no database x\.db"):
         opstream.polars_from_db(database="sqlite:x.db")
     with pytest.raises(opstream.QueryError, match="another kind of database") as raised:
         opstream.polars_from_db(database="mysql://u:hunter2@h/d")
@@ -338,3 +342,48 @@ def test_statistics_have_aicores_keys_and_add_up(data: Path) -> None:
         {},
     )
     assert asyncio.run(opstream.async_get_json_stats(storage_path=data)) == of_lake
+
+
+@pytest.fixture
+def postgres(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A database of its own on the server that ``OPSTREAM_TEST_POSTGRES`` names, with the same rows."""
+    server = os.environ.get("OPSTREAM_TEST_POSTGRES")
+    if not server:
+        pytest.skip("OPSTREAM_TEST_POSTGRES names no server")
+    psycopg = pytest.importorskip("psycopg")
+    name = f"opstream_python_{secrets.token_hex(6)}"
+    url = urlsplit(server)._replace(path=f"/{name}").geturl()
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(f"create database {name}")
+        try:
+            with psycopg.connect(url, autocommit=True) as connection:
+                for migration in sorted((ROOT / "schemas/migrations/postgres").glob("*.sql")):
+                    connection.execute(migration.read_text())
+                connection.execute("create table operations_rest partition of operations default")
+                for table, rows in (("operations", ROWS), ("operation_contents", [CONTENT])):
+                    for row in rows:
+                        values = {**row, "operation_id": UUID(bytes=row["operation_id"])}
+                        places = ", ".join(["%s"] * len(values))
+                        connection.execute(
+                            f"insert into {table} ({', '.join(values)}) values ({places})", list(values.values())
+                        )
+            # As AiCore's users have it: SQLAlchemy's form, with a driver.
+            monkeypatch.setenv("CONNECTION_STRING", url.replace("postgres://", "postgresql+asyncpg://"))
+            yield
+        finally:
+            admin.execute(f"drop database {name} with (force)")
+
+
+def test_postgres_answers_what_sqlite_answers(data: Path, postgres: None) -> None:
+    for session_id, start in (("s-1", None), (None, "2020-01-01"), (None, None)):
+        of_sqlite = opstream.polars_from_db(session_id=session_id, start_date=start, database=data / "opstream.db")
+        assert opstream.polars_from_db(session_id=session_id, start_date=start).equals(of_sqlite)
+    assert asyncio.run(opstream.get_db_stats()) == asyncio.run(opstream.get_db_stats(None, data / "opstream.db"))
+    assert aicore.get_available_sessions() == ["old", "s-1"]
+
+
+def test_a_postgres_that_does_not_answer_is_said_without_its_password() -> None:
+    pytest.importorskip("psycopg")
+    with pytest.raises(opstream.QueryError, match="the database does not answer") as raised:
+        opstream.polars_from_db(database="postgres://me:hunter2@127.0.0.1:1/x")
+    assert "hunter2" not in str(raised.value)

@@ -22,7 +22,6 @@ DEFAULT_TIMEOUT: Final = 5.0
 """Seconds for which flush and close wait by default, and the end of the process."""
 
 _clients: weakref.WeakSet[Client] = weakref.WeakSet()
-_abandoned: list[_native.Recorder] = []
 _NO_COUNTERS: Final = ("sent", "dropped", "failed", "queued", "spooled")
 
 
@@ -137,7 +136,6 @@ class Client:
         recorder, self._recorder, self._is_of_child = self._recorder, None, True
         if recorder is not None:
             recorder.abandon()
-            _abandoned.append(recorder)
 
 
 def _after_fork_in_child() -> None:

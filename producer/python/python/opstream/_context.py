@@ -5,7 +5,7 @@ one; ``asyncio`` tasks inherit theirs.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
 
@@ -61,11 +61,9 @@ def context(
     try:
         yield
     finally:
-        try:
+        # A generator may be closed by another task, whose variable was never changed.
+        with suppress(ValueError):
             _current.reset(token)
-        except ValueError:
-            # A generator that was closed by another task: the variable of this one was never changed.
-            pass
 
 
 def current_context() -> dict[str, Any]:

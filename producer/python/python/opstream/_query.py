@@ -1,4 +1,7 @@
-"""Questions to the HTTP API of a running opstream, answered as Polars data frames. Money stays exact: columns ``…_usd`` are decimals."""
+"""Questions to the HTTP API of a running opstream, answered as Polars data frames.
+
+Money stays exact: columns ``…_usd`` are decimals.
+"""
 
 import json
 import os

@@ -1,6 +1,7 @@
 """AiCore's statistics: fifteen keys, from the database or from files.
 
-A failure is an operation without success, in every one of them. Costs are those of opstream's prices; AiCore's own files have AiCore's.
+A failure is an operation without success, in every one of them. Costs are those of opstream's prices; AiCore's own files have
+AiCore's.
 """
 
 import os

@@ -1,7 +1,8 @@
 """AiCore's names, so that its users change one import.
 
 ``from opstream.aicore import LlmOperationCollector`` takes the place of ``from aicore.observability.collector import …``, and
-``from opstream.aicore import get_json_stats`` that of ``from aicore.observability.utils import …``. docs/python.md says what differs.
+``from opstream.aicore import get_json_stats`` that of ``from aicore.observability.utils import …``. docs/python.md says what
+differs.
 """
 
 import asyncio
@@ -48,7 +49,7 @@ class LlmOperationRecord:
 
     def __getattr__(self, name: str) -> Any:
         try:
-            return self._arguments[name]
+            return object.__getattribute__(self, "_arguments")[name]
         except KeyError:
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}") from None
 

@@ -33,7 +33,7 @@ _MOST_UNDER_WAY = 10_000
 class OpstreamCallbackHandler(BaseCallbackHandler):
     """Records what LangChain calls. One handler may serve many runs at once."""
 
-    # In the thread of the call, which has its context; it takes microseconds.
+    # It takes microseconds, for which no other thread need be asked.
     run_inline = True
 
     def __init__(self, client: "_client.Client | None" = None) -> None:
