@@ -17,7 +17,7 @@ LONGEST_FILE := 400
 # What `make torture` runs: the build of `make up`, which has failpoints.
 TORTURE ?= $(CARGO) bench --locked --profile dev --bench torture -- $(ARGS)
 
-.PHONY: help up install test bench torture fuzz check file-lengths prerequisites dashboard
+.PHONY: help up install test bench torture fuzz python check file-lengths prerequisites dashboard
 
 help: ## Lists these commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -41,6 +41,9 @@ torture: prerequisites dashboard ## Kills, breaks and stalls running pipelines, 
 fuzz: ## Feeds hostile bytes to whatever reads bytes from outside, 30 seconds each: FUZZ_SECONDS, TARGETS
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) fuzz/run.sh $(TARGETS)
 
+python: ## Builds the Python client into an environment in the user's cache, checks and tests it
+	@.ci/python-client.sh $(ARGS)
+
 check: prerequisites dashboard file-lengths ## Formatting, lints, documentation, file lengths, licences, unused dependencies
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path tests/harness/containers/Cargo.toml --check
@@ -52,7 +55,7 @@ check: prerequisites dashboard file-lengths ## Formatting, lints, documentation,
 
 file-lengths:
 	@long=$$(find . \( -name target -o -name node_modules -o -name .git \) -prune -o \
-		\( -name '*.rs' -o -name '*.ts' \) -exec wc -l {} + | \
+		\( -name '*.rs' -o -name '*.ts' -o -name '*.py' \) -exec wc -l {} + | \
 		awk '$$2 != "total" && $$1 > $(LONGEST_FILE) { print "  " $$1 " lines: " $$2 }'); \
 	if [ -n "$$long" ]; then \
 		echo "files over $(LONGEST_FILE) lines; move the second concept out:"; echo "$$long"; exit 1; \
