@@ -24,7 +24,11 @@ def lines(path: Path) -> list[dict[str, Any]]:
 def run(script: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     """Runs a program of its own, to its end."""
     return subprocess.run(
-        [sys.executable, "-c", script], env={**os.environ, **environment}, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", script],
+        env={**os.environ, **environment, "PYTHONWARNINGS": "ignore::DeprecationWarning"},
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
 
 
