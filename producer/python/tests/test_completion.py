@@ -147,6 +147,8 @@ async def test_the_collector_of_aicore_has_its_methods(recorded: Recorded) -> No
     collector.record_completion({"model": "a"}, "completion", "openai")
     await collector.arecord_completion({"model": "b"}, "acompletion", "openai", session_id="s")
     await opstream.arecord_completion({"model": "c"}, "acompletion", "openai")
+    collector.is_enabled = False
+    assert collector.record_completion({"model": "d"}, "completion", "openai").operation_id is None
     assert [operation["model"] for operation in recorded.all()] == ["a", "b", "c"]
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = call().nothing

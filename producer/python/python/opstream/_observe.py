@@ -50,7 +50,7 @@ class Observation:
         self._fields = {**fields, **self._fields}
 
     def answer(self, answer: Any) -> None:
-        """Takes usage, ids, model, finish reasons and content from an answer of OpenAI's or Anthropic's SDK, or its JSON."""
+        """Takes usage, ids, model, finish reasons and content from an answer of OpenAI's or Anthropic's SDK, or its dict."""
         self._fields.update(fields_of_answer(answer))
 
     def first_token(self) -> None:

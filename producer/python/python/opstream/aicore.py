@@ -33,7 +33,7 @@ __all__ = [
     "record_completion",
 ]
 
-Path = "str | os.PathLike[str]"
+_DISABLED = _client.Client(disabled=True)
 
 
 class LlmOperationRecord:
@@ -210,6 +210,8 @@ class LlmOperationCollector:
         self._client = client
         self.storage_path: str | os.PathLike[str] | None = None
         """Where ``polars_from_file`` of AiCore's would look. opstream writes no files there."""
+        self.is_enabled = True
+        """Whether it records; AiCore's providers turn their collector off by this."""
 
     @classmethod
     def fom_observable_storage_path(
@@ -222,11 +224,11 @@ class LlmOperationCollector:
 
     def record_completion(self, *args: Any, **kwargs: Any) -> LlmOperationRecord:
         """See ``record_completion`` of this module."""
-        return record_completion(*args, **kwargs, client=self._client)
+        return record_completion(*args, **kwargs, client=self._client if self.is_enabled else _DISABLED)
 
     async def arecord_completion(self, *args: Any, **kwargs: Any) -> LlmOperationRecord:
         """See ``record_completion`` of this module; it does not wait."""
-        return record_completion(*args, **kwargs, client=self._client)
+        return self.record_completion(*args, **kwargs)
 
     polars_from_db = staticmethod(polars_from_db)
     apolars_from_db = staticmethod(apolars_from_db)
