@@ -11,7 +11,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use opstream_producer::{Counters, Producer, ProducerConfig, Sink, Spool, StartError};
+use opstream_producer::{
+    Capture, ContentPolicy, Counters, Producer, ProducerConfig, Redaction, Sink, Spool, StartError,
+};
 use opstream_schemas::topics::Topics;
 use opstream_schemas::{Operation, OperationId, UtcMicros};
 use pyo3::exceptions::{PyOSError, PyValueError};
@@ -25,8 +27,8 @@ use crate::minter::Minter;
 use crate::problems::Problems;
 use crate::repair::repair;
 
-/// Contents above this size are encoded without the interpreter's lock.
-const LARGE_BYTES: usize = 64 * 1024;
+/// Contents above this size are redacted and encoded without the interpreter's lock.
+const LARGE_BYTES: usize = 8 * 1024;
 /// How often it is looked whether a queue has become empty.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
@@ -44,6 +46,12 @@ struct Settings {
     queue_bytes: usize,
     producer_id: Option<String>,
     capture_content: bool,
+    /// Most bytes of each content field; none for no limit.
+    capture_bytes: Option<usize>,
+    /// Whether secrets and payloads that are known by their looks are replaced.
+    redact: bool,
+    /// The application's own patterns, by name.
+    redact_patterns: BTreeMap<String, String>,
 }
 
 /// Records operations by a Rust producer with threads of its own.
@@ -68,8 +76,9 @@ impl Recorder {
     fn new(py: Python<'_>, settings: Settings, defaults: Py<Context>, on_lines: Py<PyAny>) -> PyResult<Self> {
         let with_content = settings.capture_content;
         let minter = Minter::default();
+        let policy = policy(&settings)?;
         let sink = sink(settings, &minter)?;
-        let producer = py.detach(|| Producer::start(sink)).map_err(|error| start_error(&error))?;
+        let producer = py.detach(|| Producer::start_with(sink, policy)).map_err(|error| start_error(&error))?;
         let (problems, broken) = (Problems::default(), AtomicU64::new(0));
         Ok(Self { producer, with_content, defaults, on_lines, minter, problems, broken })
     }
@@ -111,7 +120,7 @@ impl Recorder {
 
     /// Numbers of operations by fate.
     fn counters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let Counters { sent, dropped, failed, queued, spooled, spool } = self.producer.counters();
+        let Counters { sent, dropped, failed, queued, spooled, content_dropped, spool } = self.producer.counters();
         let counters = PyDict::new(py);
         for (name, count) in [
             ("sent", sent),
@@ -119,6 +128,7 @@ impl Recorder {
             ("failed", failed),
             ("queued", queued),
             ("spooled", spooled),
+            ("content_dropped", content_dropped),
             ("spool_waiting", spool.waiting),
             ("spool_resent", spool.resent),
             ("spool_discarded", spool.discarded),
@@ -207,6 +217,21 @@ fn content_bytes(operation: &Operation) -> usize {
 fn seconds(timeout: f64) -> Duration {
     const DAY: f64 = 86_400.0;
     Duration::from_secs_f64(if timeout.is_nan() { 0.0 } else { timeout.clamp(0.0, DAY) })
+}
+
+fn policy(settings: &Settings) -> PyResult<ContentPolicy> {
+    let capture = match (settings.capture_content, settings.capture_bytes) {
+        (false, _) => Capture::Off,
+        (true, Some(bytes)) => Capture::Truncated(bytes),
+        (true, None) => Capture::On,
+    };
+    let mut redaction = settings.redact.then(Redaction::builtin);
+    for (name, pattern) in &settings.redact_patterns {
+        let refused = |error| PyValueError::new_err(format!("redact_patterns: {name}: {error}"));
+        let known = redaction.unwrap_or_else(Redaction::empty);
+        redaction = Some(known.pattern(name, pattern).map_err(refused)?);
+    }
+    Ok(ContentPolicy { capture, redaction })
 }
 
 fn sink(settings: Settings, minter: &Minter) -> PyResult<Sink> {

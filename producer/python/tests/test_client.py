@@ -66,7 +66,9 @@ def test_the_environment_configures(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         ({"topic_prefix": "a b"}, "topic_prefix (OPSTREAM_TOPIC_PREFIX)"),
         ({"bootstrap": "a:1,,b:1"}, "bootstrap is"),
         ({"kafka_properties": {"no.such": "hunter2"}}, "no.such"),
-        ({"capture": "some"}, "capture (OPSTREAM_CAPTURE) is 'some'; allowed is off or on"),
+        ({"capture": "some"}, "capture (OPSTREAM_CAPTURE) is 'some'; allowed is off, on, or the most bytes"),
+        ({"capture": 0}, "capture (OPSTREAM_CAPTURE) is '0'; allowed is off, on, or the most bytes"),
+        ({"redact_patterns": {"pin": "("}}, "redact_patterns: pin: "),
         ({"spool_folder": "spool", "spool_mib": "x"}, "spool_mib (OPSTREAM_SPOOL_MIB)"),
     ],
 )

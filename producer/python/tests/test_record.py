@@ -1,9 +1,12 @@
 """``record()``: fields, usage, content, and values that cannot be used."""
 
+import json
 import logging
 import time
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -189,6 +192,9 @@ def test_hostile_values_raise_nothing_and_cost_nothing_else(recorded: Recorded) 
     assert "session_id: expected text, not Hostile" in opstream.problems()
 
 
+KEY = "sk-proj-" + "a1B2c3D4" * 6
+
+
 def test_content_is_recorded_only_where_it_is_captured(recorded: Recorded) -> None:
     def call() -> None:
         opstream.record(
@@ -259,3 +265,26 @@ def test_arguments_that_hold_keys_are_not_kept(recorded: Recorded) -> None:
 def test_large_contents_are_recorded_whole(recorded: Recorded) -> None:
     opstream.record(response="x" * 200_000)
     assert len(recorded.one()["output_messages"]) > 200_000
+
+
+def test_secrets_are_redacted_before_anything_leaves_and_long_content_is_cut(tmp_path: Path) -> None:
+    def recorded_with(name: str, **options: Any) -> dict[str, Any]:
+        path = tmp_path / name
+        opstream.configure(json_lines=path, **options)
+        opstream.record(
+            model="m", system_prompt=f"use {KEY} for CN-104711 {'and so on ' * 50}", error_message=f"bad {KEY}"
+        )
+        assert opstream.flush()
+        operation: dict[str, Any] = json.loads(path.read_text())
+        return operation
+
+    kept = recorded_with("kept", capture="on", redact_patterns={"customer": r"\bCN-\d{6}\b"})
+    assert kept["system_prompt"].startswith("use [redacted openai key] for [redacted customer] and so on")
+    assert kept["content_redacted"] and not kept["content_truncated"]
+    cut = recorded_with("cut", capture=64)
+    assert len(cut["system_prompt"].encode()) <= 64 and cut["content_truncated"]
+    off = recorded_with("off")
+    assert "system_prompt" not in off or off["system_prompt"] is None
+    assert off["error_message"] == "bad [redacted openai key]"
+    as_given = recorded_with("as_given", capture="on", redact=False)
+    assert KEY in as_given["system_prompt"] and KEY in as_given["error_message"]

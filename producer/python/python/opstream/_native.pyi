@@ -14,6 +14,9 @@ class Settings(TypedDict):
     queue_bytes: int
     producer_id: str | None
     capture_content: bool
+    capture_bytes: int | None
+    redact: bool
+    redact_patterns: dict[str, str]
 
 class Context:
     def __new__(

@@ -31,7 +31,9 @@ class Options(TypedDict, total=False):
     queue_operations: int | None
     queue_mib: int | None
     producer_id: str | None
-    capture: str | None
+    capture: "str | int | None"
+    redact: bool | None
+    redact_patterns: Mapping[str, str] | None
     disabled: bool | None
     flush_at_exit: float | None
     workspace: str | None
@@ -52,6 +54,8 @@ def native_settings(options: Options) -> "Settings":
     json_lines = _path(options.get("json_lines")) or variable("OPSTREAM_JSON_LINES")
     spool = _path(options.get("spool_folder")) or variable("OPSTREAM_SPOOL_FOLDER")
     properties = options.get("kafka_properties")
+    captured = _captured_bytes(options.get("capture"))
+    redact = options.get("redact")
     return {
         "json_lines": json_lines,
         "bootstrap": options.get("bootstrap") or variable("OPSTREAM_BOOTSTRAP") or DEFAULT_BOOTSTRAP,
@@ -64,7 +68,10 @@ def native_settings(options: Options) -> "Settings":
         "queue_operations": _number(options.get("queue_operations"), "queue_operations", None, 100_000),
         "queue_bytes": _MIB * _number(options.get("queue_mib"), "queue_mib", None, 64),
         "producer_id": options.get("producer_id") or variable("OPSTREAM_PRODUCER_ID"),
-        "capture_content": _captures_content(options.get("capture")),
+        "capture_content": captured is not None,
+        "capture_bytes": captured or None,
+        "redact": _flag("OPSTREAM_REDACT", default=True) if redact is None else redact,
+        "redact_patterns": dict(options.get("redact_patterns") or {}),
     }
 
 
@@ -95,11 +102,16 @@ def token(file: "str | os.PathLike[str] | None" = None) -> str | None:
         return lines.readline().strip() or None
 
 
-def _captures_content(given: str | None) -> bool:
-    text = (given or variable("OPSTREAM_CAPTURE") or "off").lower()
-    if text not in ("off", "on"):
-        raise ConfigurationError(f"capture (OPSTREAM_CAPTURE) is {text!r}; allowed is off or on")
-    return text == "on"
+def _captured_bytes(given: "str | int | None") -> int | None:
+    """Most bytes of each content field: None for no content at all, 0 for all of it."""
+    text = str(given if given is not None else variable("OPSTREAM_CAPTURE") or "off").lower()
+    if text in ("off", "on"):
+        return 0 if text == "on" else None
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= 1_000_000_000:
+        raise ConfigurationError(
+            f"capture (OPSTREAM_CAPTURE) is {text!r}; allowed is off, on, or the most bytes of each field, 1 to 1000000000"
+        )
+    return int(text)
 
 
 def _path(given: "str | os.PathLike[str] | None") -> str | None:
