@@ -1,18 +1,22 @@
 //! Bytes on the topics: Avro records in Confluent framing.
 //!
 //! Without an external registry our schemas have ids from a reserved high range that every process resolves locally, so
-//! that nothing has to be reached before a record can be written or read.
+//! that nothing has to be reached before a record can be written or read. With one, records carry the id that it gave.
 
 mod binary;
 mod framing;
 mod operation_encoder;
 mod window_encoder;
+mod writer_id;
+mod writer_schema;
 
 use std::ops::RangeInclusive;
 
 pub use framing::{FRAME_LENGTH, Framed, FramingError, SchemaId, split_frame};
-pub use operation_encoder::encode_operation;
-pub use window_encoder::encode_window;
+pub use operation_encoder::{encode_operation, encode_operation_as};
+pub use window_encoder::{encode_window, encode_window_as};
+pub use writer_id::WriterId;
+pub use writer_schema::WriterSchema;
 
 /// Schema text of `opstream.Operation` v1.
 pub const OPERATION_V1: &str = include_str!("../avro/operation.v1.avsc");
@@ -48,6 +52,22 @@ pub enum Record {
     Operation,
     /// `opstream.Window`.
     Window,
+}
+
+impl Record {
+    /// Name and namespace, as the schemas have them.
+    pub const fn full_name(self) -> &'static str {
+        match self {
+            Self::Operation => "opstream.Operation",
+            Self::Window => "opstream.Window",
+        }
+    }
+
+    /// The schema that this version writes with.
+    pub fn newest(self) -> &'static BuiltinSchema {
+        let versions = BUILTIN_SCHEMAS.iter().filter(|schema| schema.record == self);
+        versions.max_by_key(|schema| schema.version).expect("each record has a schema")
+    }
 }
 
 /// All schemas with built-in ids; old versions stay for ever.

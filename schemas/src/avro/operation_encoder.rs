@@ -5,12 +5,17 @@ use super::binary::{
     put_array, put_bool, put_long, put_map, put_optional_bool, put_optional_double, put_optional_long,
     put_optional_string, put_string,
 };
-use super::framing::put_frame;
+use super::framing::{SchemaId, put_frame};
 use crate::{NanoUsd, Operation};
 
-/// Appends the framed record to `out`, which may be reused from record to record.
+/// Appends the record, framed with the built-in id, to `out`, which may be reused from record to record.
 pub fn encode_operation(operation: &Operation, out: &mut Vec<u8>) {
-    put_frame(out, OPERATION_V1_ID);
+    encode_operation_as(operation, OPERATION_V1_ID, out);
+}
+
+/// The same under the id that a registry gave to the newest schema.
+pub fn encode_operation_as(operation: &Operation, id: SchemaId, out: &mut Vec<u8>) {
+    put_frame(out, id);
     put_identity(operation, out);
     put_request(operation, out);
     put_outcome(operation, out);

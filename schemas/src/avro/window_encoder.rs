@@ -2,12 +2,17 @@
 
 use super::WINDOW_V1_ID;
 use super::binary::{put_bytes, put_long, put_optional_string, put_string};
-use super::framing::put_frame;
+use super::framing::{SchemaId, put_frame};
 use crate::window::Window;
 
-/// Appends the framed record to `out`, which may be reused from record to record.
+/// Appends the record, framed with the built-in id, to `out`, which may be reused from record to record.
 pub fn encode_window(window: &Window, out: &mut Vec<u8>) {
-    put_frame(out, WINDOW_V1_ID);
+    encode_window_as(window, WINDOW_V1_ID, out);
+}
+
+/// The same under the id that a registry gave to the newest schema.
+pub fn encode_window_as(window: &Window, id: SchemaId, out: &mut Vec<u8>) {
+    put_frame(out, id);
     put_string(out, window.dimension_set.name());
     put_string(out, window.level.name());
     put_long(out, window.window_start.millis());
