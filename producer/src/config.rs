@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use opstream_schemas::avro::{Record, WriterId};
 use opstream_schemas::topics::Topics;
 
 /// Operations that may wait by default: about 100 seconds of an outage at 1,000 operations per second.
@@ -95,6 +96,9 @@ pub struct ProducerConfig {
     pub acknowledge_within: Duration,
     /// Where operations wait on disk when the broker cannot take them; by default nowhere: they wait in memory alone.
     pub spool: Option<Spool>,
+    /// Id of the schema in the frame of each value: the built-in one, unless a Schema Registry of yours gave another. While it
+    /// is not known, values carry the built-in id. docs/producer.md shows how to ask a registry.
+    pub schema_id: WriterId,
     /// Further settings of librdkafka, such as SASL, `message.max.bytes`, `message.timeout.ms` or `compression.type`.
     pub properties: BTreeMap<String, String>,
 }
@@ -111,6 +115,7 @@ impl ProducerConfig {
             linger: DEFAULT_LINGER,
             acknowledge_within: DEFAULT_ACKNOWLEDGE_WITHIN,
             spool: None,
+            schema_id: WriterId::builtin(Record::Operation),
             properties: BTreeMap::new(),
         }
     }
@@ -179,6 +184,7 @@ impl fmt::Debug for ProducerConfig {
             .field("linger", &self.linger)
             .field("acknowledge_within", &self.acknowledge_within)
             .field("spool", &self.spool)
+            .field("schema_id", &self.schema_id)
             .field("properties", &self.properties.keys().collect::<Vec<_>>())
             .finish()
     }

@@ -250,7 +250,7 @@ fn plan_kafka(config: ProducerConfig) -> Result<Plan, StartError> {
     config.check()?;
     let shared = shared(config.queue_operations, config.queue_bytes);
     Ok(Plan {
-        format: Format::Avro,
+        format: Format::Avro(config.schema_id.clone()),
         largest: largest_message(&config)?.min(shared.ledger.largest()),
         linger: config.linger,
         acknowledge_within: config.acknowledge_within,
