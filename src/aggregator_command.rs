@@ -8,6 +8,7 @@ use clap::Args;
 use opstream_aggregator::retention::preview;
 use opstream_aggregator::{AggregatorConfig, Compaction, KeepDays, LeaseStart};
 use opstream_api::{BrokerAddress, RoleWatch};
+use opstream_schemas::avro::{Record, WriterId};
 use opstream_schemas::condition::Reporter;
 use opstream_schemas::database::Database;
 use tokio_util::sync::CancellationToken;
@@ -104,6 +105,7 @@ pub(crate) async fn run(args: AggregatorArgs, shutdown: CancellationToken) -> an
         bootstrap: broker.bootstrap.clone(),
         topics: broker.topics.clone(),
         properties: broker.properties.clone(),
+        window_schema_id: WriterId::builtin(Record::Window),
         tick: Duration::from_millis(args.tick_ms),
         lease_start: LeaseStart::AfterExpiry,
         compaction: args.compaction.compaction(),

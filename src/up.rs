@@ -14,6 +14,7 @@ use opstream_aggregator::{AggregatorConfig, LeaseStart};
 use opstream_api::{ApiConfig, ContentCapture, Listeners, RequestLimits, RoleWatch};
 use opstream_ingestor::{ContentPolicy, IngestorConfig};
 use opstream_producer::{ProducerConfig, Sink};
+use opstream_schemas::avro::{Record, WriterId};
 use opstream_schemas::condition::Reporter;
 use opstream_schemas::database::{Database, DatabaseUrl};
 use opstream_schemas::topics::Topics;
@@ -244,6 +245,7 @@ impl Pipeline {
             bootstrap: self.bootstrap.clone(),
             topics: self.topics.clone(),
             properties: std::collections::BTreeMap::new(),
+            window_schema_id: WriterId::builtin(Record::Window),
             tick: opstream_aggregator::config::DEFAULT_TICK,
             // The broker's lock says that no other process uses this folder.
             lease_start: LeaseStart::AtOnce,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use opstream_schemas::avro::WriterId;
 use opstream_schemas::condition::Reporter;
 use opstream_schemas::database::Database;
 use opstream_schemas::topics::Topics;
@@ -23,6 +24,9 @@ pub struct AggregatorConfig {
     pub topics: Topics,
     /// Further librdkafka settings, such as SASL.
     pub properties: BTreeMap<String, String>,
+    /// Id of the schema in the frame of each window. While a registry has not said it, nothing is published: windows are in SQL,
+    /// and none is lost.
+    pub window_schema_id: WriterId,
     /// Pause between two looks for new files: [`DEFAULT_TICK`] unless configured.
     pub tick: Duration,
     /// Whether a lease that another aggregator may still hold is waited for.

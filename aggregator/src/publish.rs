@@ -8,7 +8,7 @@
 use std::sync::LazyLock;
 
 use opstream_schemas::UtcMillis;
-use opstream_schemas::avro::encode_window;
+use opstream_schemas::avro::{SchemaId, encode_window_as};
 use opstream_schemas::database::{Database, Row, Transaction, Value};
 use opstream_schemas::failpoint::{self, Step};
 use opstream_schemas::offsets::Fence;
@@ -30,6 +30,9 @@ pub(crate) enum PublishError {
     /// See there.
     #[error(transparent)]
     Topic(#[from] TopicError),
+    /// Try again: somebody else asks the registry.
+    #[error("the schema registry has not said yet under which id windows are published")]
+    SchemaUnknown,
     /// See there.
     #[error(transparent)]
     Lease(#[from] LeaseError),
@@ -61,7 +64,7 @@ pub(crate) async fn publish(database: &Database, topic: &mut WindowTopic, fence:
     for level in Level::ALL {
         let mut cursor = Cursor { start: i64::MIN, set: 0, dimension_id: 0 };
         loop {
-            let slice = unpublished(database, level, cursor).await?;
+            let slice = unpublished(database, (level, topic.schema_id()), cursor).await?;
             let Some(last) = slice.last() else { break };
             cursor = last.cursor;
             let records: Vec<WindowRecord> = slice.iter().map(|window| window.record.clone()).collect();
@@ -77,14 +80,22 @@ pub(crate) async fn publish(database: &Database, topic: &mut WindowTopic, fence:
 }
 
 /// The next 500 windows of one level: with their sketches about 1 MB.
-async fn unpublished(database: &Database, level: Level, cursor: Cursor) -> Result<Vec<Unpublished>, sqlx::Error> {
+async fn unpublished(
+    database: &Database,
+    (level, id): (Level, Option<SchemaId>),
+    cursor: Cursor,
+) -> Result<Vec<Unpublished>, PublishError> {
     let Cursor { start, set, dimension_id } = cursor;
     let values = [level.code(), start, set, dimension_id].map(Value::from);
     let rows = database.fetch_all(include_str!("unpublished_windows.sql"), &values).await?;
-    rows.iter().map(|row| read_unpublished(row, level)).collect()
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let id = id.ok_or(PublishError::SchemaUnknown)?;
+    Ok(rows.iter().map(|row| read_unpublished(row, level, id)).collect::<Result<_, _>>()?)
 }
 
-fn read_unpublished(row: &Row, level: Level) -> Result<Unpublished, sqlx::Error> {
+fn read_unpublished(row: &Row, level: Level, id: SchemaId) -> Result<Unpublished, sqlx::Error> {
     let (dimension_set, dimensions) = read_combination(row)?;
     let window = Window {
         dimension_set,
@@ -99,7 +110,7 @@ fn read_unpublished(row: &Row, level: Level) -> Result<Unpublished, sqlx::Error>
         ttft_sketch: row.bytes("ttft_sketch")?,
     };
     let mut value = Vec::with_capacity(256 + window.latency_sketch.len() + window.ttft_sketch.len());
-    encode_window(&window, &mut value);
+    encode_window_as(&window, id, &mut value);
     let start = window.window_start.millis();
     Ok(Unpublished {
         generation: window.generation,

@@ -54,7 +54,8 @@ const DELETING: &str = "deleting";
 /// # Errors
 /// When librdkafka refuses a setting, or a loop panics.
 pub async fn run(config: AggregatorConfig, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let topic = WindowTopic::new(config.topics.windows(), &config.bootstrap, &config.properties)
+    let schema_id = config.window_schema_id.clone();
+    let topic = WindowTopic::new(config.topics.windows(), &config.bootstrap, &config.properties, schema_id)
         .context("librdkafka refused a setting of the windows' producer")?;
     let database = config.database.clone();
     let keeper = LakeKeeper {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use opstream_schemas::avro::{SchemaId, WriterId};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -30,6 +31,7 @@ pub(crate) struct WindowTopic {
     name: String,
     config: ClientConfig,
     producer: FutureProducer,
+    schema_id: WriterId,
 }
 
 /// Records that the broker does not have, or of which that is unknown: they are sent again later.
@@ -49,6 +51,7 @@ impl WindowTopic {
         name: String,
         bootstrap: &str,
         properties: &BTreeMap<String, String>,
+        schema_id: WriterId,
     ) -> Result<Self, KafkaError> {
         let mut config = ClientConfig::new();
         config
@@ -66,7 +69,12 @@ impl WindowTopic {
         }
         config.set("bootstrap.servers", bootstrap);
         let producer = config.create()?;
-        Ok(Self { name, config, producer })
+        Ok(Self { name, config, producer, schema_id })
+    }
+
+    /// The id that values carry, if it is known.
+    pub(crate) fn schema_id(&self) -> Option<SchemaId> {
+        self.schema_id.get()
     }
 
     /// Creates the topic, compacted, if there is none: a broker that creates topics by itself would make one that forgets.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use opstream_schemas::avro::{WINDOW_V1_ID, split_frame};
+use opstream_schemas::avro::{Record, SchemaId, WINDOW_V1_ID, WriterId, split_frame};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::Message as _;
@@ -32,9 +32,13 @@ struct Broker {
 
 impl Broker {
     fn new() -> Self {
+        Self::with_schema_id(WriterId::builtin(Record::Window))
+    }
+
+    fn with_schema_id(id: WriterId) -> Self {
         let cluster = MockCluster::new(1).unwrap();
         cluster.create_topic(TOPIC, 1, 1).unwrap();
-        let topic = WindowTopic::new(TOPIC.to_owned(), &cluster.bootstrap_servers(), &BTreeMap::new()).unwrap();
+        let topic = WindowTopic::new(TOPIC.to_owned(), &cluster.bootstrap_servers(), &BTreeMap::new(), id).unwrap();
         Self { cluster, topic }
     }
 
@@ -85,6 +89,24 @@ async fn changed_windows_are_published_once() {
         assert_eq!(keys.len(), 28);
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn windows_wait_until_the_registry_has_said_their_id() {
+    let mut station = Station::on_sqlite().await;
+    let id = WriterId::unknown();
+    let mut broker = Broker::with_schema_id(id.clone());
+    let mut windower = station.windower();
+    station.commit(&[TestOperation::at(NOON - 20 * MINUTE)]).await;
+    station.settle(&mut windower).await;
+    let waiting = publish(&station.database, &mut broker.topic, FIRST_FENCE).await;
+    assert!(matches!(waiting, Err(PublishError::SchemaUnknown)));
+    assert_eq!(unpublished(&station).await, 28);
+    id.learn(SchemaId(100_001));
+    assert_eq!(publish(&station.database, &mut broker.topic, FIRST_FENCE).await.unwrap(), 28);
+    let written: Vec<SchemaId> =
+        broker.records(28).iter().map(|(_, value)| split_frame(value.as_ref().unwrap()).unwrap().schema_id).collect();
+    assert_eq!(written, [SchemaId(100_001); 28]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
