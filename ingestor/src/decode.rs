@@ -10,6 +10,8 @@ mod decoder;
 mod inspect;
 mod json;
 mod layout;
+mod resolution;
+mod shape;
 mod texts;
 
 use arrow_array::{BooleanArray, RecordBatch};

@@ -42,7 +42,7 @@ pub(super) fn scan(field: &Field, datum: &mut Datum<'_>, length: usize) -> Resul
 }
 
 /// Half for each end: a record of Kafka has less than 2 GiB.
-const fn from_span(start: usize, end: usize) -> u64 {
+pub(super) const fn from_span(start: usize, end: usize) -> u64 {
     (start as u64) << 32 | end as u64
 }
 

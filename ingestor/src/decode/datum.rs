@@ -21,6 +21,9 @@ pub(super) enum Fault {
         /// What the record says.
         branch: i64,
     },
+    /// A branch of a union, or a null, that our field has no place for.
+    #[error("the value is of a type that the field does not take")]
+    Unsuitable,
     /// A truth value besides 0 and 1.
     #[error("the boolean is {byte}, not 0 or 1")]
     NotBoolean {
@@ -94,6 +97,11 @@ impl<'a> Datum<'a> {
     pub(super) fn double(&mut self) -> Result<f64, Fault> {
         let bytes = self.bytes(8)?.try_into().map_err(|_| Fault::CutShort)?;
         Ok(f64::from_le_bytes(bytes))
+    }
+
+    pub(super) fn float(&mut self) -> Result<f32, Fault> {
+        let bytes = self.bytes(4)?.try_into().map_err(|_| Fault::CutShort)?;
+        Ok(f32::from_le_bytes(bytes))
     }
 
     #[inline]

@@ -28,6 +28,14 @@ static LAYOUTS: LazyLock<Vec<(SchemaId, Layout)>> = LazyLock::new(|| {
     versions.map(|schema| (schema.id, layout(schema.text))).collect()
 });
 
+/// How records of a registry's schema fill them.
+///
+/// # Errors
+/// Why they cannot, in words, with the field.
+pub(super) fn resolve(schema: &str) -> Result<Layout, String> {
+    Layout::resolve(schema, OPERATION_V1, &COLUMNS)
+}
+
 /// How records of this version fill the columns.
 pub(super) fn layout_of(id: SchemaId) -> Option<&'static Layout> {
     LAYOUTS.iter().find(|(version, _)| *version == id).map(|(_, layout)| layout)
@@ -155,8 +163,10 @@ impl<'a> Decoder<'a> {
 /// Finds the values of a record, all of which must be what the schema says.
 fn scan_record(layout: &Layout, bytes: &[u8], cells: &mut [Cell]) -> Result<(), DatumError> {
     let mut datum = Datum::new(bytes);
-    for (field, column) in layout.fields.iter().zip(&layout.columns) {
-        let cell = scan(field, &mut datum, bytes.len());
+    let is_foreign = layout.is_foreign();
+    for (place, (field, column)) in layout.fields.iter().zip(&layout.columns).enumerate() {
+        let cell =
+            if is_foreign { layout.read(place, &mut datum, bytes.len()) } else { scan(field, &mut datum, bytes.len()) };
         let cell = cell.map_err(|fault| DatumError::Value { field: field.name.clone(), fault })?;
         if let Some(column) = column {
             cells[*column] = cell;

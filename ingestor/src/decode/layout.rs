@@ -7,6 +7,11 @@ use apache_avro::schema::RecordField;
 use apache_avro::types::Value;
 use apache_avro::{Schema, to_avro_datum};
 
+use super::cell::{Cell, scan, span};
+use super::datum::{Datum, Fault};
+use super::resolution::{fits, pass_over, read};
+use super::shape::{RecordShape, Shape};
+
 /// What a column or a field holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -45,6 +50,8 @@ pub(super) struct Layout {
     pub(super) missing: Vec<usize>,
     /// What they hold, as a record would write it.
     pub(super) defaults: Vec<u8>,
+    /// How the fields are written, where that is not how we would write them; else empty.
+    foreign: Vec<Shape>,
 }
 
 impl Layout {
@@ -58,7 +65,91 @@ impl Layout {
         let missing: Vec<usize> = (0..reader.len()).filter(|column| !columns.contains(&Some(*column))).collect();
         let default = |column: &usize| reader[*column].default.clone();
         let defaults = missing.iter().flat_map(|column| default(column).expect("what a version lacks has a default"));
-        Self { defaults: defaults.collect(), fields: writer, columns, missing }
+        Self { defaults: defaults.collect(), fields: writer, columns, missing, foreign: Vec::new() }
+    }
+
+    /// How a record of a registry's schema fills the columns of the schema `ours`, by Avro's rules of resolution.
+    ///
+    /// # Errors
+    /// Why it cannot, in words, with the field.
+    pub(super) fn resolve(writer: &str, ours: &str, reader: &[Field]) -> Result<Self, String> {
+        let ours = record(ours)?;
+        let writer = record(writer)?;
+        if writer.name != ours.name {
+            return Err(format!("it is of a record {}, not {}", writer.name, ours.name));
+        }
+        let mut columns = Vec::with_capacity(writer.fields.len());
+        for (name, shape) in &writer.fields {
+            let column = ours.fields.iter().position(|(field, _)| field == name);
+            if let Some(column) = column
+                && !fits(shape, &ours.fields[column].1)
+            {
+                return Err(format!("{name} is written as {}, read as {}", shape.name(), ours.fields[column].1.name()));
+            }
+            columns.push(column);
+        }
+        let missing: Vec<usize> = (0..reader.len()).filter(|column| !columns.contains(&Some(*column))).collect();
+        let mut defaults = Vec::new();
+        for column in &missing {
+            let Field { name, default, .. } = &reader[*column];
+            defaults.extend(default.as_ref().ok_or_else(|| format!("it has no field {name}, which must be there"))?);
+        }
+        let is_ours = |(name, shape): &(String, Shape)| ours.fields.contains(&(name.clone(), shape.clone()));
+        let foreign = if writer.fields.iter().all(is_ours) {
+            Vec::new()
+        } else {
+            writer.fields.iter().map(|(_, shape)| shape.clone()).collect()
+        };
+        let field = |(name, column): (&(String, Shape), &Option<usize>)| match column {
+            Some(column) => reader[*column].clone(),
+            // Passed over, so that only its name matters.
+            None => Field { name: name.0.clone(), kind: Kind::Text, nullable: true, default: None },
+        };
+        let fields = writer.fields.iter().zip(&columns).map(field).collect();
+        Ok(Self { fields, columns, missing, defaults, foreign })
+    }
+
+    /// Whether [`Layout::read`] is needed: `scan` reads the fields of all other layouts.
+    #[inline]
+    pub(super) fn is_foreign(&self) -> bool {
+        !self.foreign.is_empty()
+    }
+
+    /// Reads the field at this place of a record of `length` bytes. One that only the writer knows is null.
+    pub(super) fn read(&self, place: usize, datum: &mut Datum<'_>, length: usize) -> Result<Cell, Fault> {
+        match (self.foreign.get(place), self.columns[place]) {
+            (None, _) => scan(&self.fields[place], datum, length),
+            (Some(shape), Some(_)) => read(shape, &self.fields[place], datum, length),
+            (Some(shape), None) => pass_over(shape, datum).map(|()| None),
+        }
+    }
+
+    /// The id of a record's operation; 0 for one that is cut short before it, which is found to be so when it is decoded.
+    #[inline]
+    pub(super) fn id(&self, bytes: &[u8]) -> u128 {
+        if !self.is_foreign() && self.columns.first() == Some(&Some(0)) {
+            return first_id(bytes);
+        }
+        let mut datum = Datum::new(bytes);
+        for (place, column) in self.columns.iter().enumerate() {
+            match self.read(place, &mut datum, bytes.len()) {
+                Ok(Some(bits)) if *column == Some(0) => return first_id(&bytes[span(bits)]),
+                Ok(_) => {}
+                Err(_) => break,
+            }
+        }
+        0
+    }
+}
+
+fn first_id(bytes: &[u8]) -> u128 {
+    bytes.first_chunk().map_or(0, |id| u128::from_be_bytes(*id))
+}
+
+fn record(schema: &str) -> Result<RecordShape, String> {
+    match Shape::parse(schema)? {
+        Shape::Record(record) => Ok(record),
+        other => Err(format!("it is of {}, not a record", other.name())),
     }
 }
 
