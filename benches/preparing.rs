@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use opstream_ingestor::ContentPolicy;
+use opstream_ingestor::decode::WriterSchemas;
 use opstream_ingestor::duplicates::StoredIds;
 use opstream_ingestor::prepare::Preparer;
 use opstream_ingestor::price::Pricer;
@@ -28,7 +29,12 @@ const BATCH: u64 = 20_000;
 pub(crate) fn measure(operations: u64) -> Vec<Figure> {
     let stored = Arc::new(Mutex::new(StoredIds::default()));
     let pricer = Pricer::new(Catalogue::embedded());
-    let mut preparer = Preparer { content: ContentPolicy::Drop, pricer, stored: Arc::clone(&stored) };
+    let mut preparer = Preparer {
+        schemas: WriterSchemas::default(),
+        content: ContentPolicy::Drop,
+        pricer,
+        stored: Arc::clone(&stored),
+    };
     let mut fleet = Fleet::new(2);
     let (mut took, mut rows, mut bytes) = (Duration::ZERO, 0_u64, 0_usize);
     for number in 0..operations.div_ceil(BATCH) {

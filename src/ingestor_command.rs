@@ -116,6 +116,7 @@ pub(crate) async fn run(args: IngestorArgs, shutdown: CancellationToken) -> anyh
         properties: broker.properties.clone(),
         limits: args.batches.limits(),
         content: args.content.into(),
+        registry: None,
         poison_hold: args.batches.poison_hold(),
         reporter,
     };

@@ -233,6 +233,7 @@ impl Pipeline {
             properties: std::collections::BTreeMap::new(),
             limits: self.args.batches.limits(),
             content: if self.args.no_content { ContentPolicy::Drop } else { ContentPolicy::LakeAndSql },
+            registry: None,
             poison_hold: self.args.batches.poison_hold(),
             reporter: self.ingestor.clone(),
         }

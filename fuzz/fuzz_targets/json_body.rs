@@ -60,7 +60,7 @@ fn pass_the_ingestor(operation: &Operation) {
         headers: Vec::new(),
     };
     batch.push(record, 1, Offset(0));
-    let decoded = decode::decode_batch(&batch);
+    let decoded = decode::decode_batch(&batch, &decode::WriterSchemas::default());
     let columns = decoded.columns.expect("what the door accepts is decoded");
     let faults = checks::check_columns(&columns, &columns::operation_ids(&columns), front_door::hostile::ACCEPTED);
     assert!(faults.is_empty(), "the door accepts what the ingestor refuses: {faults:?}");

@@ -31,8 +31,8 @@ fuzz_target!(|bytes: &[u8]| {
     let batch = hostile::batch_with(bytes);
     // What is made once for the whole process does not count.
     static MADE: Once = Once::new();
-    MADE.call_once(|| drop(decode::decode_batch(&batch)));
-    let (decoded, most) = allocation::most_during(|| decode::decode_batch(&batch));
+    MADE.call_once(|| drop(decode::decode_batch(&batch, &decode::WriterSchemas::default())));
+    let (decoded, most) = allocation::most_during(|| decode::decode_batch(&batch, &decode::WriterSchemas::default()));
     let allowed = hostile::most_memory(bytes.len());
     assert!(most <= allowed, "a record of {} bytes took {most} bytes of memory, {allowed} are allowed", bytes.len());
     hostile::check(&batch, decoded);

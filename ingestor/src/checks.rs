@@ -107,7 +107,7 @@ mod tests {
 
     use super::*;
     use crate::columns::operation_ids;
-    use crate::decode::decode_batch;
+    use crate::decode::{WriterSchemas, decode_batch};
     use crate::record::{IncomingRecord, RawBatch};
 
     /// The faults of these operations when they come from the topic.
@@ -126,7 +126,7 @@ mod tests {
             };
             batch.push(record, 1, offset);
         }
-        let columns = decode_batch(&batch).columns.unwrap();
+        let columns = decode_batch(&batch, &WriterSchemas::default()).columns.unwrap();
         check_columns(&columns, &operation_ids(&columns), accepted)
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use opstream_registry::Registry;
 use opstream_schemas::condition::Reporter;
 use opstream_schemas::database::Database;
 use opstream_schemas::topics::Topics;
@@ -30,6 +31,8 @@ pub struct IngestorConfig {
     pub limits: BatchLimits,
     /// Where prompts, messages and tool definitions go.
     pub content: ContentPolicy,
+    /// Where the schemas of other writers are looked up; without it only the built-in ones are known.
+    pub registry: Option<Registry>,
     /// How long an unusual share of undecodable records is held before it becomes dead letters, so that people can stop
     /// a wrong producer or roll out a newer ingestor; [`DEFAULT_POISON_HOLD`] unless configured, zero never holds.
     pub poison_hold: Duration,

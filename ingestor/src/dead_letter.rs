@@ -17,12 +17,22 @@ pub enum Poison {
     #[error("{0}")]
     NotFramed(#[from] opstream_schemas::avro::FramingError),
     /// The schema is not known here.
-    #[error("schema id {id} is not a built-in schema; write with schema id {expected} (opstream.Operation v1)")]
+    #[error(
+        "schema id {id} is not a built-in schema, nor one of a schema registry that the ingestor asks; write with schema id {expected} (opstream.Operation v1)"
+    )]
     UnknownSchema {
         /// Id found in the frame.
         id: u32,
         /// Id of the newest operation schema.
         expected: u32,
+    },
+    /// The registry has the schema, and its values are not those of operations.
+    #[error("records with schema id {id} cannot be read as opstream.Operation: {reason}")]
+    Unresolvable {
+        /// Id found in the frame.
+        id: u32,
+        /// What is wrong with the schema, with the field.
+        reason: String,
     },
     /// The schema is one of ours, and not known to this version.
     #[error(
@@ -56,6 +66,7 @@ impl Poison {
             Self::NoValue => "no_value",
             Self::NotFramed(_) => "not_framed",
             Self::UnknownSchema { .. } => "unknown_schema",
+            Self::Unresolvable { .. } => "unresolvable_schema",
             Self::NewerSchema { .. } => "newer_schema",
             Self::Undecodable { .. } => "undecodable",
             Self::Invalid(violation) => violation.code(),

@@ -1,4 +1,5 @@
-//! Raw records to columns: Confluent framing, schema look-up, Avro.
+//! Raw records to columns: Confluent framing, schema, Avro. Ids of our reserved range name our own schemas, whatever a registry may
+//! say of them; all others are those of the registry, as far as it was asked.
 //!
 //! Records are appended to the columns of the whole batch, with no step in between. One that is damaged becomes a dead letter and
 //! does not hold up the rest.
@@ -13,6 +14,7 @@ mod layout;
 mod resolution;
 mod shape;
 mod texts;
+mod writer_schemas;
 
 use arrow_array::{BooleanArray, RecordBatch};
 use arrow_select::filter::filter_record_batch;
@@ -21,6 +23,7 @@ use opstream_schemas::avro::{OPERATION_V1_ID, RESERVED_IDS, SchemaId, builtin_sc
 use self::decoder::{Decoded, Decoder, layout_of};
 pub use self::inspect::{Inspection, inspect};
 use self::layout::Layout;
+pub use self::writer_schemas::WriterSchemas;
 use crate::dead_letter::Poison;
 use crate::record::RawBatch;
 
@@ -40,16 +43,16 @@ struct Datum<'a> {
     /// Its id: the first field of every version.
     id: u128,
     index: usize,
-    layout: &'static Layout,
+    layout: &'a Layout,
     bytes: &'a [u8],
 }
 
 /// Decodes every record that can be decoded. Rows are in the order of their ids, and of one id in the order of the batch.
-pub fn decode_batch(batch: &RawBatch) -> DecodedBatch {
+pub fn decode_batch(batch: &RawBatch, schemas: &WriterSchemas) -> DecodedBatch {
     let mut poison = Vec::new();
     let mut data = Vec::with_capacity(batch.len());
     for (index, record) in batch.records().iter().enumerate() {
-        match datum(index, batch.value(record)) {
+        match datum(index, batch.value(record), schemas) {
             Ok(datum) => data.push(datum),
             Err(fault) => poison.push((index, fault)),
         }
@@ -84,16 +87,13 @@ fn keep(columns: &RecordBatch, is_kept: impl Fn(&usize) -> bool) -> RecordBatch 
 }
 
 /// The datum of an operation, if the frame and the schema are what we know.
-fn datum(index: usize, value: Option<&[u8]>) -> Result<Datum<'_>, Poison> {
+fn datum<'a>(index: usize, value: Option<&'a [u8]>, schemas: &'a WriterSchemas) -> Result<Datum<'a>, Poison> {
     let framed = split_frame(value.ok_or(Poison::NoValue)?)?;
     let id = framed.schema_id;
-    match layout_of(id) {
-        Some(layout) => {
-            let bytes = framed.datum;
-            // One that is cut short within its id is found to be so when it is decoded.
-            let id = bytes.first_chunk().map_or(0, |id| u128::from_be_bytes(*id));
-            Ok(Datum { id, index, layout, bytes })
-        }
+    let known = layout_of(id).map(Ok).or_else(|| schemas.layout(id));
+    match known {
+        Some(Ok(layout)) => Ok(Datum { id: layout.id(framed.datum), index, layout, bytes: framed.datum }),
+        Some(Err(reason)) => Err(Poison::Unresolvable { id: id.0, reason: reason.to_owned() }),
         None if is_unknown_version(id) => Err(Poison::NewerSchema { id: id.0 }),
         None => Err(Poison::UnknownSchema { id: id.0, expected: OPERATION_V1_ID.0 }),
     }

@@ -30,6 +30,7 @@ use crate::breaker::Breaker;
 use crate::claiming::{ClaimError, Claimed, Claims};
 use crate::committer::{Committed, Committer, Stored};
 use crate::config::IngestorConfig;
+use crate::decode::WriterSchemas;
 use crate::duplicates::StoredIds;
 use crate::hold::Hold;
 use crate::lake_file::open_lake;
@@ -39,6 +40,7 @@ use crate::ownership::{Ownership, Ticket};
 use crate::prepare::{PreparedBatch, Preparer};
 use crate::prepare_stage::PrepareStage;
 use crate::price::Pricer;
+use crate::schema_lookup::SchemaLookup;
 use crate::source::{Source, SourceCommand, SourceEvent, reader_config};
 use crate::store::{Checkpoint, StoreError, retention_floor};
 use crate::sweeper::sweep_lake;
@@ -68,17 +70,20 @@ pub async fn run(config: IngestorConfig, shutdown: CancellationToken) -> anyhow:
         }
         Some((stream, floor)) => {
             let stored = Arc::new(Mutex::new(StoredIds::default()));
+            let lookup = config.registry.clone();
+            let lookup = lookup.map(|registry| SchemaLookup::new(registry, &config.reporter, stop.clone()));
             let preparer = Preparer {
                 content: config.content,
+                schemas: WriterSchemas::default(),
                 pricer: Pricer::new(Catalogue::embedded()),
                 stored: stored.clone(),
             };
             let (finished, prepared) = mpsc::channel(1);
-            let (floor, floor_rx) = watch::channel(floor);
+            let (floor_tx, floor) = watch::channel(floor);
             let ownership = Ownership::new(stop.clone());
             let (database, positions) = (config.database.clone(), ownership.positions());
             let lake = config.lake.clone();
-            tasks.spawn(PrepareStage { batches, prepared: finished, preparer, lake, stream, floor: floor_rx }.run());
+            tasks.spawn(PrepareStage { batches, prepared: finished, lookup, preparer, lake, stream, floor }.run());
             tasks.spawn(MarkTask { database: database.clone(), stream, log: log.clone(), positions }.run(stop.clone()));
             tasks.spawn(outbox::publish_dead_letters(config.clone(), stop.clone()));
             tasks.spawn(sweep_lake(database.clone(), config.lake.clone(), stop.clone()));
@@ -88,7 +93,7 @@ pub async fn run(config: IngestorConfig, shutdown: CancellationToken) -> anyhow:
                 ownership,
                 commands,
                 hold: Hold::new(Breaker::new(config.poison_hold), config.reporter.clone()),
-                floor,
+                floor: floor_tx,
                 reporter: config.reporter.clone(),
                 shutdown: stop.clone(),
             };

@@ -17,7 +17,7 @@ use crate::checks::{Faults, check_columns};
 use crate::columns::{Origin, content_columns, operation_columns, operation_ids, read_id, select_rows};
 use crate::config::ContentPolicy;
 use crate::dead_letter::{DeadLetter, Poison};
-use crate::decode::{DecodedBatch, decode_batch};
+use crate::decode::{DecodedBatch, WriterSchemas, decode_batch};
 use crate::duplicates::{BatchIds, Sighting, StoredIds};
 use crate::price::Pricer;
 use crate::record::{PartitionRange, RawBatch, RawRecord, record_hash};
@@ -68,6 +68,8 @@ struct Place<'a> {
 pub struct Preparer {
     /// Where content goes.
     pub content: ContentPolicy,
+    /// What the registry has said of other writers.
+    pub schemas: WriterSchemas,
     /// Prices.
     pub pricer: Pricer,
     /// Ids stored lately; the committer adds to them.
@@ -94,7 +96,7 @@ impl Preparer {
 
     /// What becomes of the records of a batch.
     pub fn convert(&mut self, raw: &RawBatch, stream: StreamId, accepted: AcceptedTimes) -> Parts {
-        let DecodedBatch { columns, records, poison } = decode_batch(raw);
+        let DecodedBatch { columns, records, poison } = decode_batch(raw, &self.schemas);
         let mut parts = Parts::default();
         parts.dead.extend(poison.into_iter().map(|(index, poison)| DeadLetter::of(raw, index, poison, None)));
         if let Some(columns) = columns {

@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, watch};
 use crate::dead_letter::Poison;
 use crate::prepare::{Parts, PreparedBatch, Preparer};
 use crate::record::RawBatch;
+use crate::schema_lookup::SchemaLookup;
 
 /// UTC days that the operations of one transaction may lie in. Postgres keeps a table for each day, and a transaction takes
 /// two entries of the server's table of locks for each, of some six thousand for everybody. Ids may be of any day since
@@ -29,6 +30,8 @@ pub struct PrepareStage {
     /// Prepared batches. Capacity 1: memory holds at most six batches (collected, due, handed over, being prepared, prepared,
     /// being stored).
     pub prepared: mpsc::Sender<PreparedBatch>,
+    /// Asks the registry, where there is one.
+    pub lookup: Option<SchemaLookup>,
     /// Does the work.
     pub preparer: Preparer,
     /// Root of the lake.
@@ -40,11 +43,16 @@ pub struct PrepareStage {
 }
 
 impl PrepareStage {
-    /// Runs until there are no more batches, or nobody takes them.
+    /// Runs until there are no more batches, or nobody takes them, or the wait for the registry is stopped.
     pub async fn run(self) {
-        let Self { mut batches, prepared, mut preparer, lake, stream, floor } = self;
+        let Self { mut batches, prepared, lookup, mut preparer, lake, stream, floor } = self;
         let lake: Arc<Path> = lake.into();
         while let Some(raw) = batches.recv().await {
+            if let Some(lookup) = &lookup
+                && !lookup.learn(&mut preparer.schemas, &raw).await
+            {
+                return;
+            }
             let accepted = AcceptedTimes::at(UtcMillis::now(), *floor.borrow());
             let lake = lake.clone();
             let work = move || {
@@ -137,6 +145,7 @@ mod tests {
 
     use super::*;
     use crate::config::ContentPolicy;
+    use crate::decode::WriterSchemas;
     use crate::duplicates::StoredIds;
     use crate::price::Pricer;
     use crate::record::IncomingRecord;
@@ -205,8 +214,12 @@ mod tests {
             raw.push(record, 1, Offset(n));
         }
         let stored = Arc::new(Mutex::new(StoredIds::default()));
-        let mut preparer =
-            Preparer { content: ContentPolicy::Drop, pricer: Pricer::new(Catalogue::embedded()), stored };
+        let mut preparer = Preparer {
+            schemas: WriterSchemas::default(),
+            content: ContentPolicy::Drop,
+            pricer: Pricer::new(Catalogue::embedded()),
+            stored,
+        };
         let accepted = AcceptedTimes::at(UtcMillis::now(), DEFAULT_RETENTION_FLOOR);
         let mut convert = |raw: &RawBatch| preparer.convert(raw, StreamId(1), accepted);
         let whole = convert(&raw);

@@ -49,6 +49,7 @@ impl TestTopic {
         let mut producer = ClientConfig::new();
         producer.set("bootstrap.servers", &bootstrap).set("linger.ms", "0").set("message.max.bytes", "10000000");
         let config = IngestorConfig {
+            registry: None,
             database,
             lake: folder.path().join("lake"),
             bootstrap,

@@ -9,14 +9,18 @@ use opstream_schemas::validate::AcceptedTimes;
 use crate::checks::check_columns;
 use crate::columns::operation_ids;
 use crate::dead_letter::Poison;
-use crate::decode::{DecodedBatch, decode_batch};
+use crate::decode::{DecodedBatch, WriterSchemas, decode_batch};
 use crate::record::{IncomingRecord, RawBatch};
 
-/// Tries a record's value; returns the id of its operation.
+/// Tries a record's value, with what is known of other writers' schemas; returns the id of its operation.
 ///
 /// # Errors
 /// Why it would become a dead letter.
-pub fn try_value(value: Option<&[u8]>, accepted: AcceptedTimes) -> Result<OperationId, Poison> {
+pub fn try_value(
+    value: Option<&[u8]>,
+    schemas: &WriterSchemas,
+    accepted: AcceptedTimes,
+) -> Result<OperationId, Poison> {
     let mut batch = RawBatch::default();
     let record = IncomingRecord {
         partition: Partition(0),
@@ -27,7 +31,7 @@ pub fn try_value(value: Option<&[u8]>, accepted: AcceptedTimes) -> Result<Operat
         headers: Vec::new(),
     };
     batch.push(record, 0, Offset(0));
-    let DecodedBatch { columns, poison, .. } = decode_batch(&batch);
+    let DecodedBatch { columns, poison, .. } = decode_batch(&batch, schemas);
     if let Some((_, poison)) = poison.into_iter().next() {
         return Err(poison);
     }
@@ -56,14 +60,20 @@ mod tests {
             change(&mut operation);
             let mut bytes = Vec::new();
             encode_operation(&operation, &mut bytes);
-            try_value(Some(&bytes), accepted)
+            try_value(Some(&bytes), &WriterSchemas::default(), accepted)
                 .map(|id| assert_eq!(id, operation.operation_id))
                 .map_err(|poison| poison.code())
         };
         assert_eq!(verdict(|_| {}), Ok(()));
         assert_eq!(verdict(|operation| operation.output_tokens = Some(-1)), Err("negative_count"));
         assert_eq!(verdict(|operation| operation.workspace.clear()), Err("empty_field"));
-        assert_eq!(try_value(Some(b"{}"), accepted).map_err(|poison| poison.code()), Err("not_framed"));
-        assert_eq!(try_value(None, accepted).map_err(|poison| poison.code()), Err("no_value"));
+        assert_eq!(
+            try_value(Some(b"{}"), &WriterSchemas::default(), accepted).map_err(|poison| poison.code()),
+            Err("not_framed")
+        );
+        assert_eq!(
+            try_value(None, &WriterSchemas::default(), accepted).map_err(|poison| poison.code()),
+            Err("no_value")
+        );
     }
 }

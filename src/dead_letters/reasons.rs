@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use opstream_schemas::database::Database;
 
 /// The codes that this version gives: those of `Poison` in the ingestor.
-const REASONS: [&str; 14] = [
+const REASONS: [&str; 15] = [
     "before_retention_floor",
     "empty_field",
     "id_not_uuid7",
@@ -19,6 +19,7 @@ const REASONS: [&str; 14] = [
     "too_long",
     "undecodable",
     "unknown_schema",
+    "unresolvable_schema",
 ];
 
 /// Refuses a reason that no letter can have: it would choose nothing, silently. Letters of another version may have reasons that
@@ -76,6 +77,7 @@ mod tests {
             Poison::NoValue,
             Poison::NotFramed(FramingError::TooShort { length: 0 }),
             Poison::UnknownSchema { id: 1, expected: 2 },
+            Poison::Unresolvable { id: 1, reason: String::new() },
             Poison::NewerSchema { id: 1 },
             Poison::Undecodable { reason: String::new() },
             Poison::OtherWorkspace { id },

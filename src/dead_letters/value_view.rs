@@ -1,6 +1,6 @@
 //! A record's value, read as far as it can be: Avro behind its frame, else JSON, else text or bytes. Pure.
 
-use opstream_ingestor::decode::{Inspection, inspect};
+use opstream_ingestor::decode::{Inspection, WriterSchemas, inspect};
 use serde_json::Value;
 
 use super::withheld::{CONTENT, Withheld, withhold};
@@ -56,7 +56,7 @@ impl ValueView {
     fn whole(value: Option<&[u8]>) -> Self {
         let plain = |format, fault: Option<String>| Self { format, fields: Vec::new(), withheld: Vec::new(), fault };
         let Some(value) = value else { return plain(Format::Tombstone, Some("the record has no value".to_owned())) };
-        let fault = match inspect(value) {
+        let fault = match inspect(value, &WriterSchemas::default()) {
             Ok(Inspection { schema_id, is_guess, fields, fault }) => {
                 return Self { fields, ..plain(Format::Avro { schema_id: schema_id.0, is_guess }, fault) };
             }

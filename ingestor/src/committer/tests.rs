@@ -6,6 +6,7 @@ use opstream_schemas::validate::{AcceptedTimes, DEFAULT_RETENTION_FLOOR};
 use uuid::Uuid;
 
 use super::*;
+use crate::decode::WriterSchemas;
 use crate::prepare::Preparer;
 use crate::price::Pricer;
 use crate::record::{IncomingRecord, RawBatch};
@@ -58,6 +59,7 @@ impl Fixture {
             raw.push(record, epoch, Offset(offset));
         }
         let mut preparer = Preparer {
+            schemas: WriterSchemas::default(),
             content: ContentPolicy::Drop,
             pricer: Pricer::new(Catalogue::embedded()),
             stored: self.committer.stored.clone(),

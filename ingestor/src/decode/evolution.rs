@@ -115,6 +115,6 @@ fn stored_bytes_are_rows_of_a_batch() {
         };
         batch.push(record, 1, offset);
     }
-    let decoded = decode_batch(&batch);
+    let decoded = decode_batch(&batch, &WriterSchemas::default());
     assert_eq!((decoded.records.len(), decoded.poison.len()), (2, 0));
 }

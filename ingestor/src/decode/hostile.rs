@@ -21,7 +21,7 @@ use opstream_schemas::{Operation, UtcMicros, UtcMillis};
 use crate::checks::check_columns;
 use crate::columns::{Origin, content_columns, operation_columns, operation_ids, select_rows};
 use crate::dead_letter::Poison;
-use crate::decode::{DecodedBatch, decode_batch};
+use crate::decode::{DecodedBatch, WriterSchemas, decode_batch};
 use crate::price::Pricer;
 use crate::record::{IncomingRecord, RawBatch};
 
@@ -219,7 +219,11 @@ static GOOD_RECORDS: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| [0x11, 0xee].map(
 
 /// The row of each of them.
 static GOOD_ROWS: LazyLock<[RecordBatch; 2]> = LazyLock::new(|| {
-    [0, 1].map(|record| decode_batch(&batch(&[&GOOD_RECORDS[record]])).columns.expect("a good record is decoded"))
+    [0, 1].map(|record| {
+        decode_batch(&batch(&[&GOOD_RECORDS[record]]), &WriterSchemas::default())
+            .columns
+            .expect("a good record is decoded")
+    })
 });
 
 fn good_record(last_byte_of_id: u8) -> Vec<u8> {
@@ -269,7 +273,7 @@ fn the_stored_inputs_of_the_fuzzer_are_judged_alike() {
         let bytes = std::fs::read(&path).unwrap();
         let judged = std::panic::catch_unwind(|| {
             let batch = batch_with(&bytes);
-            check(&batch, decode_batch(&batch));
+            check(&batch, decode_batch(&batch, &WriterSchemas::default()));
         });
         assert!(judged.is_ok(), "{}", path.display());
         inputs += 1;

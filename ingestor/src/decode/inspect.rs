@@ -8,10 +8,11 @@ use opstream_schemas::avro::{FramingError, OPERATION_V1_ID, SchemaId, split_fram
 use opstream_schemas::{NanoUsd, OperationId, UtcMicros};
 use serde_json::Value;
 
-use super::cell::{Cell, scan, span};
+use super::cell::{Cell, span};
 use super::datum::{Datum, ID_LENGTH};
 use super::decoder::{DatumError, layout_of};
 use super::layout::{Field, Kind, Layout};
+use super::writer_schemas::WriterSchemas;
 
 /// What a value holds.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,10 +32,11 @@ pub struct Inspection {
 ///
 /// # Errors
 /// When it has no frame.
-pub fn inspect(value: &[u8]) -> Result<Inspection, FramingError> {
+pub fn inspect(value: &[u8], schemas: &WriterSchemas) -> Result<Inspection, FramingError> {
     let framed = split_frame(value)?;
     let schema_id = framed.schema_id;
-    if let Some(layout) = layout_of(schema_id) {
+    let known = layout_of(schema_id).or_else(|| schemas.layout(schema_id)?.ok());
+    if let Some(layout) = known {
         let (fields, fault) = read(layout, framed.datum);
         return Ok(Inspection { schema_id, is_guess: false, fields, fault: fault.map(|fault| fault.to_string()) });
     }
@@ -43,15 +45,19 @@ pub fn inspect(value: &[u8]) -> Result<Inspection, FramingError> {
         Some((fields, None)) => (fields, true),
         _ => (Vec::new(), false),
     };
-    Ok(Inspection { schema_id, is_guess, fields, fault: Some(format!("schema id {schema_id} is not known here")) })
+    let fault = match schemas.layout(schema_id) {
+        Some(Err(reason)) => format!("schema id {schema_id} cannot be read as one of operations: {reason}"),
+        _ => format!("schema id {schema_id} is not known here"),
+    };
+    Ok(Inspection { schema_id, is_guess, fields, fault: Some(fault) })
 }
 
 /// The fields of a record and its first fault.
 fn read(layout: &Layout, bytes: &[u8]) -> (Vec<(String, Value)>, Option<DatumError>) {
     let mut datum = Datum::new(bytes);
     let (mut fields, mut first_fault) = (Vec::new(), None);
-    for field in &layout.fields {
-        match scan(field, &mut datum, bytes.len()) {
+    for (place, field) in layout.fields.iter().enumerate() {
+        match layout.read(place, &mut datum, bytes.len()) {
             Err(fault) => {
                 let fault = DatumError::Value { field: field.name.clone(), fault };
                 return (fields, first_fault.or(Some(fault)));
@@ -156,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_whole_record_is_read_as_its_operation_even_if_no_rule_would_take_it() {
-        let inspection = inspect(&encoded(&operation())).unwrap();
+        let inspection = inspect(&encoded(&operation()), &WriterSchemas::default()).unwrap();
         assert_eq!((inspection.is_guess, &inspection.fault), (false, &None));
         let read = as_operation(inspection);
         assert_eq!(read, Operation { operation_id: read.operation_id, ..operation() });
@@ -166,12 +172,12 @@ mod tests {
     fn a_record_that_is_cut_short_is_read_up_to_there() {
         let bytes = encoded(&operation());
         let place = bytes.windows(6).position(|window| window == b"marker").unwrap();
-        let inspection = inspect(&bytes[..place + 3]).unwrap();
+        let inspection = inspect(&bytes[..place + 3], &WriterSchemas::default()).unwrap();
         assert_eq!(inspection.fault.as_deref(), Some("model: the record is cut short"));
         let names: Vec<&str> = inspection.fields.iter().map(|(name, _)| name.as_str()).collect();
         assert!(names.contains(&"operation_type") && !names.contains(&"model"), "{names:?}");
         for length in 5..bytes.len() {
-            assert!(inspect(&bytes[..length]).unwrap().fault.is_some(), "{length}");
+            assert!(inspect(&bytes[..length], &WriterSchemas::default()).unwrap().fault.is_some(), "{length}");
         }
     }
 
@@ -180,7 +186,7 @@ mod tests {
         let mut bytes = encoded(&operation());
         let place = bytes.windows(6).position(|window| window == b"marker").unwrap();
         bytes[place] = 0xff;
-        let inspection = inspect(&bytes).unwrap();
+        let inspection = inspect(&bytes, &WriterSchemas::default()).unwrap();
         assert_eq!(inspection.fault.as_deref(), Some("model: the text is not UTF-8"));
         let read = as_operation(inspection);
         assert_eq!((read.model.as_deref(), read.input_tokens), (Some("\u{fffd}arker"), Some(-1)));
@@ -190,12 +196,12 @@ mod tests {
     fn under_an_unknown_schema_id_a_record_that_fits_is_shown_as_a_guess() {
         let mut bytes = encoded(&operation());
         bytes[1..5].copy_from_slice(&42_u32.to_be_bytes());
-        let guess = inspect(&bytes).unwrap();
+        let guess = inspect(&bytes, &WriterSchemas::default()).unwrap();
         assert_eq!((guess.schema_id, guess.is_guess), (SchemaId(42), true));
         assert!(guess.fault.is_some() && !guess.fields.is_empty());
         bytes.push(0);
-        let unknown = inspect(&bytes).unwrap();
+        let unknown = inspect(&bytes, &WriterSchemas::default()).unwrap();
         assert!(!unknown.is_guess && unknown.fields.is_empty());
-        assert!(inspect(b"{}").is_err());
+        assert!(inspect(b"{}", &WriterSchemas::default()).is_err());
     }
 }

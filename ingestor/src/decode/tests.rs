@@ -79,7 +79,7 @@ fn bad_records_are_named_and_good_ones_kept() {
         Some(newer),
     ];
 
-    let decoded = decode_batch(&batch(&values));
+    let decoded = decode_batch(&batch(&values), &WriterSchemas::default());
 
     assert_eq!(sessions(&decoded), ["a", "b", "c"]);
     let records: BTreeSet<usize> = decoded.records.iter().copied().collect();
@@ -104,7 +104,7 @@ fn rows_come_in_the_order_of_their_ids() {
     operations[3].operation_id = operations[1].operation_id;
     operations.sort_by_key(|operation| std::cmp::Reverse(operation.operation_id));
     let values: Vec<_> = operations.iter().map(|operation| Some(encoded(operation))).collect();
-    let decoded = decode_batch(&batch(&values));
+    let decoded = decode_batch(&batch(&values), &WriterSchemas::default());
     let ids = crate::columns::operation_ids(decoded.columns.as_ref().unwrap());
     let rows: Vec<_> = ids.iter().copied().zip(decoded.records).collect();
     let mut sorted = rows.clone();
@@ -118,7 +118,7 @@ fn a_reason_never_repeats_the_content() {
     let mut bytes = encoded(&Operation { system_prompt: Some("the secret prompt".to_owned()), ..operation("s") });
     let place = bytes.windows(6).position(|window| window == b"secret").unwrap();
     bytes[place] = 0xff;
-    let decoded = decode_batch(&batch(&[Some(bytes)]));
+    let decoded = decode_batch(&batch(&[Some(bytes)]), &WriterSchemas::default());
     let reason = decoded.poison[0].1.to_string();
     assert!(reason.contains("system_prompt") && !reason.contains("the secret"), "{reason}");
 }
@@ -133,7 +133,10 @@ proptest! {
         damaged[place] = byte;
         let mut short = damaged.clone();
         short.truncate(cut);
-        let decoded = decode_batch(&batch(&[Some(good.clone()), Some(damaged), Some(short), Some(good)]));
+        let decoded = decode_batch(
+            &batch(&[Some(good.clone()), Some(damaged), Some(short), Some(good)]),
+            &WriterSchemas::default(),
+        );
         prop_assert!(decoded.records.contains(&0) && decoded.records.contains(&3));
         prop_assert_eq!(decoded.records.len() + decoded.poison.len(), 4);
         prop_assert_eq!(decoded.columns.map_or(0, |columns| columns.num_rows()), decoded.records.len());
@@ -184,7 +187,7 @@ proptest! {
             bytes[place] = byte;
         }
         let expected = judge(&bytes).expect("its frame is whole");
-        let decoded = decode_batch(&batch(&[Some(bytes)]));
+        let decoded = decode_batch(&batch(&[Some(bytes)]), &WriterSchemas::default());
         prop_assert!(damage.is_some() || decoded.columns.is_some());
         if let Some(columns) = decoded.columns {
             for (name, value) in expected.expect("apache-avro reads it") {

@@ -38,7 +38,9 @@ async fn it_ends_with_an_error_when_the_client_gives_up_though_every_stage_is_fu
     let full = finished.clone();
     let (preparer, floor, lake) = (preparer(), pipeline.floor.subscribe(), topic.config.lake.clone());
     let mut tasks = JoinSet::new();
-    tasks.spawn(PrepareStage { batches, prepared: finished, preparer, lake, stream: StreamId(1), floor }.run());
+    tasks.spawn(
+        PrepareStage { batches, prepared: finished, lookup: None, preparer, lake, stream: StreamId(1), floor }.run(),
+    );
     let (events_tx, events_rx) = mpsc::unbounded_channel();
     let work = async { pipeline.work(Inputs { events: events_rx, prepared, tasks: &mut tasks }).await };
     let give_up = async {
@@ -211,5 +213,10 @@ impl Fixture {
 
 fn preparer() -> Preparer {
     let pricer = Pricer::new(Catalogue::embedded());
-    Preparer { content: crate::config::ContentPolicy::Drop, pricer, stored: Arc::default() }
+    Preparer {
+        schemas: crate::decode::WriterSchemas::default(),
+        content: crate::config::ContentPolicy::Drop,
+        pricer,
+        stored: Arc::default(),
+    }
 }

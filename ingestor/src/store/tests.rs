@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::*;
 use crate::batch_files::{BatchFiles, WrittenFiles};
 use crate::config::ContentPolicy;
+use crate::decode::WriterSchemas;
 use crate::duplicates::StoredIds;
 use crate::lake_file::LakeFile;
 use crate::prepare::{PreparedBatch, Preparer};
@@ -115,8 +116,12 @@ fn prepare(operations: &[Operation], first: i64) -> PreparedBatch {
         raw.push(record, 1, Offset(offset));
     }
     let stored = Arc::new(Mutex::new(StoredIds::default()));
-    let mut preparer =
-        Preparer { content: ContentPolicy::LakeAndSql, pricer: Pricer::new(Catalogue::embedded()), stored };
+    let mut preparer = Preparer {
+        schemas: WriterSchemas::default(),
+        content: ContentPolicy::LakeAndSql,
+        pricer: Pricer::new(Catalogue::embedded()),
+        stored,
+    };
     let accepted = AcceptedTimes::at(UtcMillis::now(), DEFAULT_RETENTION_FLOOR);
     preparer.prepare(raw, StreamId(1), accepted)
 }

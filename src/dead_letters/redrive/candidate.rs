@@ -1,5 +1,6 @@
 //! A letter and what is to become of it. Pure.
 
+use opstream_ingestor::decode::WriterSchemas;
 use opstream_ingestor::record::Headers;
 use opstream_ingestor::trial::try_value;
 
@@ -61,7 +62,7 @@ impl Candidate {
     /// A letter that is to be sent as it is.
     pub(super) fn as_it_was(letter: Letter, rules: Rules) -> Self {
         let name = letter.place.to_string();
-        let verdict = try_value(letter.value.as_deref(), rules.accepted);
+        let verdict = try_value(letter.value.as_deref(), &WriterSchemas::default(), rules.accepted);
         let fate = match verdict {
             _ if letter.redriven_at.is_some() && !rules.again => Fate::AlreadyRedriven,
             Err(poison) if !rules.unchecked => Fate::Refused { code: poison.code(), reason: poison.to_string() },

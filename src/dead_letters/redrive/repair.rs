@@ -226,6 +226,7 @@ fn derived(operation: &Operation, letter: &Letter, is_timed: bool) -> Result<Ope
 
 #[cfg(test)]
 mod tests {
+    use opstream_ingestor::decode::WriterSchemas;
     use opstream_ingestor::trial::try_value;
     use opstream_schemas::UtcMillis;
     use opstream_schemas::validate::DEFAULT_RETENTION_FLOOR;
@@ -245,7 +246,7 @@ mod tests {
     }
 
     fn id(record: &Record) -> OperationId {
-        try_value(record.value.as_deref(), accepted()).unwrap()
+        try_value(record.value.as_deref(), &WriterSchemas::default(), accepted()).unwrap()
     }
 
     #[test]

@@ -22,6 +22,7 @@ use super::{INGESTORS, Lost, Sent, Step};
 use crate::claiming::{ClaimError, Claimant, claim};
 use crate::committer::Committer;
 use crate::config::{BatchLimits, ContentPolicy, IngestorConfig};
+use crate::decode::WriterSchemas;
 use crate::ownership::{Ownership, Ticket};
 use crate::prepare::{PreparedBatch, Preparer};
 use crate::price::Pricer;
@@ -56,6 +57,7 @@ impl World {
         let file = folder.path().join("opstream.db");
         std::fs::copy(&*EMPTY_DATABASE, &file).unwrap();
         let config = IngestorConfig {
+            registry: None,
             database: Database::connect(&DatabaseUrl::Sqlite(file)).await.unwrap(),
             lake: folder.path().join("lake"),
             bootstrap: String::new(),
@@ -327,7 +329,12 @@ impl Ingestor {
             id: Uuid::new_v4(),
             ownership: Ownership::new(stop.clone()),
             committer: Committer::new(config, stream, Arc::clone(&stored), stop),
-            preparer: Preparer { content: config.content, pricer: Pricer::new(Catalogue::embedded()), stored },
+            preparer: Preparer {
+                schemas: WriterSchemas::default(),
+                content: config.content,
+                pricer: Pricer::new(Catalogue::embedded()),
+                stored,
+            },
             prepared: VecDeque::new(),
             reading: BTreeMap::new(),
             remembered: BTreeMap::new(),
