@@ -8,13 +8,14 @@ use clap::Args;
 use opstream_aggregator::retention::preview;
 use opstream_aggregator::{AggregatorConfig, Compaction, KeepDays, LeaseStart};
 use opstream_api::{BrokerAddress, RoleWatch};
-use opstream_schemas::avro::{Record, WriterId};
+use opstream_schemas::avro::Record;
 use opstream_schemas::condition::Reporter;
 use opstream_schemas::database::Database;
 use tokio_util::sync::CancellationToken;
 
 use crate::data_folder::Place;
 use crate::health_port::{HealthArgs, run_with_health};
+use crate::schema_registry::{Learning, RegistryArgs};
 use crate::settings::{DatabaseArgs, KafkaArgs, LakeArgs, RetentionArgs, whole_number};
 use crate::verify::{FileState, state_of_file};
 
@@ -33,6 +34,8 @@ pub(crate) struct AggregatorArgs {
     lake: LakeArgs,
     #[command(flatten)]
     kafka: KafkaArgs,
+    #[command(flatten)]
+    registry: RegistryArgs,
     /// Pause between two looks for new files, in milliseconds, 10 to 60000
     #[arg(long, value_name = "MS", env = "OPSTREAM_TICK_MS", default_value_t = 200, value_parser = clap::value_parser!(u64).range(10..=60_000))]
     tick_ms: u64,
@@ -95,7 +98,12 @@ pub(crate) async fn run(args: AggregatorArgs, shutdown: CancellationToken) -> an
         bootstrap: args.kafka.bootstrap_beside(place.folder.as_deref()).addresses,
         ..args.kafka.address()?
     };
+    let subjects = args.registry.subjects(&broker.topics)?;
     let health = args.health.bind().await?;
+    let mut learning = Learning::default();
+    let asked = shutdown.run_until_cancelled(learning.begin(subjects.as_ref(), Record::Window)).await;
+    let Some(window_schema_id) = asked else { return Ok(()) };
+    let window_schema_id = window_schema_id?;
     let database = place.open().await?;
     let reporter = Reporter::default();
     let role = RoleWatch { name: "aggregator", condition: reporter.watch() };
@@ -105,7 +113,7 @@ pub(crate) async fn run(args: AggregatorArgs, shutdown: CancellationToken) -> an
         bootstrap: broker.bootstrap.clone(),
         topics: broker.topics.clone(),
         properties: broker.properties.clone(),
-        window_schema_id: WriterId::builtin(Record::Window),
+        window_schema_id,
         tick: Duration::from_millis(args.tick_ms),
         lease_start: LeaseStart::AfterExpiry,
         compaction: args.compaction.compaction(),
@@ -115,7 +123,7 @@ pub(crate) async fn run(args: AggregatorArgs, shutdown: CancellationToken) -> an
     let running = Box::pin(async {
         if args.rebuild { rebuild(config, shutdown).await } else { opstream_aggregator::run(config, shutdown).await }
     });
-    let outcome = run_with_health(health, (database.clone(), broker, role), running).await;
+    let outcome = learning.beside(run_with_health(health, (database.clone(), broker, role), running)).await;
     database.close().await;
     outcome
 }

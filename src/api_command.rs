@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use clap::Args;
 use opstream_api::{ApiConfig, ContentCapture, Listeners, RequestLimits};
 use opstream_producer::{ProducerConfig, Sink};
+use opstream_schemas::avro::Record;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +16,7 @@ use crate::ingestor_command::ContentChoice;
 use crate::listen::{check_listen, read_token};
 use crate::otlp_listen::OtlpArgs;
 use crate::rate_args::RateArgs;
+use crate::schema_registry::{Learning, RegistryArgs};
 use crate::settings::{DatabaseArgs, KafkaArgs, LakeArgs};
 use crate::telemetry::start_metrics;
 
@@ -40,6 +42,8 @@ pub(crate) struct ApiArgs {
     lake: LakeArgs,
     #[command(flatten)]
     kafka: KafkaArgs,
+    #[command(flatten)]
+    registry: RegistryArgs,
     /// What is kept of prompts, messages and tool definitions; with off they are dropped at the door
     #[arg(long, env = "OPSTREAM_CONTENT", value_enum, default_value_t = ContentChoice::Off)]
     content: ContentChoice,
@@ -81,12 +85,19 @@ pub(crate) async fn run(args: ApiArgs, shutdown: CancellationToken) -> anyhow::R
     check_listen(args.listen, token.as_ref(), args.insecure)?;
     args.otlp.check(token.as_ref(), args.insecure)?;
     let topics = args.kafka.topics()?;
-    let producer = ProducerConfig {
+    let subjects = args.registry.subjects(&topics)?;
+    let mut producer = ProducerConfig {
         topics: topics.clone(),
         properties: args.kafka.properties()?,
         ..ProducerConfig::new(args.kafka.bootstrap())
     };
     producer.check()?;
+    // Before anything is reached.
+    args.database.url()?;
+    let mut learning = Learning::default();
+    let asked = shutdown.run_until_cancelled(learning.begin(subjects.as_ref(), Record::Operation)).await;
+    let Some(schema_id) = asked else { return Ok(()) };
+    producer.schema_id = schema_id?;
     let Some(opened) = shutdown.run_until_cancelled(args.database.open()).await else { return Ok(()) };
     let database = opened?;
     let listeners = listen(&args).await?;
@@ -102,7 +113,7 @@ pub(crate) async fn run(args: ApiArgs, shutdown: CancellationToken) -> anyhow::R
         metrics: Some(start_metrics()?),
         roles: Vec::new(),
     };
-    let outcome = opstream_api::run(listeners, config, shutdown).await;
+    let outcome = learning.beside(opstream_api::run(listeners, config, shutdown)).await;
     database.close().await;
     outcome
 }
@@ -142,6 +153,7 @@ mod tests {
         assert!(refusal(&["--token-file", "/nowhere/token"]).await.contains("/nowhere/token"));
         assert!(refusal(&["--topic-prefix", "a_b"]).await.contains("OPSTREAM_TOPIC_PREFIX"));
         assert!(refusal(&["--bootstrap", ","]).await.contains("bootstrap"));
+        assert!(refusal(&["--schema-registry", "registry"]).await.contains("OPSTREAM_SCHEMA_REGISTRY"));
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod summary;
 mod test_letters;
 mod value_view;
 mod withheld;
+mod writers;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -19,6 +19,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use opstream_producer::{Producer, ProducerConfig, Sink};
 use opstream_schemas::UtcMicros;
+use opstream_schemas::avro::{Record, WriterId};
 use opstream_schemas::topics::Topics;
 use tokio_util::sync::CancellationToken;
 
@@ -75,6 +76,8 @@ pub(crate) struct DemoConfig {
     pub(crate) topics: Topics,
     /// Further settings of librdkafka.
     pub(crate) properties: BTreeMap<String, String>,
+    /// Id in the frame of each operation.
+    pub(crate) schema_id: WriterId,
     /// Operations per second, above 0.
     pub(crate) rate: f64,
     /// Ends after so many; none runs until it is stopped.
@@ -89,11 +92,12 @@ pub(crate) struct DemoConfig {
 
 impl DemoConfig {
     /// The demo of `opstream up --demo`: a filled day, then a steady trickle.
-    pub(crate) fn for_laptop(bootstrap: &str, topics: &Topics) -> Self {
+    pub(crate) fn for_laptop(bootstrap: &str, topics: &Topics, schema_id: &WriterId) -> Self {
         Self {
             bootstrap: bootstrap.to_owned(),
             topics: topics.clone(),
             properties: BTreeMap::new(),
+            schema_id: schema_id.clone(),
             rate: DEFAULT_RATE,
             operations: None,
             backfill_hours: Some(LAPTOP_BACKFILL_HOURS),
@@ -112,6 +116,7 @@ impl DemoArgs {
         Ok(DemoConfig {
             topics: self.kafka.topics()?,
             properties: self.kafka.properties()?,
+            schema_id: WriterId::builtin(Record::Operation),
             bootstrap: self.kafka.bootstrap().to_owned(),
             rate: self.rate,
             operations: self.operations,
@@ -138,6 +143,7 @@ pub(crate) async fn run(config: DemoConfig, shutdown: CancellationToken) -> anyh
     let producer_config = ProducerConfig {
         topics: config.topics.clone(),
         properties: config.properties.clone(),
+        schema_id: config.schema_id.clone(),
         ..ProducerConfig::new(&config.bootstrap)
     };
     let producer = Producer::start(Sink::Kafka(producer_config)).context("cannot start the demo's producer")?;

@@ -10,6 +10,7 @@ use opstream_schemas::condition::Reporter;
 use tokio_util::sync::CancellationToken;
 
 use crate::health_port::{HealthArgs, run_with_health};
+use crate::schema_registry::RegistryArgs;
 use crate::settings::{DatabaseArgs, KafkaArgs, LakeArgs};
 
 /// Writes every operation of the topic to SQL and Parquet, exactly once.
@@ -24,6 +25,8 @@ pub(crate) struct IngestorArgs {
     lake: LakeArgs,
     #[command(flatten)]
     kafka: KafkaArgs,
+    #[command(flatten)]
+    registry: RegistryArgs,
     #[command(flatten)]
     pub(crate) batches: BatchArgs,
     /// Consumer group that the ingestors of one pipeline share [default: the topic prefix and `.ingestor`]
@@ -101,6 +104,7 @@ impl BatchArgs {
 /// When the configuration is wrong, the database cannot be opened, or the Kafka client gives up.
 pub(crate) async fn run(args: IngestorArgs, shutdown: CancellationToken) -> anyhow::Result<()> {
     let broker = args.kafka.address()?;
+    let registry = args.registry.registry()?;
     let health = args.health.bind().await?;
     let Some(opened) = shutdown.run_until_cancelled(args.database.open()).await else { return Ok(()) };
     let database = opened?;
@@ -116,7 +120,7 @@ pub(crate) async fn run(args: IngestorArgs, shutdown: CancellationToken) -> anyh
         properties: broker.properties.clone(),
         limits: args.batches.limits(),
         content: args.content.into(),
-        registry: None,
+        registry,
         poison_hold: args.batches.poison_hold(),
         reporter,
     };

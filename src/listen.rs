@@ -19,17 +19,24 @@ const MAX_TOKEN_FILE_BYTES: u64 = 64 << 10;
 pub(crate) fn read_token(file: Option<&Path>) -> anyhow::Result<Option<Secret>> {
     let Some(path) = file else { return Ok(None) };
     let name = || format!("--token-file (OPSTREAM_TOKEN_FILE) {}", path.display());
+    Ok(Some(Secret::new(&first_line(path, name)?).with_context(name)?))
+}
+
+/// The first line of a file with a secret; warns when others can read it. `name` says which file it is.
+///
+/// # Errors
+/// When the file cannot be read as text.
+pub(crate) fn first_line(path: &Path, name: impl Fn() -> String) -> anyhow::Result<String> {
     let mut text = String::new();
     let opened = File::open(path).with_context(|| format!("{} cannot be opened", name()))?;
     opened
         .take(MAX_TOKEN_FILE_BYTES)
         .read_to_string(&mut text)
         .with_context(|| format!("{} cannot be read as text", name()))?;
-    let token = Secret::new(text.lines().next().unwrap_or_default()).with_context(name)?;
     if is_open_to_others(path) {
-        tracing::warn!(file = %path.display(), "every user of this machine can read the token file; chmod 600 keeps it private");
+        tracing::warn!(file = %path.display(), "every user of this machine can read the file with a secret; chmod 600 keeps it private");
     }
-    Ok(Some(token))
+    Ok(text.lines().next().unwrap_or_default().to_owned())
 }
 
 /// Refuses an address that other machines can reach when nothing protects it.

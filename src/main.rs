@@ -20,6 +20,7 @@ mod otlp_listen;
 mod rate_args;
 mod restore_files;
 mod roles;
+mod schema_registry;
 mod settings;
 mod signals;
 mod telemetry;

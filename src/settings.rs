@@ -164,7 +164,7 @@ impl KafkaArgs {
     /// # Errors
     /// When the prefix is not usable.
     pub(crate) fn topics(&self) -> anyhow::Result<Topics> {
-        Topics::new(&self.topic_prefix).context("--topic-prefix (OPSTREAM_TOPIC_PREFIX)")
+        topics_of(&self.topic_prefix)
     }
 
     /// The further settings by name, each of which librdkafka knows.
@@ -182,6 +182,14 @@ impl KafkaArgs {
         }
         Ok(properties)
     }
+}
+
+/// Names of the topics with this prefix.
+///
+/// # Errors
+/// When the prefix is not usable.
+pub(crate) fn topics_of(prefix: &str) -> anyhow::Result<Topics> {
+    Topics::new(prefix).context("--topic-prefix (OPSTREAM_TOPIC_PREFIX)")
 }
 
 /// Takes one setting apart and has librdkafka check it. An error repeats no value: it may be a password.

@@ -14,6 +14,7 @@ use opstream_aggregator::{AggregatorConfig, LeaseStart};
 use opstream_api::{ApiConfig, ContentCapture, Listeners, RequestLimits, RoleWatch};
 use opstream_ingestor::{ContentPolicy, IngestorConfig};
 use opstream_producer::{ProducerConfig, Sink};
+use opstream_registry::{Registry, Subjects};
 use opstream_schemas::avro::{Record, WriterId};
 use opstream_schemas::condition::Reporter;
 use opstream_schemas::database::{Database, DatabaseUrl};
@@ -30,6 +31,7 @@ use crate::ingestor_command::BatchArgs;
 use crate::otlp_listen::{OtlpArgs, OtlpPorts};
 use crate::rate_args::RateArgs;
 use crate::roles::{Roles, first_error};
+use crate::schema_registry::{Learning, RegistryArgs};
 use crate::settings::{RetentionArgs, open_database};
 
 /// How long the front door may take to answer what it has taken in before it is aborted: it gives its connections 10 s.
@@ -53,6 +55,8 @@ pub(crate) struct UpArgs {
     #[arg(long, value_name = "FILE", env = "OPSTREAM_TOKEN_FILE")]
     token_file: Option<PathBuf>,
     #[command(flatten)]
+    registry: RegistryArgs,
+    #[command(flatten)]
     batches: BatchArgs,
     #[command(flatten)]
     retention: RetentionArgs,
@@ -74,6 +78,9 @@ struct Pipeline {
     database: Database,
     topics: Topics,
     bootstrap: String,
+    registry: Option<Registry>,
+    operation_schema_id: WriterId,
+    window_schema_id: WriterId,
     ingestor: Reporter,
     aggregator: Reporter,
     disk: Reporter,
@@ -89,6 +96,12 @@ pub(crate) async fn run(args: UpArgs, shutdown: CancellationToken) -> anyhow::Re
     crate::listen::check_listen(args.listen, token.as_ref(), args.broker.insecure)?;
     args.otlp.check(token.as_ref(), args.broker.insecure)?;
     let config = args.broker.config()?;
+    let subjects = args.registry.subjects(&topics)?;
+    let mut learning = Learning::default();
+    let Some(ids) = shutdown.run_until_cancelled(schema_ids(&mut learning, subjects.as_ref())).await else {
+        return Ok(());
+    };
+    let [operation_schema_id, window_schema_id] = ids?;
     // A new folder is made only where all addresses are free; of one that is there the broker's lock says best who uses it.
     let early = if config.folder.exists() { None } else { Some(listen(&args).await?) };
     let starting = EmbeddedBroker::start(config);
@@ -98,11 +111,21 @@ pub(crate) async fn run(args: UpArgs, shutdown: CancellationToken) -> anyhow::Re
         None => Ok(()),
         Some(Err(error)) => Err(error),
         Some(Ok((doors, database))) => {
-            let bootstrap = broker.address().to_string();
             let [ingestor, aggregator, disk] = std::array::from_fn(|_| Reporter::default());
-            let pipeline = Pipeline { args, database: database.clone(), topics, bootstrap, ingestor, aggregator, disk };
+            let pipeline = Pipeline {
+                args,
+                database: database.clone(),
+                topics,
+                bootstrap: broker.address().to_string(),
+                registry: subjects.map(|subjects| subjects.registry().clone()),
+                operation_schema_id,
+                window_schema_id,
+                ingestor,
+                aggregator,
+                disk,
+            };
             let outcome = tokio::select! {
-                outcome = pipeline.run_roles(doors, token, &shutdown) => outcome,
+                outcome = learning.beside(pipeline.run_roles(doors, token, &shutdown)) => outcome,
                 error = broker.failed() => Err(error.context("the embedded broker failed")),
             };
             database.close().await;
@@ -112,6 +135,12 @@ pub(crate) async fn run(args: UpArgs, shutdown: CancellationToken) -> anyhow::Re
     first_error([outcome, broker.stop().await])?;
     say_stopped();
     Ok(())
+}
+
+/// Ids of operations and of windows.
+async fn schema_ids(learning: &mut Learning, subjects: Option<&Subjects>) -> anyhow::Result<[WriterId; 2]> {
+    let operation = learning.begin(subjects, Record::Operation).await?;
+    Ok([operation, learning.begin(subjects, Record::Window).await?])
 }
 
 #[expect(clippy::print_stdout, reason = "whoever pressed Ctrl-C waits for it")]
@@ -165,7 +194,7 @@ impl Pipeline {
         stores.spawn("disk watch", watch_disk(self.args.broker.data.clone(), self.disk.clone(), storing.clone()));
         doors.spawn("api", opstream_api::run(listeners, self.api(token)?, intake.clone()));
         if self.args.demo {
-            let demo = DemoConfig::for_laptop(&self.bootstrap, &self.topics);
+            let demo = DemoConfig::for_laptop(&self.bootstrap, &self.topics, &self.operation_schema_id);
             doors.spawn("demo", crate::demo::run(demo, intake.clone()));
         }
         announce(&announcement);
@@ -182,7 +211,11 @@ impl Pipeline {
     }
 
     fn api(&self, token: Option<opstream_api::Secret>) -> anyhow::Result<ApiConfig> {
-        let producer = ProducerConfig { topics: self.topics.clone(), ..ProducerConfig::new(&self.bootstrap) };
+        let producer = ProducerConfig {
+            topics: self.topics.clone(),
+            schema_id: self.operation_schema_id.clone(),
+            ..ProducerConfig::new(&self.bootstrap)
+        };
         Ok(ApiConfig {
             database: self.database.clone(),
             sink: Sink::Kafka(producer),
@@ -233,7 +266,7 @@ impl Pipeline {
             properties: std::collections::BTreeMap::new(),
             limits: self.args.batches.limits(),
             content: if self.args.no_content { ContentPolicy::Drop } else { ContentPolicy::LakeAndSql },
-            registry: None,
+            registry: self.registry.clone(),
             poison_hold: self.args.batches.poison_hold(),
             reporter: self.ingestor.clone(),
         }
@@ -246,7 +279,7 @@ impl Pipeline {
             bootstrap: self.bootstrap.clone(),
             topics: self.topics.clone(),
             properties: std::collections::BTreeMap::new(),
-            window_schema_id: WriterId::builtin(Record::Window),
+            window_schema_id: self.window_schema_id.clone(),
             tick: opstream_aggregator::config::DEFAULT_TICK,
             // The broker's lock says that no other process uses this folder.
             lease_start: LeaseStart::AtOnce,

@@ -19,6 +19,7 @@ use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use opstream_ingestor::store::retention_floor;
 use opstream_schemas::UtcMillis;
+use opstream_schemas::avro::{OPERATION_V1_ID, Record, SchemaId};
 use opstream_schemas::database::Database;
 use opstream_schemas::validate::AcceptedTimes;
 
@@ -31,7 +32,9 @@ use super::WhereArgs;
 use super::filter::{Conditions, FilterArgs};
 use super::place::Place;
 use super::reasons::require_known;
+use super::writers::Writers;
 use crate::failure::unless_reader_left;
+use crate::schema_registry::RegistryArgs;
 use crate::settings::KafkaArgs;
 
 /// Letters above which `--yes` is asked for.
@@ -67,6 +70,8 @@ pub(super) struct RedriveArgs {
     place: WhereArgs,
     #[command(flatten)]
     kafka: KafkaArgs,
+    #[command(flatten)]
+    registry: RegistryArgs,
     /// The letters, as `list` names them: STREAM/PARTITION/OFFSET
     #[arg(value_name = "PLACE", conflicts_with = "from")]
     places: Vec<Place>,
@@ -110,6 +115,8 @@ struct Rules {
     accepted: AcceptedTimes,
     again: bool,
     unchecked: bool,
+    /// Under which repaired operations are written.
+    schema_id: SchemaId,
 }
 
 /// Sends what was asked for and prints what became of it.
@@ -119,12 +126,13 @@ struct Rules {
 pub(super) async fn run(args: &RedriveArgs) -> anyhow::Result<ExitCode> {
     args.check()?;
     let topic = args.kafka.topics()?.operations();
+    let schema_id = args.schema_id().await?;
     let database = args.place.open().await?;
     require_known(&args.filter.reason, &database).await?;
     let outlet = if args.dry_run { None } else { Some(args.outlet().await?) };
     let floor = retention_floor(&database).await.context("cannot read the retention floor")?;
     let accepted = AcceptedTimes::at(UtcMillis::now(), floor);
-    let rules = Rules { accepted, again: args.again, unchecked: args.unchecked };
+    let rules = Rules { accepted, again: args.again, unchecked: args.unchecked, schema_id };
     let mut redrive = Redrive { database, outlet, account: Account::default(), bar: progress() };
     let outcome = redrive.send_all(args, rules).await;
     redrive.bar.finish_and_clear();
@@ -140,6 +148,14 @@ impl RedriveArgs {
     async fn outlet(&self) -> anyhow::Result<Outlet> {
         let folder = self.place.place()?.folder;
         Outlet::open(&self.kafka, self.kafka.bootstrap_beside(folder.as_deref()), self.other_cluster).await
+    }
+
+    /// The id of our schema; in the registry, if there is one, and only asked for when something is written.
+    async fn schema_id(&self) -> anyhow::Result<SchemaId> {
+        match self.registry.subjects(&self.kafka.topics()?)? {
+            Some(subjects) if self.from.is_some() => Ok(subjects.look_up(Record::Operation).await?.id),
+            _ => Ok(OPERATION_V1_ID),
+        }
     }
 
     fn check(&self) -> anyhow::Result<()> {
@@ -164,7 +180,7 @@ impl RedriveArgs {
 impl Redrive {
     async fn send_all(&mut self, args: &RedriveArgs, rules: Rules) -> anyhow::Result<()> {
         if let Some(file) = &args.from {
-            let mut file = RepairFile::open(file)?;
+            let mut file = RepairFile::open(file, Writers::of(&args.registry)?)?;
             loop {
                 let page = file.page(&self.database, rules).await?;
                 if page.is_empty() {

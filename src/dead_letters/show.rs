@@ -11,8 +11,10 @@ use super::escaped::{escaped, size};
 use super::letter::Letter;
 use super::place::Place;
 use super::value_view::{ContentChoice, Format, ValueView};
+use super::writers::Writers;
 use super::{REDRIVEN_FROM, WhereArgs};
 use crate::failure::unless_reader_left;
+use crate::schema_registry::RegistryArgs;
 
 /// Show everything about dead letters, prompts and messages withheld.
 ///
@@ -22,6 +24,8 @@ use crate::failure::unless_reader_left;
 pub(super) struct ShowArgs {
     #[command(flatten)]
     place: WhereArgs,
+    #[command(flatten)]
+    registry: RegistryArgs,
     /// The letters, as `list` names them: STREAM/PARTITION/OFFSET
     #[arg(value_name = "PLACE", required = true)]
     places: Vec<Place>,
@@ -43,6 +47,7 @@ pub(super) struct ShowArgs {
 pub(super) async fn run(args: &ShowArgs) -> anyhow::Result<()> {
     anyhow::ensure!(args.raw.is_none() || args.places.len() == 1, "--raw writes one value; name one place");
     let content = if args.content { ContentChoice::Show } else { ContentChoice::Withhold };
+    let mut writers = Writers::of(&args.registry)?;
     let database = args.place.open().await?;
     let mut out = std::io::stdout().lock();
     for (number, place) in args.places.iter().enumerate() {
@@ -52,7 +57,8 @@ pub(super) async fn run(args: &ShowArgs) -> anyhow::Result<()> {
         if let Some(file) = &args.raw {
             write_raw(&letter, file)?;
         }
-        let view = ValueView::of(letter.value.as_deref(), content);
+        let schemas = writers.schemas_of(std::slice::from_ref(&letter)).await?;
+        let view = ValueView::of(letter.value.as_deref(), schemas, content);
         let written = if args.json {
             writeln!(out, "{}", as_json(&letter, &view))
         } else {
@@ -175,12 +181,15 @@ fn as_json(letter: &Letter, view: &ValueView) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use opstream_ingestor::decode::WriterSchemas;
+
     use super::*;
     use crate::dead_letters::test_letters::{Letters, letter, operation};
 
     fn text(letter: &Letter, content: ContentChoice) -> String {
         let mut out = Vec::new();
-        write_text(letter, &ValueView::of(letter.value.as_deref(), content), &mut out).unwrap();
+        write_text(letter, &ValueView::of(letter.value.as_deref(), &WriterSchemas::default(), content), &mut out)
+            .unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -199,7 +208,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_json_line_holds_the_operation_for_repair_and_says_what_it_lacks() {
-        let view = ValueView::of(letter(17).value.as_deref(), ContentChoice::Withhold);
+        let view = ValueView::of(letter(17).value.as_deref(), &WriterSchemas::default(), ContentChoice::Withhold);
         let line = as_json(&letter(17), &view);
         assert_eq!(line["operation"]["session_id"], operation(17).session_id.unwrap());
         assert_eq!(

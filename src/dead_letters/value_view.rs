@@ -39,9 +39,9 @@ pub(super) enum Format {
 }
 
 impl ValueView {
-    /// Reads a value; `content` is whether prompts may be shown.
-    pub(super) fn of(value: Option<&[u8]>, content: ContentChoice) -> Self {
-        let mut view = Self::whole(value);
+    /// Reads a value, with what is known of other writers' schemas; `content` is whether prompts may be shown.
+    pub(super) fn of(value: Option<&[u8]>, schemas: &WriterSchemas, content: ContentChoice) -> Self {
+        let mut view = Self::whole(value, schemas);
         if content == ContentChoice::Withhold {
             view.withheld = withhold(&mut view.fields);
             if let Format::Text(text) = &mut view.format {
@@ -53,10 +53,10 @@ impl ValueView {
         view
     }
 
-    fn whole(value: Option<&[u8]>) -> Self {
+    fn whole(value: Option<&[u8]>, schemas: &WriterSchemas) -> Self {
         let plain = |format, fault: Option<String>| Self { format, fields: Vec::new(), withheld: Vec::new(), fault };
         let Some(value) = value else { return plain(Format::Tombstone, Some("the record has no value".to_owned())) };
-        let fault = match inspect(value, &WriterSchemas::default()) {
+        let fault = match inspect(value, schemas) {
             Ok(Inspection { schema_id, is_guess, fields, fault }) => {
                 return Self { fields, ..plain(Format::Avro { schema_id: schema_id.0, is_guess }, fault) };
             }
@@ -70,8 +70,8 @@ impl ValueView {
     }
 
     /// The content of the record, by field, as the text that an operation holds.
-    pub(super) fn content(value: Option<&[u8]>) -> Vec<(String, String)> {
-        let fields = Self::whole(value).fields.into_iter();
+    pub(super) fn content(value: Option<&[u8]>, schemas: &WriterSchemas) -> Vec<(String, String)> {
+        let fields = Self::whole(value, schemas).fields.into_iter();
         let content = fields.filter(|(name, value)| CONTENT.contains(&name.as_str()) && !value.is_null());
         content
             .map(|(name, value)| match value {
@@ -97,7 +97,7 @@ mod tests {
     use crate::dead_letters::test_letters::letter;
 
     fn shown(value: Option<&[u8]>) -> String {
-        format!("{:?}", ValueView::of(value, ContentChoice::Withhold))
+        format!("{:?}", ValueView::of(value, &WriterSchemas::default(), ContentChoice::Withhold))
     }
 
     #[test]
@@ -111,18 +111,18 @@ mod tests {
         {
             assert!(!shown(Some(value)).contains("secret"), "{}", shown(Some(value)));
         }
-        let asked = ValueView::of(Some(&avro), ContentChoice::Show);
+        let asked = ValueView::of(Some(&avro), &WriterSchemas::default(), ContentChoice::Show);
         assert!(format!("{asked:?}").contains("the secret prompt"));
     }
 
     #[test]
     fn each_kind_of_value_is_told_from_the_others() {
-        let format = |value| ValueView::of(value, ContentChoice::Withhold).format;
+        let format = |value| ValueView::of(value, &WriterSchemas::default(), ContentChoice::Withhold).format;
         assert_eq!(format(None), Format::Tombstone);
         assert_eq!(format(Some(b"{\"a\":1}")), Format::Json);
         assert_eq!(format(Some(b"[1]")), Format::Text(String::new()));
         assert_eq!(format(Some(b"\xff\xfe")), Format::Bytes);
-        let avro = ValueView::of(letter(0).value.as_deref(), ContentChoice::Withhold);
+        let avro = ValueView::of(letter(0).value.as_deref(), &WriterSchemas::default(), ContentChoice::Withhold);
         assert_eq!(avro.format, Format::Avro { schema_id: 0x7F00_0001, is_guess: false });
         assert!(avro.fields.contains(&("input_tokens".to_owned(), (-1).into())) && avro.fault.is_none());
     }
@@ -131,7 +131,7 @@ mod tests {
     fn the_content_of_json_becomes_text() {
         let json =
             br#"{"input_messages": [{"role": "user"}], "system_prompt": "p", "model": "m", "output_messages": null}"#;
-        let mut content = ValueView::content(Some(json));
+        let mut content = ValueView::content(Some(json), &WriterSchemas::default());
         content.sort();
         let expected = [("input_messages", r#"[{"role":"user"}]"#), ("system_prompt", "p")];
         assert_eq!(content, expected.map(|(name, text)| (name.to_owned(), text.to_owned())));

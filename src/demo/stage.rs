@@ -174,6 +174,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use opstream_schemas::OperationId;
+    use opstream_schemas::avro::{Record, WriterId};
     use opstream_schemas::topics::Topics;
 
     use super::*;
@@ -181,7 +182,7 @@ mod tests {
     const START: UtcMicros = UtcMicros::from_micros(1_790_000_000_000_000);
 
     fn ids(start: UtcMicros) -> BTreeSet<OperationId> {
-        let config = DemoConfig::for_laptop("127.0.0.1:9", &Topics::default());
+        let config = DemoConfig::for_laptop("127.0.0.1:9", &Topics::default(), &WriterId::builtin(Record::Operation));
         past_operations(&config, 24, start).map(|operation| operation.operation_id).collect()
     }
 
@@ -195,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_bounded_demo_plays_exactly_its_number_within_its_hours() {
-        let laptop = DemoConfig::for_laptop("127.0.0.1:9", &Topics::default());
+        let laptop = DemoConfig::for_laptop("127.0.0.1:9", &Topics::default(), &WriterId::builtin(Record::Operation));
         let config = DemoConfig { operations: Some(1234), ..laptop };
         let operations: Vec<Operation> = past_operations(&config, 3, START).collect();
         assert_eq!(operations.len(), 1234);
@@ -209,7 +210,7 @@ mod tests {
 
     #[test]
     fn the_past_ends_before_the_present() {
-        let config = DemoConfig::for_laptop("127.0.0.1:9", &Topics::default());
+        let config = DemoConfig::for_laptop("127.0.0.1:9", &Topics::default(), &WriterId::builtin(Record::Operation));
         let end = |operation: &Operation| operation.started_at.micros() + operation.latency_us.unwrap();
         let operations: Vec<Operation> = past_operations(&config, 2, START).collect();
         assert!(operations.iter().all(|operation| end(operation) < START.micros()));

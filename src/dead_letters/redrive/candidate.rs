@@ -60,9 +60,9 @@ impl Record {
 
 impl Candidate {
     /// A letter that is to be sent as it is.
-    pub(super) fn as_it_was(letter: Letter, rules: Rules) -> Self {
+    pub(super) fn as_it_was(letter: Letter, schemas: &WriterSchemas, rules: Rules) -> Self {
         let name = letter.place.to_string();
-        let verdict = try_value(letter.value.as_deref(), &WriterSchemas::default(), rules.accepted);
+        let verdict = try_value(letter.value.as_deref(), schemas, rules.accepted);
         let fate = match verdict {
             _ if letter.redriven_at.is_some() && !rules.again => Fate::AlreadyRedriven,
             Err(poison) if !rules.unchecked => Fate::Refused { code: poison.code(), reason: poison.to_string() },

@@ -9,9 +9,10 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use anyhow::Context as _;
-use opstream_schemas::avro::encode_operation;
+use opstream_ingestor::decode::WriterSchemas;
+use opstream_schemas::avro::encode_operation_as;
 use opstream_schemas::database::Database;
-use opstream_schemas::validate::{AcceptedTimes, check_operation};
+use opstream_schemas::validate::check_operation;
 use opstream_schemas::{Operation, OperationId, UtcMicros};
 use serde::Deserialize;
 
@@ -21,6 +22,7 @@ use crate::dead_letters::letter::Letter;
 use crate::dead_letters::place::{Place, PlaceError};
 use crate::dead_letters::value_view::ValueView;
 use crate::dead_letters::withheld::CONTENT;
+use crate::dead_letters::writers::Writers;
 use crate::import::lines::{Line, next_line};
 
 /// Reasons that say that the id itself is wrong.
@@ -31,6 +33,7 @@ pub(super) struct RepairFile {
     source: Box<dyn BufRead + Send>,
     name: String,
     number: u64,
+    writers: Writers,
     buffer: Vec<u8>,
 }
 
@@ -83,14 +86,14 @@ impl RepairFile {
     ///
     /// # Errors
     /// When it cannot be opened.
-    pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
+    pub(super) fn open(path: &Path, writers: Writers) -> anyhow::Result<Self> {
         let (source, name): (Box<dyn BufRead + Send>, String) = if path == Path::new("-") {
             (Box::new(BufReader::new(std::io::stdin())), "standard input".to_owned())
         } else {
             let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
             (Box::new(BufReader::new(file)), path.display().to_string())
         };
-        Ok(Self { source, name, number: 0, buffer: Vec::new() })
+        Ok(Self { source, name, number: 0, writers, buffer: Vec::new() })
     }
 
     /// The next letters; none at the end of the file.
@@ -107,7 +110,7 @@ impl RepairFile {
                 Line::End => break,
                 Line::TooLong { .. } => refused(&"the line is longer than a record may be"),
                 Line::Text { .. } if self.buffer.trim_ascii().is_empty() => continue,
-                Line::Text { .. } => fate(&self.buffer, database, rules).await?,
+                Line::Text { .. } => fate(&self.buffer, database, &mut self.writers, rules).await?,
             };
             if let Fate::Send { record, .. } = &fate {
                 bytes += record.size();
@@ -118,8 +121,8 @@ impl RepairFile {
     }
 }
 
-/// What becomes of a line. An error is one of the database, everything else is the line's own.
-async fn fate(line: &[u8], database: &Database, rules: Rules) -> anyhow::Result<Fate> {
+/// What becomes of a line. An error is one of the database or the registry, everything else is the line's own.
+async fn fate(line: &[u8], database: &Database, writers: &mut Writers, rules: Rules) -> anyhow::Result<Fate> {
     let read = read(line).and_then(|repair| Ok((repair.place.parse::<Place>()?, repair)));
     let (place, repair) = match read {
         Ok(read) => read,
@@ -131,7 +134,8 @@ async fn fate(line: &[u8], database: &Database, rules: Rules) -> anyhow::Result<
     if letter.redriven_at.is_some() && !rules.again {
         return Ok(Fate::AlreadyRedriven);
     }
-    Ok(match record(&letter, repair, rules.accepted) {
+    let schemas = writers.schemas_of(std::slice::from_ref(&letter)).await?;
+    Ok(match record(&letter, schemas, repair, rules) {
         Ok(record) => Fate::Send { place, cluster_id: letter.cluster_id, record },
         Err(error) => refused(&error),
     })
@@ -153,27 +157,32 @@ fn read(line: &[u8]) -> Result<Repair, RepairError> {
 }
 
 /// The record of a repaired operation.
-fn record(letter: &Letter, repair: Repair, accepted: AcceptedTimes) -> Result<Record, RepairError> {
+fn record(letter: &Letter, schemas: &WriterSchemas, repair: Repair, rules: Rules) -> Result<Record, RepairError> {
     let Repair { operation, content_withheld, .. } = repair;
     let mut operation = operation.ok_or(RepairError::NoOperation)?;
     if operation == Operation::default() {
         return Err(RepairError::EmptyOperation);
     }
-    put_content_back(&mut operation, letter, &content_withheld)?;
+    put_content_back(&mut operation, letter, schemas, &content_withheld)?;
     identify(&mut operation, letter)?;
-    check_operation(&operation, accepted)?;
+    check_operation(&operation, rules.accepted)?;
     let session = operation.session_id.clone().filter(|session| !session.is_empty());
     let key = session.unwrap_or_else(|| operation.operation_id.to_string()).into_bytes();
     let mut value = Vec::new();
-    encode_operation(&operation, &mut value);
+    encode_operation_as(&operation, rules.schema_id, &mut value);
     Ok(Record { key: Some(key), value: Some(value), headers: headers(letter) })
 }
 
-fn put_content_back(operation: &mut Operation, letter: &Letter, fields: &[String]) -> Result<(), RepairError> {
+fn put_content_back(
+    operation: &mut Operation,
+    letter: &Letter,
+    schemas: &WriterSchemas,
+    fields: &[String],
+) -> Result<(), RepairError> {
     if fields.is_empty() {
         return Ok(());
     }
-    let mut content = ValueView::content(letter.value.as_deref());
+    let mut content = ValueView::content(letter.value.as_deref(), schemas);
     for field in fields {
         let place = match CONTENT.iter().position(|name| name == field) {
             Some(0) => &mut operation.system_prompt,
@@ -226,10 +235,10 @@ fn derived(operation: &Operation, letter: &Letter, is_timed: bool) -> Result<Ope
 
 #[cfg(test)]
 mod tests {
-    use opstream_ingestor::decode::WriterSchemas;
     use opstream_ingestor::trial::try_value;
     use opstream_schemas::UtcMillis;
-    use opstream_schemas::validate::DEFAULT_RETENTION_FLOOR;
+    use opstream_schemas::avro::OPERATION_V1_ID;
+    use opstream_schemas::validate::{AcceptedTimes, DEFAULT_RETENTION_FLOOR};
     use serde_json::json;
 
     use super::*;
@@ -242,7 +251,8 @@ mod tests {
     fn repaired(letter: &Letter, operation: &serde_json::Value, withheld: &[&str]) -> Result<Record, String> {
         let line = json!({"place": "1/0/7", "operation": operation, "content_withheld": withheld, "reason": "ignored"});
         let repair = read(line.to_string().as_bytes()).map_err(|error| error.to_string())?;
-        record(letter, repair, accepted()).map_err(|error| error.to_string())
+        let rules = Rules { accepted: accepted(), again: false, unchecked: false, schema_id: OPERATION_V1_ID };
+        record(letter, &WriterSchemas::default(), repair, rules).map_err(|error| error.to_string())
     }
 
     fn id(record: &Record) -> OperationId {
@@ -292,7 +302,7 @@ mod tests {
     fn content_that_was_withheld_comes_from_the_record_unless_it_was_written_anew() {
         let system_prompt = |operation, withheld: &[&str]| {
             let record = repaired(&letter(7), &operation, withheld).unwrap();
-            ValueView::content(record.value.as_deref())
+            ValueView::content(record.value.as_deref(), &WriterSchemas::default())
         };
         let prompt = |text: &str| vec![("system_prompt".to_owned(), text.to_owned())];
         assert_eq!(system_prompt(json!({"input_tokens": 1}), &["system_prompt"]), prompt("the secret prompt"));

@@ -10,6 +10,7 @@ use super::{PAGE_BYTES, PAGE_LETTERS, RedriveArgs, Rules};
 use crate::dead_letters::filter::{Conditions, Cursor};
 use crate::dead_letters::letter::Letter;
 use crate::dead_letters::place::Place;
+use crate::dead_letters::writers::Writers;
 
 const PAGE: &str = include_str!("page.sql");
 
@@ -18,6 +19,7 @@ const PAGE: &str = include_str!("page.sql");
 pub(super) struct StoredLetters {
     conditions: Conditions,
     rules: Rules,
+    writers: Writers,
     newest: Option<Cursor>,
     read_to: Option<Cursor>,
     /// How many there are.
@@ -40,7 +42,16 @@ impl StoredLetters {
         let conditions = if rules.again { meant } else { meant.not_redriven() };
         let chosen = count(database, &conditions).await.context("cannot count the dead letters")?;
         let newest = newest(database, &conditions).await.context("cannot look for the newest dead letter")?;
-        Ok(Self { conditions, rules, newest, read_to: None, count: chosen, redriven_before: (all - chosen).max(0) })
+        let writers = Writers::of(&args.registry)?;
+        Ok(Self {
+            conditions,
+            rules,
+            writers,
+            newest,
+            read_to: None,
+            count: chosen,
+            redriven_before: (all - chosen).max(0),
+        })
     }
 
     /// The next letters; none when all were returned.
@@ -63,7 +74,8 @@ impl StoredLetters {
         if let Some(last) = letters.last() {
             self.read_to = Some(Cursor { stored_at: last.stored_at, place: last.place });
         }
-        Ok(letters.into_iter().map(|letter| Candidate::as_it_was(letter, self.rules)).collect())
+        let schemas = self.writers.schemas_of(&letters).await?;
+        Ok(letters.into_iter().map(|letter| Candidate::as_it_was(letter, schemas, self.rules)).collect())
     }
 }
 

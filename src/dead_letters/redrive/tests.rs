@@ -170,7 +170,7 @@ async fn pages_are_bounded_by_bytes_and_every_letter_is_sent_once() {
     }
     let args = fixture.args(&["--all", "--unchecked"]);
     let accepted = AcceptedTimes::at(UtcMillis::now(), opstream_schemas::validate::DEFAULT_RETENTION_FLOOR);
-    let rules = Rules { accepted, again: false, unchecked: true };
+    let rules = Rules { accepted, again: false, unchecked: true, schema_id: OPERATION_V1_ID };
     let mut letters = StoredLetters::choose(&fixture.letters.database, &args, rules).await.unwrap();
     let mut sizes = Vec::new();
     loop {

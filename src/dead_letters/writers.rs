@@ -1,0 +1,44 @@
+//! Schemas of other writers, asked for as far as the letters at hand need them.
+
+use std::time::Instant;
+
+use anyhow::Context as _;
+use opstream_ingestor::decode::WriterSchemas;
+use opstream_ingestor::schema_lookup::{Round, ask};
+use opstream_registry::Registry;
+
+use super::letter::Letter;
+use crate::schema_registry::RegistryArgs;
+
+/// What is known of them, and whom to ask.
+pub(super) struct Writers {
+    registry: Option<Registry>,
+    schemas: WriterSchemas,
+}
+
+impl Writers {
+    /// Knows nothing yet, and asks this registry if there is one.
+    ///
+    /// # Errors
+    /// When its settings are not usable.
+    pub(super) fn of(args: &RegistryArgs) -> anyhow::Result<Self> {
+        Ok(Self { registry: args.registry()?, schemas: WriterSchemas::default() })
+    }
+
+    /// Everything that the registry knows of the schemas of these letters.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub(super) async fn schemas_of(&mut self, letters: &[Letter]) -> anyhow::Result<&WriterSchemas> {
+        if let Some(registry) = &self.registry {
+            let values = letters.iter().filter_map(|letter| letter.value.as_deref());
+            let ids = self.schemas.unknown_ids_of(values, Instant::now());
+            let Round { missing, failure } = ask(registry, &mut self.schemas, &ids).await;
+            if let Some(error) = failure {
+                return Err(error).context("the letters' schemas cannot be looked up");
+            }
+            self.schemas.learn_missing(missing, Instant::now());
+        }
+        Ok(&self.schemas)
+    }
+}
