@@ -21,6 +21,7 @@ mod rate_args;
 mod restore_files;
 mod roles;
 mod schema_registry;
+mod schemas_command;
 mod settings;
 mod signals;
 mod telemetry;
@@ -65,6 +66,7 @@ enum Command {
     Up(up::UpArgs),
     Broker(broker_command::BrokerCommandArgs),
     Topics(topics_command::TopicsArgs),
+    Schemas(schemas_command::SchemasArgs),
     Ingestor(ingestor_command::IngestorArgs),
     Aggregator(aggregator_command::AggregatorArgs),
     Api(api_command::ApiArgs),
@@ -113,6 +115,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Up(args) => Box::pin(up::run(args, shutdown)).await.map(done),
         Command::Broker(args) => broker_command::run(args, shutdown).await.map(done),
         Command::Topics(args) => Box::pin(topics_command::run(args, shutdown)).await.map(done),
+        Command::Schemas(args) => Ok(answered(Box::pin(schemas_command::run(args, shutdown)).await)),
         Command::Ingestor(args) => Box::pin(ingestor_command::run(args, shutdown)).await.map(done),
         Command::Aggregator(args) => Box::pin(aggregator_command::run(args, shutdown)).await.map(done),
         Command::Api(args) => Box::pin(api_command::run(args, shutdown)).await.map(done),
