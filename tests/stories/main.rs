@@ -20,6 +20,7 @@ mod a_stopped_pipeline_is_verified_where_nobody_can_write;
 mod a_stream_larger_than_memory_is_taken_line_by_line;
 mod a_schema_registry_is_told_our_schemas;
 mod a_topic_that_was_made_again_is_not_taken_for_the_old;
+mod an_external_registry_names_the_schemas;
 mod another_process_that_locks_sqlite_is_waited_for;
 mod another_programs_database_is_left_alone;
 mod bad_records_become_dead_letters;
