@@ -50,3 +50,17 @@ fn interpreter(variable: &str, skipped: &str, requirements: &str) -> Option<Stri
     }
     interpreter
 }
+
+/// The folder with the stock Java clients: `OPSTREAM_TEST_JAVA_JARS`, for the `java` of the path. `None` where there is none, with a
+/// line that says so.
+///
+/// # Panics
+/// Under `CI=true` when it is not set.
+pub(crate) fn java_jars() -> Option<PathBuf> {
+    let jars = environment("OPSTREAM_TEST_JAVA_JARS");
+    if jars.is_none() {
+        assert!(!in_ci(), "OPSTREAM_TEST_JAVA_JARS does not name a folder with kafka-clients and Avro");
+        announce("SKIPPED: Java clients (set OPSTREAM_TEST_JAVA_JARS to a folder with the jars of .ci/java/pom.xml)");
+    }
+    jars.map(PathBuf::from)
+}
