@@ -17,7 +17,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 /// Far from the built-in ids, and not one of the first, which an empty registry would give too.
 const FIRST_ID: u32 = 100_001;
@@ -26,7 +26,7 @@ const FIRST_ID: u32 = 100_001;
 pub(crate) struct SchemaRegistry {
     books: Arc<Mutex<Books>>,
     address: SocketAddr,
-    server: Option<JoinHandle<()>>,
+    server: JoinSet<()>,
 }
 
 /// What it knows, and how it behaves.
@@ -55,9 +55,9 @@ impl SchemaRegistry {
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
         let address = listener.local_addr().expect("it is bound");
-        let books = Arc::default();
-        let server = Some(serve(listener, &books));
-        Self { books, address, server }
+        let mut registry = Self { books: Arc::default(), address, server: JoinSet::new() };
+        registry.serve(listener);
+        registry
     }
 
     /// Its address.
@@ -67,17 +67,13 @@ impl SchemaRegistry {
 
     /// From now on nobody listens there.
     pub(crate) async fn go_away(&mut self) {
-        if let Some(server) = self.server.take() {
-            server.abort();
-            // Only to know that it is gone.
-            server.await.ok();
-        }
+        self.server.shutdown().await;
     }
 
     /// Listens again, at the same address and with the same schemas.
     pub(crate) async fn come_back(&mut self) {
         let listener = TcpListener::bind(self.address).await.expect("nobody else took the port");
-        self.server = Some(serve(listener, &self.books));
+        self.serve(listener);
     }
 
     /// Answers this to everything; `None` ends it.
@@ -126,16 +122,14 @@ impl SchemaRegistry {
         self.books().asked.iter().filter(|asked| asked.starts_with(beginning)).count()
     }
 
+    fn serve(&mut self, listener: TcpListener) {
+        let router = router(&self.books);
+        let serving = async move { axum::serve(listener, router).await.expect("a listener on loopback does not fail") };
+        self.server.spawn(serving);
+    }
+
     fn books(&self) -> MutexGuard<'_, Books> {
         self.books.lock().expect("nobody panics with the books open")
-    }
-}
-
-impl Drop for SchemaRegistry {
-    fn drop(&mut self) {
-        if let Some(server) = &self.server {
-            server.abort();
-        }
     }
 }
 
@@ -172,15 +166,15 @@ impl Books {
     }
 }
 
-fn serve(listener: TcpListener, books: &Arc<Mutex<Books>>) -> JoinHandle<()> {
-    let router = Router::new()
+fn router(books: &Arc<Mutex<Books>>) -> Router {
+    Router::new()
         .route("/schemas/ids/{id}", get(schema))
         .route("/subjects/{subject}", post(look_up))
         .route("/subjects/{subject}/versions", post(register))
+        .route("/subjects/{subject}/versions/latest", get(latest))
         .route("/config/{subject}", get(level).put(set_level))
         .layer(from_fn_with_state(Arc::clone(books), behave))
-        .with_state(Arc::clone(books));
-    tokio::spawn(async move { axum::serve(listener, router).await.expect("a listener on loopback does not fail") })
+        .with_state(Arc::clone(books))
 }
 
 /// Notes the request, and answers it in place of the handlers when the story wants that.
@@ -211,7 +205,7 @@ async fn schema(State(books): Shared, Path(id): Path<u32>) -> Answer {
 }
 
 async fn look_up(State(books): Shared, Path(subject): Path<String>, body: Bytes) -> Answer {
-    let (body, _) = read(&body)?;
+    let (body, _) = read(&body).map_err(|cause| error(422, 42201, &cause))?;
     let books = books.lock().expect("nobody panics with the books open");
     let versions = books.subjects.get(&subject).ok_or_else(|| error(404, 40401, "Subject not found."))?;
     let place = versions.iter().position(|id| books.schemas[id] == body);
@@ -220,12 +214,20 @@ async fn look_up(State(books): Shared, Path(subject): Path<String>, body: Bytes)
 }
 
 async fn register(State(books): Shared, Path(subject): Path<String>, body: Bytes) -> Answer {
-    let (body, schema) = read(&body)?;
+    let (body, schema) = read(&body).map_err(|cause| error(422, 42201, &cause))?;
     let mut books = books.lock().expect("nobody panics with the books open");
     if !books.allows(&subject, &schema) {
         return Err(error(409, 409, "Schema being registered is incompatible with an earlier schema"));
     }
     Ok(answer(&json!({ "id": books.add(&subject, body) })))
+}
+
+async fn latest(State(books): Shared, Path(subject): Path<String>) -> Answer {
+    let books = books.lock().expect("nobody panics with the books open");
+    let versions = books.subjects.get(&subject).ok_or_else(|| error(404, 40401, "Subject not found."))?;
+    let id = versions.last().ok_or_else(|| error(404, 40402, "Version not found."))?;
+    let schema = &books.schemas[id]["schema"];
+    Ok(answer(&json!({ "subject": subject, "id": id, "version": versions.len(), "schema": schema })))
 }
 
 async fn level(State(books): Shared, Path(subject): Path<String>) -> Answer {
@@ -243,11 +245,10 @@ async fn set_level(State(books): Shared, Path(subject): Path<String>, body: Byte
     Ok(answer(&body))
 }
 
-fn read(body: &[u8]) -> Result<(Value, Schema), Response> {
-    let invalid = |cause: String| error(422, 42201, &cause);
-    let body: Value = serde_json::from_slice(body).map_err(|cause| invalid(cause.to_string()))?;
-    let text = body["schema"].as_str().ok_or_else(|| invalid("Empty schema".to_owned()))?;
-    let schema = Schema::parse_str(text).map_err(|cause| invalid(cause.to_string()))?;
+fn read(body: &[u8]) -> Result<(Value, Schema), String> {
+    let body: Value = serde_json::from_slice(body).map_err(|cause| cause.to_string())?;
+    let text = body["schema"].as_str().ok_or("Empty schema")?;
+    let schema = Schema::parse_str(text).map_err(|cause| cause.to_string())?;
     Ok((json!({ "schema": text }), schema))
 }
 

@@ -120,7 +120,7 @@ async fn a_role_whose_schema_is_not_registered_says_so_and_ends() {
 }
 
 /// A registry in which `opstream schemas` has registered the schemas of these topics.
-async fn registered(backends: &Backends) -> SchemaRegistry {
+pub(crate) async fn registered(backends: &Backends) -> SchemaRegistry {
     let registry = SchemaRegistry::start().await;
     let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_opstream"))
         .args(["schemas", "register", "--topic-prefix", &backends.topic_prefix, "--schema-registry", &registry.url()])

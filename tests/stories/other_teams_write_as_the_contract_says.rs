@@ -1,5 +1,5 @@
-//! The producers of CONTRACT.md, in Python and in Java, run as they stand there: what they write is stored, priced and counted, and
-//! both place a session in the same partition.
+//! The producers of CONTRACT.md, in Python and in Java, run as they stand there, with the api's registry and with one of the deployment:
+//! what they write is stored, priced and counted, and all of them place a session in the same partition.
 
 use std::path::Path;
 use std::process::Output;
@@ -7,6 +7,7 @@ use std::process::Output;
 use opstream_schemas::database::Row;
 use tokio::process::Command;
 
+use crate::an_external_registry_names_the_schemas::registered;
 use crate::harness::backends::{Backends, each_combination};
 use crate::harness::data::{java_jars, python};
 use crate::harness::pipeline::Pipeline;
@@ -20,21 +21,29 @@ async fn the_producers_of_the_contract_are_stored_exactly() {
         return;
     }
     each_combination(async |backends: &Backends| {
-        let mut pipeline = Pipeline::start(backends).await;
+        let external = registered(backends).await;
+        let mut pipeline = Pipeline::start_with(backends, &[("OPSTREAM_SCHEMA_REGISTRY", &external.url())]).await;
         let mut services = Vec::new();
-        if let Some(python) = &python {
-            let script = write(pipeline.folder(), "produce.py", "python");
-            succeeded(&run(Command::new(python).arg(script), &pipeline).await);
-            services.push("python");
+        for registry in [format!("{}/registry", pipeline.url()), external.url()] {
+            if let Some(python) = &python {
+                let script = write(pipeline.folder(), "produce.py", "python");
+                succeeded(&run(Command::new(python).arg(script), &pipeline, &registry).await);
+                services.push("python");
+            }
+            if let Some(jars) = &jars {
+                let source = write(pipeline.folder(), "Produce.java", "java");
+                let mut java = Command::new("java");
+                java.arg("-cp").arg(jars.join("*")).arg(source);
+                succeeded(&run(&mut java, &pipeline, &registry).await);
+                services.push("java");
+            }
         }
-        if let Some(jars) = &jars {
-            let source = write(pipeline.folder(), "Produce.java", "java");
-            let mut java = Command::new("java");
-            java.arg("-cp").arg(jars.join("*")).arg(source);
-            succeeded(&run(&mut java, &pipeline).await);
-            services.insert(0, "java");
-        }
+        services.sort_unstable();
         pipeline.settle().await;
+        assert!(
+            external.count_asked("GET /schemas/ids/100001") > 0,
+            "the ingestor asks the registry of the deployment"
+        );
         assert_rows(&pipeline, &services).await;
         assert_eq!(pipeline.operations().await, u64::try_from(services.len()).unwrap());
         pipeline.assert_verified().await;
@@ -56,8 +65,8 @@ fn write(folder: &Path, name: &str, language: &str) -> std::path::PathBuf {
     path
 }
 
-async fn run(command: &mut Command, pipeline: &Pipeline<'_>) -> Output {
-    let arguments = [pipeline.bootstrap(), format!("{}/registry", pipeline.url()), pipeline.topic("operations")];
+async fn run(command: &mut Command, pipeline: &Pipeline<'_>, registry: &str) -> Output {
+    let arguments = [pipeline.bootstrap(), registry.to_owned(), pipeline.topic("operations")];
     command.args(arguments).kill_on_drop(true).output().await.expect("the interpreter that was named can be started")
 }
 
