@@ -134,7 +134,7 @@ pub(super) async fn run(args: &RedriveArgs) -> anyhow::Result<ExitCode> {
     let accepted = AcceptedTimes::at(UtcMillis::now(), floor);
     let rules = Rules { accepted, again: args.again, unchecked: args.unchecked, schema_id };
     let mut redrive = Redrive { database, outlet, account: Account::default(), bar: progress() };
-    let outcome = redrive.send_all(args, rules).await;
+    let outcome = Box::pin(redrive.send_all(args, rules)).await;
     redrive.bar.finish_and_clear();
     redrive.database.close().await;
     let mut out = std::io::stdout().lock();

@@ -230,7 +230,7 @@ mod tests {
         let list = (0..3).map(|n| Value::Union(1, Box::new(Value::Long(n)))).collect();
         let whole = written(&schema, 1, vec![("list", Value::Array(list))]);
         let schemas = knowing(&schema);
-        assert!(decode_batch(&batch(&[whole.clone()]), &schemas).poison.is_empty());
+        assert!(decode_batch(&batch(std::slice::from_ref(&whole)), &schemas).poison.is_empty());
         for length in 5..whole.len() {
             let decoded = decode_batch(&batch(&[whole[..length].to_vec()]), &schemas);
             assert!(decoded.columns.is_none() && decoded.poison[0].1.code() == "undecodable", "{length}");
