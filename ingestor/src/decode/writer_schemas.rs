@@ -148,12 +148,15 @@ mod tests {
         json!({"type": "record", "name": "team.Operation", "fields": fields}).to_string()
     }
 
+    /// The higher the id, the lower the first byte: the order of the ids is not that of the bytes.
+    fn started_at(id: u8) -> i64 {
+        1_790_000_000_000_016 - i64::from(id)
+    }
+
     fn written(schema: &str, id: u8, fields: Vec<(&str, Value)>) -> Vec<u8> {
         let parsed = Schema::parse_str(schema).unwrap();
-        let own = [
-            ("started_at", Value::TimestampMicros(1_790_000_000_000_000)),
-            ("operation_id", Value::Fixed(16, vec![id; 16])),
-        ];
+        let own =
+            [("started_at", Value::TimestampMicros(started_at(id))), ("operation_id", Value::Fixed(16, vec![id; 16]))];
         let fields = own.into_iter().chain(fields).map(|(name, value)| (name.to_owned(), value)).collect();
         framed(ID.0, &to_avro_datum(&parsed, Value::Record(fields)).unwrap())
     }
@@ -213,7 +216,7 @@ mod tests {
         let columns = decoded.columns.unwrap();
         let numbers = |name: &str| columns.column_by_name(name).unwrap().as_primitive::<Int64Type>().values().to_vec();
         assert_eq!(numbers("input_tokens"), [300, 300]);
-        assert_eq!(numbers("started_at"), [1_790_000_000_000_000; 2]);
+        assert_eq!(numbers("started_at"), [started_at(3), started_at(9)]);
         let temperatures = columns.column_by_name("temperature").unwrap().as_primitive::<Float64Type>();
         assert_eq!(temperatures.values(), &[2.0, 0.5]);
         assert_eq!(text(&columns, "model"), [None, Some("gpt".to_owned())]);
