@@ -28,7 +28,7 @@ def run(script: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         env={**os.environ, **environment, "PYTHONWARNINGS": "ignore::DeprecationWarning"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
     )
 
 
