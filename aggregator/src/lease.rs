@@ -47,7 +47,8 @@ pub(crate) async fn acquire(
     let now = now_ms(&mut tx).await?;
     let expiry_limit = if start == LeaseStart::AtOnce { i64::MAX } else { now };
     let values = [holder.into(), (now + lease_millis()).into(), expiry_limit.into(), now.into()];
-    let taken = tx.fetch_optional(include_str!("acquire_lease.sql"), &values).await?;
+    let take = include_str!("acquire_lease.sql");
+    let taken = database.without_blockers(&mut tx, async |tx| tx.fetch_optional(take, &values).await).await?;
     let fence = taken.map(|row| row.int("fence")).transpose()?;
     tx.commit().await?;
     Ok(fence.map(Fence))
@@ -69,7 +70,10 @@ pub(crate) async fn begin(database: &Database, fence: Fence) -> Result<Transacti
     }
     let now = now_ms(&mut tx).await?;
     let renew = "update aggregator_lease set expires_at_ms = $1 where lease = 1 and fence = $2";
-    if tx.execute(renew, &[(now + lease_millis()).into(), fence.0.into()]).await? == 0 {
+    let values = [(now + lease_millis()).into(), fence.0.into()];
+    // In the way may be a session of our own, given up when the network lost it.
+    let renewed = database.without_blockers(&mut tx, async |tx| tx.execute(renew, &values).await);
+    if renewed.await? == 0 {
         return Err(LeaseError::Replaced { fence });
     }
     Ok(tx)

@@ -3,7 +3,6 @@
 //! The database is the only authority on which offsets are applied, who may apply them and which files exist. Every
 //! statement that both databases understand is written once; only the bulk insert of rows differs.
 
-mod blockers;
 mod claim;
 mod commit;
 mod days;

@@ -5,6 +5,7 @@
 //! the ingestor. SQLite has one writer connection for all roles of the process: waiting for it is first come, first
 //! served, each transaction begins with BEGIN IMMEDIATE, and readers use a read-only pool of their own.
 
+mod blockers;
 mod bounded;
 mod connect;
 mod each;

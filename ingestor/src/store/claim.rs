@@ -6,7 +6,6 @@ use opstream_schemas::offsets::{Fence, Offset, OffsetRange, Partition, StreamId}
 use opstream_schemas::time::UtcMillis;
 use uuid::Uuid;
 
-use super::blockers::{own_backend, without_blockers};
 use super::{ANSWER_LIMIT, StoreError};
 
 /// What identifies an incarnation of a topic.
@@ -87,10 +86,8 @@ async fn raise_fence(
     let now = UtcMillis::now();
     let values = [stream.0.into(), partition.0.into(), owner.to_string().into(), earliest.0.into(), now.into()];
     let raise = include_str!("claim_partition.sql");
-    let row = match own_backend(&mut tx).await? {
-        None => tx.fetch_optional(raise, &values).await?,
-        Some(backend) => without_blockers(database, backend, tx.fetch_optional(raise, &values)).await?,
-    };
+    let raised = database.without_blockers(&mut tx, async |tx| tx.fetch_optional(raise, &values).await);
+    let row = raised.await?;
     let row = row.ok_or(sqlx::Error::RowNotFound)?;
     let claim = Checkpoint::from_row(&row)?;
     failpoint::reach(Step::FenceRaised).await.map_err(sqlx::Error::from)?;

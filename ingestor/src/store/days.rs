@@ -8,7 +8,6 @@ use opstream_schemas::database::{Database, Transaction, within};
 use opstream_schemas::time::{DAY_MILLIS, UtcMillis};
 use sqlx::AssertSqlSafe;
 
-use super::blockers::{own_backend, without_blockers};
 use super::{ANSWER_LIMIT, StoreError};
 
 /// Serialises the creation of day tables over all ingestors; an arbitrary number that only we use.
@@ -50,9 +49,7 @@ impl DayTables {
 async fn create_days(database: &Database, days: &[UtcMillis]) -> Result<(), StoreError> {
     let mut tx = database.begin().await?;
     // Whoever holds the lock is soon done, unless it was frozen.
-    if let Some(backend) = own_backend(&mut tx).await? {
-        without_blockers(database, backend, tx.fetch_all(ADVISORY_LOCK, &[])).await?;
-    }
+    database.without_blockers(&mut tx, async |tx| tx.fetch_all(ADVISORY_LOCK, &[]).await).await?;
     for day in days {
         create_day(&mut tx, *day).await?;
     }
