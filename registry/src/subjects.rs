@@ -100,7 +100,8 @@ impl Subjects {
                 Err(error) => return Err(error),
             }
             // With jitter, so that many processes do not ask at once.
-            tokio::time::sleep(pause.mul_f64(rand::rng().random_range(0.5..1.0))).await;
+            let jittered = pause.mul_f64(rand::rng().random_range(0.5..1.0));
+            tokio::time::sleep(jittered).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
