@@ -1,7 +1,7 @@
 //! Bodies of `POST /v1/operations`, and what they become on the topic.
 #![no_main]
 // Each of the included files is used in part.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
 use libfuzzer_sys::fuzz_target;
 use opstream_schemas::Operation;

@@ -1,7 +1,7 @@
 //! Values of the topic `llm.operations`, from their frame to the columns that are stored.
 #![no_main]
 // Each of the included files is used in part.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
 use std::sync::Once;
 
