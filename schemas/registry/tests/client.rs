@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[expect(dead_code, reason = "the stories of the whole pipeline use the rest")]
-#[path = "../../tests/harness/schema_registry.rs"]
+#[path = "../../../tests/harness/schema_registry.rs"]
 mod schema_registry;
 
 use opstream_registry::{Registered, Registry, RegistryAddress, RegistryError};
