@@ -3,10 +3,7 @@
 //! The whole text is checked first, so that a document that breaks off at its end sends nothing; the items are then
 //! found one by one, so that a document of a million items costs no more memory than its text.
 
-use std::fmt;
-
-use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::IgnoredAny;
 
 /// Most elements of an array. An operation takes a hundred bytes of the topic, however few its element has; lines, which are
 /// taken as they come, may be any number.
@@ -78,12 +75,15 @@ impl Document {
         })?;
         let malformed = |error: serde_json::Error| DocumentError::Malformed { reason: error.to_string() };
         let json = without_mark(&text);
-        let Elements(elements) = serde_json::from_str(json).map_err(malformed)?;
-        if elements > MOST_ITEMS {
-            return Err(DocumentError::TooManyItems);
+        let first = json.trim_start().as_bytes().first();
+        if first == Some(&b'[') {
+            // A list of nothing: it counts and takes no memory.
+            let elements: Vec<IgnoredAny> = serde_json::from_str(json).map_err(malformed)?;
+            return if elements.len() > MOST_ITEMS { Err(DocumentError::TooManyItems) } else { Ok(Self { text }) };
         }
-        let found = match json.trim_start().as_bytes().first() {
-            Some(b'{' | b'[') => return Ok(Self { text }),
+        serde_json::from_str::<IgnoredAny>(json).map_err(malformed)?;
+        let found = match first {
+            Some(b'{') => return Ok(Self { text }),
             Some(b'"') => "string",
             Some(b't' | b'f') => "boolean",
             Some(b'n') => "null",
@@ -115,59 +115,6 @@ impl<'a> Iterator for Items<'a> {
         let (item, rest) = start.split_at(value_length(start)?);
         self.rest = rest;
         Some(item)
-    }
-}
-
-/// The number of elements of an array, none of which is kept.
-struct Elements(usize);
-
-impl<'de> Deserialize<'de> for Elements {
-    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
-        source.deserialize_any(Self(0))
-    }
-}
-
-impl<'de> Visitor<'de> for Elements {
-    type Value = Self;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<Self, A::Error> {
-        while items.next_element::<IgnoredAny>()?.is_some() {
-            self.0 += 1;
-        }
-        Ok(self)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self, A::Error> {
-        while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(self)
-    }
-
-    fn visit_unit<E>(self) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
-        Ok(self)
     }
 }
 
