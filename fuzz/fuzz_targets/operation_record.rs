@@ -19,6 +19,8 @@ mod ingestor {
     pub(crate) mod hostile;
     pub(crate) mod price;
     pub(crate) mod record;
+    #[path = "decode/test_batch.rs"]
+    pub(crate) mod test_batch;
 }
 
 // Where the files look for each other.

@@ -109,4 +109,6 @@ mod evolution;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod test_batch;
+#[cfg(test)]
 mod tests;

@@ -8,13 +8,11 @@ use arrow_array::types::{Float64Type, Int32Type, Int64Type};
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::DataType;
 use opstream_schemas::avro::OPERATION_V1;
-use opstream_schemas::offsets::{Offset, Partition};
 use serde_json::{Value, json};
 
 use super::decoder::Decoder;
 use super::layout::{Layout, fields};
 use super::*;
-use crate::record::IncomingRecord;
 
 macro_rules! stored {
     ($name:literal) => {
@@ -102,19 +100,7 @@ fn what_we_write_fills_the_columns_of_an_older_opstream() {
 
 #[test]
 fn stored_bytes_are_rows_of_a_batch() {
-    let mut batch = RawBatch::default();
     let stored: [&[u8]; 2] = [stored!("operation.v1.full.bin"), stored!("operation.v1.sparse.bin")];
-    for (offset, value) in (0..).map(Offset).zip(stored) {
-        let record = IncomingRecord {
-            partition: Partition(0),
-            offset,
-            timestamp: None,
-            key: None,
-            value: Some(value),
-            headers: Vec::new(),
-        };
-        batch.push(record, 1, offset);
-    }
-    let decoded = decode_batch(&batch, &WriterSchemas::default());
+    let decoded = decode_batch(&test_batch::batch(stored.map(Some)), &WriterSchemas::default());
     assert_eq!((decoded.records.len(), decoded.poison.len()), (2, 0));
 }

@@ -13,17 +13,17 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int32Type, Int64Type};
 use arrow_array::{Array, RecordBatch};
 use opstream_schemas::avro::{FRAME_LENGTH, OPERATION_V1, OPERATION_V1_ID, encode_operation};
-use opstream_schemas::offsets::{Offset, Partition};
 use opstream_schemas::prices::Catalogue;
 use opstream_schemas::validate::{AcceptedTimes, DEFAULT_RETENTION_FLOOR};
 use opstream_schemas::{Operation, UtcMicros, UtcMillis};
 
+use super::test_batch;
 use crate::checks::check_columns;
 use crate::columns::{Origin, content_columns, operation_columns, operation_ids, select_rows};
 use crate::dead_letter::Poison;
 use crate::decode::{DecodedBatch, WriterSchemas, decode_batch};
 use crate::price::Pricer;
-use crate::record::{IncomingRecord, RawBatch};
+use crate::record::RawBatch;
 
 /// Records before and after the hostile ones.
 const GOOD: [usize; 2] = [0, 3];
@@ -248,19 +248,7 @@ fn good_record(last_byte_of_id: u8) -> Vec<u8> {
 }
 
 fn batch(values: &[&[u8]]) -> RawBatch {
-    let mut batch = RawBatch::default();
-    for (offset, value) in (0..).map(Offset).zip(values) {
-        let record = IncomingRecord {
-            partition: Partition(0),
-            offset,
-            timestamp: None,
-            key: None,
-            value: Some(value),
-            headers: Vec::new(),
-        };
-        batch.push(record, 1, offset);
-    }
-    batch
+    test_batch::batch(values.iter().copied().map(Some))
 }
 
 #[cfg(test)]

@@ -4,13 +4,11 @@ use std::collections::BTreeSet;
 
 use arrow_array::cast::AsArray;
 use opstream_schemas::avro::{WINDOW_V1_ID, encode_operation};
-use opstream_schemas::offsets::{Offset, Partition};
 use opstream_schemas::{Operation, UtcMicros};
 use proptest::prelude::*;
 
 use super::hostile::{assert_same, judge};
 use super::*;
-use crate::record::IncomingRecord;
 
 fn operation(session: &str) -> Operation {
     Operation {
@@ -26,19 +24,7 @@ fn encoded(operation: &Operation) -> Vec<u8> {
 }
 
 fn batch(values: &[Option<Vec<u8>>]) -> RawBatch {
-    let mut batch = RawBatch::default();
-    for (offset, value) in (0..).map(Offset).zip(values) {
-        let record = IncomingRecord {
-            partition: Partition(0),
-            offset,
-            timestamp: None,
-            key: None,
-            value: value.as_deref(),
-            headers: Vec::new(),
-        };
-        batch.push(record, 1, offset);
-    }
-    batch
+    test_batch::batch(values.iter().map(Option::as_deref))
 }
 
 fn sessions(decoded: &DecodedBatch) -> Vec<String> {

@@ -99,12 +99,10 @@ mod tests {
     use arrow_array::cast::AsArray;
     use arrow_array::types::{Float64Type, Int32Type, Int64Type};
     use opstream_schemas::avro::OPERATION_V1;
-    use opstream_schemas::offsets::{Offset, Partition};
     use serde_json::json;
 
     use super::*;
-    use crate::decode::decode_batch;
-    use crate::record::IncomingRecord;
+    use crate::decode::{decode_batch, test_batch};
 
     const ID: SchemaId = SchemaId(100_001);
 
@@ -119,19 +117,7 @@ mod tests {
     }
 
     fn batch(values: &[Vec<u8>]) -> RawBatch {
-        let mut batch = RawBatch::default();
-        for (offset, value) in (0..).map(Offset).zip(values) {
-            let record = IncomingRecord {
-                partition: Partition(0),
-                offset,
-                timestamp: None,
-                key: None,
-                value: Some(value),
-                headers: Vec::new(),
-            };
-            batch.push(record, 1, offset);
-        }
-        batch
+        test_batch::batch(values.iter().map(|value| Some(&value[..])))
     }
 
     fn framed(id: u32, datum: &[u8]) -> Vec<u8> {
