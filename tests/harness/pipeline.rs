@@ -2,6 +2,7 @@
 //! and Postgres.
 
 mod answers;
+mod records;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;

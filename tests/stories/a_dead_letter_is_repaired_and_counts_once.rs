@@ -2,12 +2,9 @@
 //! it is sent, it is one operation.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use opstream_schemas::avro::encode_operation;
 use opstream_schemas::{Operation, OperationId, UtcMicros, UtcMillis};
-use rdkafka::ClientConfig;
-use rdkafka::producer::{FutureProducer, FutureRecord};
 use serde_json::{Value, json};
 
 use crate::harness::backends::{Backends, each_combination};
@@ -20,7 +17,7 @@ const TWO_DAYS_MS: i64 = 172_800_000;
 async fn each_repaired_record_is_one_operation_however_often_it_is_sent() {
     each_combination(async |backends: &Backends| {
         let mut pipeline = Pipeline::start(backends).await;
-        send(&pipeline, &records()).await;
+        pipeline.send_values(&records()).await;
         pipeline.settle().await;
         let places = places_by_reason(&pipeline).await;
         let letters: Vec<Value> = show(&pipeline, &places).await;
@@ -164,18 +161,4 @@ async fn assert_failing_again_makes_a_letter_that_knows_its_way(pipeline: &Pipel
     let shown = command(pipeline, &["dead-letters", "show", "--json", again]).await;
     let shown: Value = serde_json::from_str(shown.trim()).unwrap();
     assert_eq!(shown["earlier_places"], json!([place]));
-}
-
-/// All under one key, so that they are in one partition.
-async fn send(pipeline: &Pipeline<'_>, values: &[Vec<u8>]) {
-    let producer: FutureProducer = ClientConfig::new()
-        .set("bootstrap.servers", pipeline.bootstrap())
-        .set("enable.idempotence", "true")
-        .create()
-        .unwrap();
-    let topic = pipeline.topic("operations");
-    for value in values {
-        let record = FutureRecord::to(&topic).key("s").payload(value);
-        producer.send(record, Duration::from_secs(30)).await.map_err(|(error, _)| error).unwrap();
-    }
 }

@@ -9,7 +9,6 @@ use apache_avro::{Schema, to_avro_datum};
 use opstream_schemas::avro::{OPERATION_V1_ID, SchemaId, encode_operation_as, split_frame};
 use opstream_schemas::{Operation, OperationId, UtcMicros, UtcMillis};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
 use serde_json::json;
 
@@ -43,7 +42,7 @@ async fn records_carry_its_ids_and_other_writers_are_read_by_their_own_schemas()
             [&[0], &protobuf.to_be_bytes()[..], b"any"].concat(),
             ours(424_242),
         ];
-        send(&pipeline, &records).await;
+        pipeline.send_values(&records).await;
         pipeline.settle().await;
         assert_eq!(pipeline.operations().await, 5);
         assert_eq!(models(&pipeline).await, ["gpt-4o", "ours", "ours", "team-1", "team-2"]);
@@ -56,7 +55,7 @@ async fn records_carry_its_ids_and_other_writers_are_read_by_their_own_schemas()
         // A replica that lags behind does not make a letter either.
         registry.deny(late, 2);
         registry.go_away().await;
-        send(&pipeline, &[of_team_late(late), ours(OPERATIONS)]).await;
+        pipeline.send_values(&[of_team_late(late), ours(OPERATIONS)]).await;
         pipeline.says("ingestor", "looking up a schema in the registry").await;
         post(&pipeline).await;
         assert_eq!(letters(&pipeline).await.len(), 3, "an outage is not poison");
@@ -187,19 +186,6 @@ async fn post(pipeline: &Pipeline<'_>) {
         .await
         .unwrap();
     assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
-}
-
-async fn send(pipeline: &Pipeline<'_>, values: &[Vec<u8>]) {
-    let producer: FutureProducer = ClientConfig::new()
-        .set("bootstrap.servers", pipeline.bootstrap())
-        .set("partitioner", "murmur2_random")
-        .create()
-        .unwrap();
-    let topic = pipeline.topic("operations");
-    for value in values {
-        let record = FutureRecord::to(&topic).key("s").payload(value);
-        producer.send(record, Duration::from_secs(30)).await.map_err(|(error, _)| error).unwrap();
-    }
 }
 
 /// Schema ids of all values that are on a topic now.

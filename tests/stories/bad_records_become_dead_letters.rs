@@ -9,7 +9,6 @@ use opstream_schemas::database::Engine;
 use opstream_schemas::{Operation, OperationId, UtcMicros, UtcMillis};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::producer::{FutureProducer, FutureRecord};
 
 use crate::harness::backends::{Backends, each_combination};
 use crate::harness::eventually::eventually;
@@ -46,7 +45,7 @@ async fn each_bad_record_has_its_reason_and_holds_up_nobody() {
         for (reason, _) in &records {
             *expected.entry((*reason).to_owned()).or_default() += 1;
         }
-        send(&pipeline, records.map(|(_, value)| value)).await;
+        pipeline.send_values(&records.map(|(_, value)| value)).await;
         pipeline.settle().await;
 
         let stored = expected.remove("good").unwrap();
@@ -109,21 +108,6 @@ fn not_utf8() -> Vec<u8> {
     let place = bytes.windows(6).position(|window| window == b"marker").unwrap();
     bytes[place] = 0xff;
     bytes
-}
-
-/// All under one key, so that they are in one partition and in this order.
-async fn send<const N: usize>(pipeline: &Pipeline<'_>, values: [Vec<u8>; N]) {
-    let producer: FutureProducer = ClientConfig::new()
-        .set("bootstrap.servers", pipeline.bootstrap())
-        .set("message.max.bytes", "10000000")
-        .set("enable.idempotence", "true")
-        .create()
-        .unwrap();
-    let topic = pipeline.topic("operations");
-    for value in &values {
-        let record = FutureRecord::to(&topic).key("s").payload(value);
-        producer.send(record, Duration::from_secs(30)).await.map_err(|(error, _)| error).unwrap();
-    }
 }
 
 /// One value that cannot be cast would make the query fail for the whole table.
