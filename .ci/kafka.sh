@@ -8,25 +8,10 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/processes.sh"
+source "$here/downloads.sh"
 
 usage="usage: kafka.sh start|crash|stop FOLDER"
 command=${1:?$usage} folder=${2:?$usage}/kafka
-
-# Copies the jars into the cache, once per version of pom.xml, and sets `jars`.
-fetch_jars() {
-    jars=$cache_folder/kafka/$(cksum <"$here/kafka/pom.xml" | cut -d' ' -f1)
-    [[ -d $jars ]] && return
-    command -v mvn >/dev/null || install_packages maven
-    say "fetching Kafka's jars"
-    local unfinished
-    mkdir -p "$cache_folder/kafka"
-    unfinished=$(mktemp -d "$cache_folder/kafka/unfinished.XXXXXX")
-    mvn --quiet --batch-mode --file "$here/kafka/pom.xml" dependency:copy-dependencies \
-        -DincludeScope=runtime -DoutputDirectory="$unfinished" >"$unfinished/output" 2>&1 ||
-        fail "Maven could not fetch them: $(cat "$unfinished/output")"
-    rm "$unfinished/output"
-    mv "$unfinished" "$jars"
-}
 
 require_java() {
     command -v java >/dev/null || install_packages openjdk-17-jre-headless
@@ -68,7 +53,7 @@ PROPERTIES
 start() {
     if ! runs "$folder/pid" "$folder"; then
         require_java
-        fetch_jars
+        fetch_jars kafka "Kafka's jars"
         local java=(java -Xms256m -Xmx768m "-Dlog4j2.configurationFile=$here/kafka/log4j2.properties" -cp "$jars/*")
         [[ -e $folder/crashed ]] || create_log
         rm -f "$folder/crashed"

@@ -5,22 +5,13 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/processes.sh"
+source "$here/downloads.sh"
 client=$here/../producer/python
-requirements=$client/requirements.txt
 
 environment=$cache_folder/python-client
-installed=$environment/requirements.txt
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$here/../target}
 
-if ! cmp --silent "$requirements" "$installed" || ! "$environment/bin/python" -c '' 2>/dev/null; then
-    # Debian keeps the module that creates environments in a package of its own.
-    python3 -c 'import venv, ensurepip' 2>/dev/null || install_packages python3 python3-venv
-    say "installing what the Python client is tested with"
-    rm -rf "$environment"
-    python3 -m venv "$environment"
-    "$environment/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$requirements" >&2
-    cp "$requirements" "$installed"
-fi
+python_environment python-client "$client/requirements.txt" "what the Python client is tested with"
 
 if [[ -z ${OPSTREAM_TEST_BINARY:-} && -x $CARGO_TARGET_DIR/debug/opstream ]]; then
     export OPSTREAM_TEST_BINARY=$CARGO_TARGET_DIR/debug/opstream
