@@ -28,7 +28,7 @@ def run(script: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         env={**os.environ, **environment, "PYTHONWARNINGS": "ignore::DeprecationWarning"},
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=60,
     )
 
 
@@ -208,7 +208,7 @@ stop = threading.Event()
 def work():
     while not stop.is_set():
         opstream.record(model="parent", wrong=1)
-threads = [threading.Thread(target=work) for _ in range(4)]
+threads = [threading.Thread(target=work, daemon=True) for _ in range(4)]
 for thread in threads: thread.start()
 for _ in range(30):
     child = os.fork()
@@ -222,6 +222,34 @@ for thread in threads: thread.join()
 """
     done = run(script, OPSTREAM_JSON_LINES=str(tmp_path / "o.jsonl"))
     assert done.returncode == 0, done.stderr
+
+
+@needs_fork
+def test_a_fork_amid_the_first_start_waits_for_it_and_its_child_records(tmp_path: Path) -> None:
+    script = """
+import os, threading, time, opstream
+from opstream import _native
+start, started = _native.Recorder, threading.Event()
+def slow(*arguments):
+    recorder = start(*arguments)
+    started.set()
+    time.sleep(0.3)
+    return recorder
+_native.Recorder = slow
+thread = threading.Thread(target=lambda: opstream.record(model="parent"))
+thread.start()
+started.wait()
+child = os.fork()
+if child == 0:
+    opstream.record(model="child")
+    os._exit(0 if opstream.close(20) and opstream.counters()["sent"] == 1 else 3)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+thread.join()
+"""
+    done = run(script, OPSTREAM_JSON_LINES=str(tmp_path / "o.jsonl"))
+    assert done.returncode == 0, done.stderr
+    models = sorted(lines(file)[0]["model"] for file in tmp_path.glob("o*.jsonl"))
+    assert models == ["child", "parent"]
 
 
 def _in_a_child(number: int) -> None:

@@ -22,6 +22,9 @@ DEFAULT_TIMEOUT: Final = 5.0
 """Seconds for which flush and close wait by default, and the end of the process."""
 
 _clients: weakref.WeakSet[Client] = weakref.WeakSet()
+_changing: Final = threading.RLock()
+"""Held while a client is made, started, put in another's place or closed. A fork waits for it: its child must find every producer
+of the parent in ``_clients``, or it would take one that was just being started for nobody's."""
 _NO_COUNTERS: Final = ("sent", "dropped", "failed", "queued", "spooled")
 
 
@@ -34,7 +37,6 @@ class Client:
         Raises ``ConfigurationError`` for a setting that cannot be used, ``OSError`` for a file or folder that cannot be opened.
         """
         self._options: Options = options
-        self._lock = threading.Lock()
         self._flush_at_exit = options.get("flush_at_exit") or DEFAULT_TIMEOUT
         self._recorder: _native.Recorder | None = None
         self._is_closed = is_disabled(options)
@@ -42,9 +44,10 @@ class Client:
         self._keeps_content = False
         self._last_counters: Callable[[], dict[str, int]] | None = None
         self._last_problems: Callable[[], dict[str, int]] | None = None
-        if not self._is_closed:
-            self._recorder = self._start()
-        _clients.add(self)
+        with _changing:
+            if not self._is_closed:
+                self._recorder = self._start()
+            _clients.add(self)
 
     def _start(self) -> _native.Recorder:
         settings = native_settings(self._options)
@@ -93,7 +96,7 @@ class Client:
 
     def close(self, timeout: float = DEFAULT_TIMEOUT) -> bool:
         """Delivers what waits for at most so many seconds and records nothing more; true when nothing was lost."""
-        with self._lock:
+        with _changing:
             recorder, self._recorder, self._is_closed = self._recorder, None, True
         if recorder is None:
             return True
@@ -121,7 +124,7 @@ class Client:
         """The recorder of this process, where a fork has taken that of its parent away."""
         if self._is_closed:
             return None
-        with self._lock:
+        with _changing:
             if self._recorder is None and not self._is_closed:
                 try:
                     self._recorder = self._start()
@@ -131,19 +134,17 @@ class Client:
             return self._recorder
 
     def _after_fork_in_child(self) -> None:
-        # The parent's threads are not here, and its locks may be held by them for ever.
-        self._lock = threading.Lock()
         recorder, self._recorder, self._is_of_child = self._recorder, None, True
         if recorder is not None:
             recorder.abandon()
 
 
 def _after_fork_in_child() -> None:
-    global _default_lock
     _native.after_fork_in_child()
-    _default_lock = threading.Lock()
     for client in list(_clients):
         client._after_fork_in_child()
+    # Taken by the thread that forks, which is the one that goes on here.
+    _changing.release()
 
 
 def _close_all() -> None:
@@ -164,11 +165,12 @@ def _finalize_in_multiprocessing(client: Client) -> None:
 
 atexit.register(_close_all)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+    os.register_at_fork(
+        before=_changing.acquire, after_in_parent=_changing.release, after_in_child=_after_fork_in_child
+    )
 
 
 _default: Client | None = None
-_default_lock = threading.Lock()
 
 
 def configure(**options: Unpack[Options]) -> Client:
@@ -179,7 +181,7 @@ def configure(**options: Unpack[Options]) -> Client:
     Raises ``ConfigurationError`` for a setting that cannot be used, ``OSError`` for a file or folder that cannot be opened.
     """
     global _default
-    with _default_lock:
+    with _changing:
         if _default is not None:
             _default.close()
         _default = Client(**options)
@@ -197,7 +199,7 @@ def default_client() -> Client:
 
 def _made_of_environment() -> Client:
     global _default
-    with _default_lock:
+    with _changing:
         if _default is None:
             try:
                 _default = Client()
