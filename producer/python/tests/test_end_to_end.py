@@ -3,6 +3,7 @@
 ``OPSTREAM_TEST_BINARY`` names the command; without it these tests are skipped.
 """
 
+import json
 import os
 import socket
 import subprocess
@@ -19,6 +20,8 @@ from conftest import eventually
 pl = pytest.importorskip("polars")
 
 BINARY = os.environ.get("OPSTREAM_TEST_BINARY")
+NOT_LISTED = {"billable_units", "metadata", "request_parameters", "stream_id", "tags"}
+"""Fields that a list of operations does not have, and the number of a stream."""
 pytestmark = pytest.mark.skipif(not BINARY, reason="OPSTREAM_TEST_BINARY names no opstream to run")
 
 
@@ -99,6 +102,9 @@ def test_rows_arrive_exact_priced_and_with_their_content(pipeline: Pipeline, mon
     frame = opstream.query(session_id="s-1", limit=None)
     assert frame.height == frame["operation_id"].n_unique() == 502
     assert set(frame["workspace"]) == {"team-a"} and set(frame["service"]) == {"shop"}
+    with urllib.request.urlopen(f"{pipeline.url}/v1/openapi.json") as document:
+        described = json.load(document)["components"]["schemas"]["StoredOperation"]["properties"]
+    assert set(frame.columns) == set(described) - NOT_LISTED, "a field of the api has a column, and the other way round"
     claude = frame.filter(pl.col("provider") == "anthropic")
     assert sorted(claude["output_tokens"].to_list()) == list(range(500))
     assert set(claude["input_tokens"]) == {101_000} and set(claude["cache_read_tokens"]) == {100_000}
