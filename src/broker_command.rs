@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
+use opstream_ingestor::config::contents_group;
 use opstream_schemas::topics::Topics;
 use tokio_util::sync::CancellationToken;
 
@@ -31,7 +32,7 @@ pub(crate) struct BrokerArgs {
     /// they have reached, so what stands in between (a tunnel, a container) must not change the port
     #[arg(long, value_name = "ADDR", env = "OPSTREAM_BROKER_LISTEN", default_value = "127.0.0.1:9092")]
     pub(crate) broker_listen: SocketAddr,
-    /// Partitions of the operations topic, 1 to 64; more partitions let more ingestors share the work
+    /// Partitions of the topics of operations and of contents, 1 to 64; more partitions let more ingestors share the work
     #[arg(
         long,
         value_name = "N",
@@ -49,11 +50,16 @@ pub(crate) struct BrokerArgs {
 }
 
 impl BrokerArgs {
-    /// The broker that these arguments describe, with ingestors in the default group.
+    /// The group of ingestors that name no other.
+    pub(crate) fn default_group(&self) -> String {
+        format!("{}.ingestor", self.topic_prefix)
+    }
+
+    /// The broker that these arguments describe, with ingestors in this group.
     ///
     /// # Errors
     /// When the address can be reached from other machines and `--insecure` is not given, or the prefix is not usable.
-    pub(crate) fn config(&self) -> anyhow::Result<EmbeddedBrokerConfig> {
+    pub(crate) fn config(&self, group: &str) -> anyhow::Result<EmbeddedBrokerConfig> {
         if !self.broker_listen.ip().is_loopback() && !self.insecure {
             anyhow::bail!(
                 "--broker-listen {} (OPSTREAM_BROKER_LISTEN) can be reached from other machines, and the embedded broker \
@@ -62,14 +68,15 @@ impl BrokerArgs {
             );
         }
         let topics = Topics::new(&self.topic_prefix).context("--topic-prefix (OPSTREAM_TOPIC_PREFIX)")?;
-        // Operations as they come in, the windows' latest values, and what could not be read.
+        // Operations and contents as they come in, the windows' latest values, and what could not be read.
         let plan = |name, partitions, compacted| TopicPlan { name, partitions, compacted, reader: None };
-        let operations = plan(topics.operations(), self.partitions, false);
+        let read = |name, group| TopicPlan { reader: Some(group), ..plan(name, self.partitions, false) };
         Ok(EmbeddedBrokerConfig {
             folder: self.data.join("broker"),
             listen: self.broker_listen,
             topics: vec![
-                TopicPlan { reader: Some(format!("{}.ingestor", self.topic_prefix)), ..operations },
+                read(topics.operations(), group.to_owned()),
+                read(topics.contents(), contents_group(group)),
                 plan(topics.windows(), 1, true),
                 plan(topics.dead_letters(), 1, false),
             ],
@@ -79,13 +86,8 @@ impl BrokerArgs {
 
 impl BrokerCommandArgs {
     fn config(&self) -> anyhow::Result<EmbeddedBrokerConfig> {
-        let mut config = self.broker.config()?;
-        if let Some(group) = &self.group {
-            for reader in config.topics.iter_mut().filter_map(|topic| topic.reader.as_mut()) {
-                reader.clone_from(group);
-            }
-        }
-        Ok(config)
+        let group = self.group.clone().unwrap_or_else(|| self.broker.default_group());
+        self.broker.config(&group)
     }
 }
 
@@ -135,7 +137,12 @@ mod tests {
             config.topics.iter().map(|plan| (plan.name.as_str(), plan.partitions, plan.compacted)).collect();
         assert_eq!(
             topics,
-            [("team.operations", 7, false), ("team.windows", 1, true), ("team.operations.dead", 1, false)],
+            [
+                ("team.operations", 7, false),
+                ("team.contents", 7, false),
+                ("team.windows", 1, true),
+                ("team.operations.dead", 1, false),
+            ],
         );
         assert_eq!(config.folder, PathBuf::from("/x/broker"));
         let error = parse(&["--topic-prefix", "../x"]).unwrap().config().unwrap_err().to_string();
@@ -143,13 +150,13 @@ mod tests {
     }
 
     #[test]
-    fn operations_wait_for_the_ingestors_and_for_nobody_else() {
-        let readers = |arguments: &[&str]| -> Vec<Option<String>> {
+    fn operations_and_contents_wait_for_the_ingestors_and_for_nobody_else() {
+        let readers = |arguments: &[&str]| -> Vec<String> {
             let config = parse(arguments).unwrap().config().unwrap();
-            config.topics.into_iter().map(|plan| plan.reader).collect()
+            config.topics.into_iter().map(|plan| plan.reader.unwrap_or_default()).collect()
         };
-        assert_eq!(readers(&["--topic-prefix", "team"]), [Some("team.ingestor".to_owned()), None, None]);
-        assert_eq!(readers(&["--group", "readers"]), [Some("readers".to_owned()), None, None]);
+        assert_eq!(readers(&["--topic-prefix", "team"]), ["team.ingestor", "team.ingestor.contents", "", ""]);
+        assert_eq!(readers(&["--group", "readers"]), ["readers", "readers.contents", "", ""]);
     }
 
     #[test]

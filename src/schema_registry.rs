@@ -100,6 +100,7 @@ impl Learning {
                 "operations are written under the built-in id, which only opstream knows, until it answers"
             }
             Record::Window => "windows are not published until it answers",
+            Record::SpanContent => "content of log records is always written under the built-in id",
         };
         tracing::error!(registry = %subjects.registry(), "the schema registry does not answer; {meanwhile}");
         self.0.push((subjects.clone(), record, id.clone()));

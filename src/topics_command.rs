@@ -30,14 +30,14 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub(crate) struct TopicsArgs {
     #[command(flatten)]
     kafka: KafkaArgs,
-    /// Partitions of the operations topic, 1 to 10000; more partitions let more ingestors share the work
+    /// Partitions of the topics of operations and of contents, 1 to 10000; more partitions let more ingestors share the work
     #[arg(long, value_name = "N", env = "OPSTREAM_PARTITIONS", default_value_t = 12, value_parser = clap::value_parser!(i32).range(1..=10_000))]
     partitions: i32,
     /// Copies of each partition, 1 to 15; at least 3 wherever operations must survive a broker. Two of them must have an
     /// operation before it is acknowledged
     #[arg(long, value_name = "N", env = "OPSTREAM_REPLICATION", default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..=15))]
     replication: i32,
-    /// How long operations stay in the topic, in hours, 1 to 87600: the time to repair a database, or to restore one
+    /// How long operations and contents stay in their topics, in hours, 1 to 87600: the time to repair a database, or to restore one
     #[arg(long, value_name = "HOURS", env = "OPSTREAM_RETENTION_HOURS", default_value_t = 168, value_parser = clap::value_parser!(u64).range(1..=87_600))]
     retention_hours: u64,
 }
@@ -83,7 +83,7 @@ fn options() -> AdminOptions {
     AdminOptions::new().operation_timeout(Some(PATIENCE)).request_timeout(Some(PATIENCE))
 }
 
-fn plans(args: &TopicsArgs) -> anyhow::Result<[TopicPlan; 3]> {
+fn plans(args: &TopicsArgs) -> anyhow::Result<[TopicPlan; 4]> {
     let topics = args.kafka.topics()?;
     let retention = (args.retention_hours * 3_600_000).to_string();
     let kept = |name: String, partitions: i32| {
@@ -93,6 +93,7 @@ fn plans(args: &TopicsArgs) -> anyhow::Result<[TopicPlan; 3]> {
     let compacted = vec![("cleanup.policy", "compact".to_owned())];
     Ok([
         kept(topics.operations(), args.partitions),
+        kept(topics.contents(), args.partitions),
         TopicPlan::new(topics.windows(), 1, args.replication, compacted),
         kept(topics.dead_letters(), 1),
     ])

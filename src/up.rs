@@ -95,7 +95,7 @@ pub(crate) async fn run(args: UpArgs, shutdown: CancellationToken) -> anyhow::Re
     let token = crate::listen::read_token(args.token_file.as_deref())?;
     crate::listen::check_listen(args.listen, token.as_ref(), args.broker.insecure)?;
     args.otlp.check(token.as_ref(), args.broker.insecure)?;
-    let config = args.broker.config()?;
+    let config = args.broker.config(&args.broker.default_group())?;
     let subjects = args.registry.subjects(&topics)?;
     let mut learning = Learning::default();
     let Some(ids) = shutdown.run_until_cancelled(schema_ids(&mut learning, subjects.as_ref())).await else {
@@ -261,7 +261,7 @@ impl Pipeline {
             lake: self.lake(),
             bootstrap: self.bootstrap.clone(),
             topics: self.topics.clone(),
-            group: format!("{}.ingestor", self.args.broker.topic_prefix),
+            group: self.args.broker.default_group(),
             instance: None,
             properties: std::collections::BTreeMap::new(),
             limits: self.args.batches.limits(),

@@ -40,6 +40,12 @@ pub struct IngestorConfig {
     pub reporter: Reporter,
 }
 
+/// The group by which the ingestors of `group` share the topic of contents: one group would hand out both topics together, and each
+/// rebalance of one would hold up the other.
+pub fn contents_group(group: &str) -> String {
+    format!("{group}.contents")
+}
+
 /// Five minutes: long enough for somebody who is woken to look, short enough for the topic's retention.
 pub const DEFAULT_POISON_HOLD: Duration = Duration::from_mins(5);
 

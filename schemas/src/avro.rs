@@ -6,6 +6,7 @@
 mod binary;
 mod framing;
 mod operation_encoder;
+mod span_content_encoder;
 mod window_encoder;
 mod writer_id;
 mod writer_schema;
@@ -14,6 +15,7 @@ use std::ops::RangeInclusive;
 
 pub use framing::{FRAME_LENGTH, Framed, FramingError, SchemaId, split_frame};
 pub use operation_encoder::{encode_operation, encode_operation_as};
+pub use span_content_encoder::encode_span_content;
 pub use window_encoder::{encode_window, encode_window_as};
 pub use writer_id::WriterId;
 pub use writer_schema::WriterSchema;
@@ -22,12 +24,16 @@ pub use writer_schema::WriterSchema;
 pub const OPERATION_V1: &str = include_str!("../avro/operation.v1.avsc");
 /// Schema text of `opstream.Window` v1.
 pub const WINDOW_V1: &str = include_str!("../avro/window.v1.avsc");
+/// Schema text of `opstream.SpanContent` v1.
+pub const SPAN_CONTENT_V1: &str = include_str!("../avro/span_content.v1.avsc");
 
 /// Built-in id of `opstream.Operation` v1. The range from `0x7F00_0000` is far above what a registry, which counts from
 /// 1, will ever assign, and still positive for clients that read the id as a signed number.
 pub const OPERATION_V1_ID: SchemaId = SchemaId(0x7F00_0001);
 /// Built-in id of `opstream.Window` v1.
 pub const WINDOW_V1_ID: SchemaId = SchemaId(0x7F00_0101);
+/// Built-in id of `opstream.SpanContent` v1.
+pub const SPAN_CONTENT_V1_ID: SchemaId = SchemaId(0x7F00_0201);
 
 /// Ids that only schemas of opstream have: one that is not known here belongs to a newer version.
 pub const RESERVED_IDS: RangeInclusive<u32> = 0x7F00_0000..=0x7FFF_FFFF;
@@ -52,6 +58,8 @@ pub enum Record {
     Operation,
     /// `opstream.Window`.
     Window,
+    /// `opstream.SpanContent`.
+    SpanContent,
 }
 
 impl Record {
@@ -60,6 +68,7 @@ impl Record {
         match self {
             Self::Operation => "opstream.Operation",
             Self::Window => "opstream.Window",
+            Self::SpanContent => "opstream.SpanContent",
         }
     }
 
@@ -74,6 +83,7 @@ impl Record {
 pub const BUILTIN_SCHEMAS: &[BuiltinSchema] = &[
     BuiltinSchema { id: OPERATION_V1_ID, record: Record::Operation, version: 1, text: OPERATION_V1 },
     BuiltinSchema { id: WINDOW_V1_ID, record: Record::Window, version: 1, text: WINDOW_V1 },
+    BuiltinSchema { id: SPAN_CONTENT_V1_ID, record: Record::SpanContent, version: 1, text: SPAN_CONTENT_V1 },
 ];
 
 /// The built-in schema with this id.

@@ -40,6 +40,11 @@ impl Topics {
         format!("{}.windows", self.prefix)
     }
 
+    /// Prompts and answers that came as log records, keyed by trace id.
+    pub fn contents(&self) -> String {
+        format!("{}.contents", self.prefix)
+    }
+
     /// Records that could not become operations: their original bytes and the reason as headers.
     pub fn dead_letters(&self) -> String {
         format!("{}.operations.dead", self.prefix)

@@ -44,6 +44,7 @@ impl SubjectNames {
         let topic = match record {
             Record::Operation => topics.operations(),
             Record::Window => topics.windows(),
+            Record::SpanContent => topics.contents(),
         };
         match self {
             Self::Topic => format!("{topic}-value"),

@@ -7,7 +7,7 @@ use sqlx::AssertSqlSafe;
 use super::fixture::Fixture;
 
 const PAGE: &str = include_str!("../../../docs/sql.md");
-const POSTGRES: [&str; 8] = [
+const POSTGRES: [&str; 9] = [
     include_str!("../../../schemas/migrations/postgres/0001_create_tables.sql"),
     include_str!("../../../schemas/migrations/postgres/0002_create_windows.sql"),
     include_str!("../../../schemas/migrations/postgres/0003_extend_windows.sql"),
@@ -16,6 +16,7 @@ const POSTGRES: [&str; 8] = [
     include_str!("../../../schemas/migrations/postgres/0006_mark_redriven_letters.sql"),
     include_str!("../../../schemas/migrations/postgres/0007_prepare_retention.sql"),
     include_str!("../../../schemas/migrations/postgres/0008_mark_checkpoints.sql"),
+    include_str!("../../../schemas/migrations/postgres/0009_create_span_contents.sql"),
 ];
 
 /// Type in Postgres and whether null is allowed, by table and column.

@@ -59,5 +59,6 @@ fn subject_of(topics: &Topics, record: Record) -> String {
     match record {
         Record::Operation => format!("{}-value", topics.operations()),
         Record::Window => format!("{}-value", topics.windows()),
+        Record::SpanContent => format!("{}-value", topics.contents()),
     }
 }

@@ -30,7 +30,7 @@ macro_rules! golden {
     };
 }
 
-const GOLDEN: [Golden<'static>; 8] = [
+const GOLDEN: [Golden<'static>; 10] = [
     golden!("operation.v1.full", Record::Operation, OPERATION_V1),
     golden!("operation.v1.sparse", Record::Operation, OPERATION_V1),
     golden!("operation.oldest", Record::Operation, include_str!("../../../avro/golden/operation.oldest.avsc")),
@@ -39,6 +39,8 @@ const GOLDEN: [Golden<'static>; 8] = [
     golden!("window.v1.sparse", Record::Window, WINDOW_V1),
     golden!("window.oldest", Record::Window, include_str!("../../../avro/golden/window.oldest.avsc")),
     golden!("window.newer", Record::Window, include_str!("../../../avro/golden/window.newer.avsc")),
+    golden!("span_content.v1.full", Record::SpanContent, SPAN_CONTENT_V1),
+    golden!("span_content.v1.sparse", Record::SpanContent, SPAN_CONTENT_V1),
 ];
 
 type Json = serde_json::Value;
@@ -101,6 +103,7 @@ fn expected(golden: &Golden<'_>, reader: &str) -> Json {
     let promised: Map<String, Json> = serde_json::from_str(match golden.record {
         Record::Operation => include_str!("../../../avro/golden/operation.v1.defaults.json"),
         Record::Window => include_str!("../../../avro/golden/window.v1.defaults.json"),
+        Record::SpanContent => include_str!("../../../avro/golden/span_content.v1.defaults.json"),
     })
     .unwrap();
     let value = |field: &Json| {
@@ -122,7 +125,7 @@ fn every_version_reads_the_stored_bytes_of_every_other() {
 
 #[test]
 fn every_version_is_compatible_with_every_other_in_both_directions() {
-    for record in [Record::Operation, Record::Window] {
+    for record in [Record::Operation, Record::Window, Record::SpanContent] {
         let versions = versions(record);
         for writer in &versions {
             for reader in &versions {
@@ -136,7 +139,7 @@ fn every_version_is_compatible_with_every_other_in_both_directions() {
 /// Stricter than Avro, which lets a number become a longer one: our decoder reads a field as the version that it knows.
 #[test]
 fn a_field_keeps_its_type_and_its_default_for_ever() {
-    for record in [Record::Operation, Record::Window] {
+    for record in [Record::Operation, Record::Window, Record::SpanContent] {
         let mut known: BTreeMap<String, Json> = BTreeMap::new();
         for version in versions(record) {
             for field in fields(version) {
