@@ -5,7 +5,7 @@
 //! [`lake_file`] → [`store`] (together: [`committer`]) → a hint to the broker. [`ownership`] knows which partitions are ours,
 //! [`claiming`] claims them and [`marks`] watches how far they are, both through [`topic_log`]. [`dead_letter`] is what becomes
 //! of a record that cannot be an operation, [`breaker`] and [`hold`] keep a flood of those waiting, and [`outbox`] copies them to their topic.
-//! [`trial`] says what would become of a record. [`batch_files`] keeps a batch's files from attempt to attempt, and [`sweeper`] deletes what was left of them.
+//! [`trial`] says what would become of a record. [`contents`] stores prompts that came apart from their operation. [`batch_files`] keeps a batch's files from attempt to attempt, and [`sweeper`] deletes what was left of them.
 
 pub mod backoff;
 pub mod batch_files;
@@ -15,6 +15,7 @@ pub mod claiming;
 pub mod columns;
 pub mod committer;
 pub mod config;
+pub mod contents;
 pub mod dead_letter;
 pub mod decode;
 pub mod duplicates;

@@ -15,6 +15,10 @@ pub const DEAD_LETTERS: &str = "opstream_ingestor_dead_letters_total";
 pub const RETENTION_GAP: &str = "opstream_ingestor_retention_gap_operations_total";
 /// Parts of batches, one for each partition, dropped because the partition was taken away or is read again.
 pub const DROPPED_PARTS: &str = "opstream_ingestor_dropped_parts_total";
+/// Contents stored that came as log records.
+pub const CONTENTS: &str = "opstream_ingestor_contents_total";
+/// Records of their topic that are no contents.
+pub const UNREADABLE_CONTENTS: &str = "opstream_ingestor_unreadable_contents_total";
 /// Attempts to store that failed and were repeated, by reason.
 pub const RETRIES: &str = "opstream_ingestor_retries_total";
 /// Seconds from a prepared batch to its commit.
@@ -59,6 +63,16 @@ pub fn record_dropped_parts(partitions: usize) {
 /// Offsets were passed that held no record.
 pub fn record_skipped(offsets: i64) {
     counter!(SKIPPED).increment(offsets.unsigned_abs());
+}
+
+/// Contents of log records were stored.
+pub fn record_contents(contents: u64) {
+    counter!(CONTENTS).increment(contents);
+}
+
+/// A record of the topic of contents is no content.
+pub fn record_unreadable_content() {
+    counter!(UNREADABLE_CONTENTS).increment(1);
 }
 
 /// Storing failed and is tried again.

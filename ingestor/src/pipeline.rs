@@ -29,7 +29,8 @@ use crate::backoff::Undertaking;
 use crate::breaker::Breaker;
 use crate::claiming::{ClaimError, Claimed, Claims};
 use crate::committer::{Committed, Committer, Stored};
-use crate::config::IngestorConfig;
+use crate::config::{ContentPolicy, IngestorConfig};
+use crate::contents::store_contents;
 use crate::decode::WriterSchemas;
 use crate::duplicates::StoredIds;
 use crate::hold::Hold;
@@ -86,6 +87,9 @@ pub async fn run(config: IngestorConfig, shutdown: CancellationToken) -> anyhow:
             tasks.spawn(PrepareStage { batches, prepared: finished, lookup, preparer, lake, stream, floor }.run());
             tasks.spawn(MarkTask { database: database.clone(), stream, log: log.clone(), positions }.run(stop.clone()));
             tasks.spawn(outbox::publish_dead_letters(config.clone(), stop.clone()));
+            if config.content != ContentPolicy::Drop {
+                tasks.spawn(store_contents(config.clone(), stop.clone()));
+            }
             tasks.spawn(sweep_lake(database.clone(), config.lake.clone(), stop.clone()));
             let pipeline = Pipeline {
                 committer: Committer::new(&config, stream, stored, stop.clone()),
