@@ -9,6 +9,23 @@ use opstream_schemas::offsets::Fence;
 use super::{RetentionError, lowest_kept, postgres_days};
 use crate::{lease, metrics};
 
+/// A table of prompts and answers. Few rows at a time: one may have megabytes.
+#[derive(Clone, Copy)]
+struct Contents {
+    slice: &'static str,
+    delete: &'static str,
+}
+
+const OPERATION_CONTENTS: Contents = Contents {
+    slice: "select operation_id as id from operation_contents where operation_id < $1 order by operation_id limit 100",
+    delete: "delete from operation_contents where operation_id <= $1",
+};
+/// Ids of what came as log records begin with a time as well: their own.
+const SPAN_CONTENTS: Contents = Contents {
+    slice: "select content_id as id from span_contents where content_id < $1 order by content_id limit 100",
+    delete: "delete from span_contents where content_id <= $1",
+};
+
 /// A day while its rows are being deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct DroppedDay {
@@ -23,8 +40,10 @@ pub(super) async fn drop_slice(
     floor: UtcMillis,
     dropping: &mut Option<DroppedDay>,
 ) -> Result<bool, RetentionError> {
-    if delete_contents(database, fence, floor).await? {
-        return Ok(true);
+    for contents in [OPERATION_CONTENTS, SPAN_CONTENTS] {
+        if delete_contents(database, fence, floor, contents).await? {
+            return Ok(true);
+        }
     }
     match database {
         Database::Postgres(pool) => {
@@ -36,14 +55,16 @@ pub(super) async fn drop_slice(
     }
 }
 
-async fn delete_contents(database: &Database, fence: Fence, floor: UtcMillis) -> Result<bool, RetentionError> {
-    // Few at a time: a row may have megabytes.
-    let slice = "select operation_id from operation_contents where operation_id < $1 order by operation_id limit 100";
-    let rows = database.fetch_all(slice, &[lowest_kept(floor).into()]).await?;
+async fn delete_contents(
+    database: &Database,
+    fence: Fence,
+    floor: UtcMillis,
+    contents: Contents,
+) -> Result<bool, RetentionError> {
+    let rows = database.fetch_all(contents.slice, &[lowest_kept(floor).into()]).await?;
     let Some(last) = rows.last() else { return Ok(false) };
     let mut tx = lease::begin(database, fence).await?;
-    let delete = "delete from operation_contents where operation_id <= $1";
-    let contents = tx.execute(delete, &[last.id("operation_id")?.into()]).await?;
+    let contents = tx.execute(contents.delete, &[last.id("id")?.into()]).await?;
     tx.commit().await?;
     metrics::record_dropped_contents(contents);
     Ok(true)
