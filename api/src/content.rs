@@ -14,6 +14,7 @@ use opstream_schemas::lake::{CONTENT_COLUMNS, local_path};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReaderBuilder, RowSelection, RowSelector};
 use serde::Serialize;
+use serde_json::Value as Json;
 use utoipa::ToSchema;
 
 use crate::error::ApiError;
@@ -32,6 +33,36 @@ pub(crate) struct Content {
     pub(crate) output_messages: Option<String>,
     /// Tool definitions.
     pub(crate) tool_definitions: Option<String>,
+}
+
+impl Content {
+    /// What several events of one span say, one after the other.
+    pub(crate) fn of_events(events: &[Self]) -> Self {
+        let lists = |of: fn(&Self) -> Option<&str>| joined_lists(events.iter().filter_map(of));
+        let prompts: Vec<&str> = events.iter().filter_map(|event| event.system_prompt.as_deref()).collect();
+        Self {
+            system_prompt: (!prompts.is_empty()).then(|| prompts.join("\n")),
+            input_messages: lists(|event| event.input_messages.as_deref()),
+            output_messages: lists(|event| event.output_messages.as_deref()),
+            tool_definitions: lists(|event| event.tool_definitions.as_deref()),
+        }
+    }
+
+    /// Each part, of the other where this one says nothing: an instrumentation may say the same in both places.
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self {
+            system_prompt: self.system_prompt.or(other.system_prompt),
+            input_messages: self.input_messages.or(other.input_messages),
+            output_messages: self.output_messages.or(other.output_messages),
+            tool_definitions: self.tool_definitions.or(other.tool_definitions),
+        }
+    }
+}
+
+/// JSON lists as one. What is none is left out: whoever writes to the topic may have written anything.
+fn joined_lists<'a>(lists: impl Iterator<Item = &'a str>) -> Option<String> {
+    let elements: Vec<Json> = lists.filter_map(|list| serde_json::from_str::<Vec<Json>>(list).ok()).flatten().collect();
+    (!elements.is_empty()).then(|| Json::Array(elements).to_string())
 }
 
 /// A file of the lake that cannot be read: someone must look at the lake.

@@ -18,12 +18,13 @@ use tokio::sync::Semaphore;
 use tower::ServiceExt as _;
 
 use crate::config::BrokerAddress;
+use crate::content_topic::ContentTopic;
 use crate::front_door::BodyBudget;
 use crate::guard::Guard;
 use crate::health::Health;
 use crate::rate::Meter;
 use crate::router::{otlp_router, router};
-use crate::state::{ApiState, HealthState, RetentionFloor};
+use crate::state::{ApiState, HealthState, RetentionFloor, Shared};
 use crate::{ContentCapture, RateLimits, RequestLimits, Secret};
 
 /// Bytes as `content-encoding: gzip` has them.
@@ -37,6 +38,7 @@ pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
 pub(crate) struct Fixture {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) database: Database,
+    pub(crate) state: Shared,
     app: Router,
     otlp: Router,
 }
@@ -102,9 +104,11 @@ impl Fixture {
         let file = folder.path().join("operations.jsonl");
         let sink = setup.sink.unwrap_or(Sink::JsonLines { file, producer_id: Some("door".to_owned()) });
         let health = Health::new(database.clone(), BrokerAddress::of_sink(&sink).as_ref(), Vec::new()).unwrap();
+        let content_topic = ContentTopic::open(&sink).unwrap();
         let state = ApiState {
             database: database.clone(),
             producer: Producer::start(sink).unwrap(),
+            content_topic,
             health: HealthState { health: Arc::new(health), metrics: None },
             topics: Topics::default(),
             content: setup.content,
@@ -116,8 +120,8 @@ impl Fixture {
             retention_floor: RetentionFloor::default(),
         };
         let (state, rules) = (Arc::new(state), Guard::new("127.0.0.1:8080".parse().unwrap(), setup.token));
-        let (app, otlp) = (router(state.clone(), rules.clone()), otlp_router(state, rules));
-        Self { folder, database, app, otlp }
+        let (app, otlp) = (router(state.clone(), rules.clone()), otlp_router(state.clone(), rules));
+        Self { folder, database, state, app, otlp }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

@@ -9,6 +9,7 @@
 pub mod config;
 mod connections;
 mod content;
+mod content_topic;
 mod error;
 #[cfg(test)]
 mod fixture;

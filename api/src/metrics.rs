@@ -14,6 +14,8 @@ const REQUESTS: &str = "opstream_api_requests_total";
 const REQUEST_SECONDS: &str = "opstream_api_request_seconds";
 /// Operations that the broker has acknowledged to the front door.
 const ACCEPTED: &str = "opstream_api_operations_accepted_total";
+/// Prompts and answers of log records that the broker has acknowledged to the front door.
+const CONTENTS: &str = "opstream_api_contents_accepted_total";
 /// Operations that the front door has refused, by reason.
 const REFUSED: &str = "opstream_api_operations_refused_total";
 /// Requests that were not taken because their caller had taken what it may, by limit.
@@ -26,6 +28,7 @@ pub(crate) fn describe() {
     metrics::describe_counter!(REQUESTS, "Requests answered, by route, method and status.");
     metrics::describe_histogram!(REQUEST_SECONDS, metrics::Unit::Seconds, "Seconds until the answer began, by route.");
     metrics::describe_counter!(ACCEPTED, "Operations that the broker has acknowledged to the front door.");
+    metrics::describe_counter!(CONTENTS, "Prompts and answers of log records that the broker has acknowledged.");
     metrics::describe_counter!(SURROUNDINGS, "Spans that are no operations, or tell one that another span tells.");
     metrics::describe_counter!(
         THROTTLED,
@@ -54,6 +57,11 @@ fn count_request(route: String, method: &'static str, status: StatusCode, took: 
 /// Notes operations that became records.
 pub(crate) fn count_accepted(operations: u64) {
     metrics::counter!(ACCEPTED).increment(operations);
+}
+
+/// Notes prompts and answers of log records that became records.
+pub(crate) fn count_contents(contents: usize) {
+    metrics::counter!(CONTENTS).increment(contents as u64);
 }
 
 /// Notes spans that are no operations.

@@ -1,4 +1,5 @@
-//! Spans of OpenTelemetry as operations: body → spans → family → operations.
+//! Spans of OpenTelemetry as operations: body → spans → family → operations. And log records of such spans as their content: [`logged`],
+//! [`log_intake`].
 //!
 //! Both encodings are read into one shape ([`model`], [`protobuf`], [`lenient`]) within a [`budget`]. What an attribute means stands in a
 //! table for each dialect ([`dialects`]); [`said`] sorts a span's attributes by it, [`kind`] says whether the span is an operation, and
@@ -16,6 +17,8 @@ mod intake;
 mod kept;
 mod kind;
 mod lenient;
+mod log_intake;
+mod logged;
 mod model;
 mod operation;
 mod protobuf;
@@ -24,6 +27,7 @@ mod throttled;
 
 pub(crate) use answer::{Encoding, Failure, Partial};
 pub(crate) use intake::record_spans;
+pub(crate) use log_intake::record_logs;
 pub(crate) use throttled::throttled;
 
 #[cfg(test)]

@@ -17,8 +17,8 @@ use crate::guard::{Guard, guard};
 use crate::metrics::measure;
 use crate::rate::throttle_intake;
 use crate::routes::{
-    breakdown, health, list_operations, lookup, openapi, page, percentiles, post_operations, post_traces, post_unkept,
-    progress, prometheus, registry, series, show_operation, totals,
+    breakdown, health, list_operations, lookup, openapi, page, percentiles, post_logs, post_metrics, post_operations,
+    post_traces, progress, prometheus, registry, series, show_operation, totals,
 };
 use crate::state::{HealthState, Shared};
 
@@ -88,11 +88,11 @@ fn intake() -> Router<Shared> {
 fn otlp() -> Router<Shared> {
     Router::new()
         .route(TRACES, post(post_traces::post_traces))
-        .route(METRICS, post(post_unkept::post_metrics))
-        .route(LOGS, post(post_unkept::post_logs))
+        .route(METRICS, post(post_metrics::post_metrics))
+        .route(LOGS, post(post_logs::post_logs))
         .route(EXPORT_TRACES, post(post_traces::export_traces))
-        .route(EXPORT_METRICS, post(post_unkept::export_metrics))
-        .route(EXPORT_LOGS, post(post_unkept::export_logs))
+        .route(EXPORT_METRICS, post(post_metrics::export_metrics))
+        .route(EXPORT_LOGS, post(post_logs::export_logs))
         .layer(from_fn(throttle_intake))
 }
 

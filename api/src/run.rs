@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Secret;
 use crate::config::{ApiConfig, BrokerAddress, HealthConfig, Listeners, RoleWatch};
 use crate::connections::{Bounds, serve_connections};
+use crate::content_topic::ContentTopic;
 use crate::front_door::BodyBudget;
 use crate::guard::Guard;
 use crate::health::Health;
@@ -104,10 +105,12 @@ async fn drain_histograms(metrics: PrometheusHandle) {
 fn build_state(config: ApiConfig) -> anyhow::Result<Shared> {
     let broker = BrokerAddress::of_sink(&config.sink);
     let health = health_of(config.database.clone(), broker.as_ref(), config.roles)?;
+    let content_topic = ContentTopic::open(&config.sink).context("cannot prepare the topic of contents")?;
     let producer = Producer::start(config.sink).context("cannot start the producer of the front door")?;
     Ok(Arc::new(ApiState {
         database: config.database,
         producer,
+        content_topic,
         topics: config.topics,
         content: config.content,
         limits: config.limits,

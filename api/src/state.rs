@@ -14,6 +14,7 @@ use opstream_schemas::validate::DEFAULT_RETENTION_FLOOR;
 use opstream_schemas::window::complete_to;
 use tokio::sync::Semaphore;
 
+use crate::content_topic::ContentTopic;
 use crate::front_door::BodyBudget;
 use crate::health::Health;
 use crate::rate::Meter;
@@ -28,6 +29,8 @@ pub(crate) struct ApiState {
     pub(crate) database: Database,
     /// The way into the topic.
     pub(crate) producer: Producer,
+    /// The way of content that comes as log records.
+    pub(crate) content_topic: ContentTopic,
     /// Names of the topics.
     pub(crate) topics: Topics,
     /// Whether content passes the front door.

@@ -20,11 +20,37 @@ pub(crate) enum Encoding {
     Json,
 }
 
-/// Spans that became nothing, and why.
+/// Parts of a request that became nothing, and why.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Partial {
     pub(crate) rejected: u64,
+    pub(crate) of: Signal,
     pub(crate) message: String,
+}
+
+/// What a request consists of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Signal {
+    #[default]
+    Spans,
+    LogRecords,
+}
+
+impl Partial {
+    /// Rejecting nothing with a text is a warning.
+    pub(crate) fn warning(message: &str) -> Self {
+        Self { message: message.to_owned(), ..Self::default() }
+    }
+}
+
+impl Signal {
+    /// What JSON calls the number of those that were rejected.
+    const fn rejected(self) -> &'static str {
+        match self {
+            Self::Spans => "rejectedSpans",
+            Self::LogRecords => "rejectedLogRecords",
+        }
+    }
 }
 
 /// A request that failed as a whole.
@@ -116,11 +142,11 @@ impl Encoding {
             }
             Self::Json => match partial {
                 None => b"{}".to_vec(),
-                Some(Partial { rejected, message }) => {
+                Some(Partial { rejected, of, message }) => {
                     let mut partial = json!({"errorMessage": message});
                     if rejected > 0 {
                         // 64-bit numbers are text in protobuf's JSON.
-                        partial["rejectedSpans"] = rejected.to_string().into();
+                        partial[of.rejected()] = rejected.to_string().into();
                     }
                     json!({"partialSuccess": partial}).to_string().into_bytes()
                 }

@@ -1,7 +1,7 @@
 //! What one request may hold. Two bytes of a body can stand for a span of some hundred bytes of memory, so the number of its parts
 //! is limited beside its size.
 
-/// Most spans of a request.
+/// Most spans or log records of a request.
 const SPANS: usize = 50_000;
 /// Most attributes, list elements and events of a request.
 const PARTS: usize = 1_000_000;
@@ -44,6 +44,14 @@ impl Budget {
     /// When there are too many.
     pub(crate) fn take_span(&mut self) -> Result<(), DecodeError> {
         take(&mut self.spans, "spans", SPANS)
+    }
+
+    /// One more log record.
+    ///
+    /// # Errors
+    /// When there are too many.
+    pub(crate) fn take_log_record(&mut self) -> Result<(), DecodeError> {
+        take(&mut self.spans, "log records", SPANS)
     }
 
     /// One more attribute, element or event.

@@ -6,16 +6,17 @@
 use std::collections::BTreeMap;
 
 use opstream_schemas::Operation;
+use opstream_schemas::span_content::SpanContent;
 use serde_json::{Map, Value as Json, json};
 
 use super::dialects::{Meaning, Series};
 use super::family::Member;
 use super::kind::Kind;
-use super::model::Value;
-use super::said::clean;
+use super::model::{Attribute, LogRecord, Value};
+use super::said::{Said, clean};
 
-/// What a span says of its content.
-#[derive(Debug, Default)]
+/// What a span, or a log record of it, says of its content.
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct Content {
     system_prompt: Option<String>,
     input: Vec<Json>,
@@ -27,15 +28,35 @@ impl Content {
     /// Reads it, current conventions first.
     pub(super) fn of(member: &Member<'_, '_>) -> Self {
         let mut content = Self::default();
-        content.read_attributes(member);
+        content.read_attributes(&member.said);
         content.read_series(member);
         if content.input.is_empty() && content.output.is_empty() {
             content.read_events(member);
         }
         content.read_texts(member);
-        if content.system_prompt.is_none() {
-            content.system_prompt = system_prompt(&content.input);
+        content.settle();
+        content
+    }
+
+    /// Reads an event that is a log record: messages in its attributes or its body.
+    pub(super) fn of_log_record(name: &str, record: &LogRecord<'_>) -> Self {
+        let in_body = match &record.body {
+            Value::Map(entries) => entries.as_slice(),
+            _ => &[],
+        };
+        let mut content = Self::default();
+        content.read_attributes(&Said::of(&record.attributes));
+        if content == Self::default() {
+            content.read_attributes(&Said::of(in_body));
         }
+        if content == Self::default() {
+            content.read_event(name, &fields_of(record.attributes.iter().chain(in_body)));
+        }
+        // Where content is not captured, instrumentations send the bare event.
+        let has_parts = |message: &Json| message["parts"].as_array().is_none_or(|parts| !parts.is_empty());
+        content.input.retain(has_parts);
+        content.output.retain(has_parts);
+        content.settle();
         content
     }
 
@@ -47,15 +68,32 @@ impl Content {
 
     /// Puts it into an operation.
     pub(super) fn apply(self, operation: &mut Operation) {
-        let list = |list: Vec<Json>| (!list.is_empty()).then(|| Json::Array(list).to_string());
         operation.system_prompt = self.system_prompt;
-        operation.input_messages = list(self.input);
-        operation.output_messages = list(self.output);
-        operation.tool_definitions = list(self.tools);
+        operation.input_messages = list_of(self.input);
+        operation.output_messages = list_of(self.output);
+        operation.tool_definitions = list_of(self.tools);
     }
 
-    fn read_attributes(&mut self, member: &Member<'_, '_>) {
-        let list = |meaning| match member.said.value(meaning).map(Value::to_embedded_json) {
+    /// Makes it content of its own.
+    pub(super) fn into_span_content(self) -> SpanContent {
+        SpanContent {
+            system_prompt: self.system_prompt.map(|text| clean(&text).into_owned()),
+            input_messages: list_of(self.input),
+            output_messages: list_of(self.output),
+            tool_definitions: list_of(self.tools),
+            ..SpanContent::default()
+        }
+    }
+
+    /// A system prompt that is told nowhere else is among the messages.
+    fn settle(&mut self) {
+        if self.system_prompt.is_none() {
+            self.system_prompt = system_prompt(&self.input);
+        }
+    }
+
+    fn read_attributes(&mut self, said: &Said<'_, '_>) {
+        let list = |meaning| match said.value(meaning).map(Value::to_embedded_json) {
             Some(Json::Array(list)) => list,
             Some(Json::Null) | None => Vec::new(),
             Some(one) => vec![one],
@@ -94,23 +132,22 @@ impl Content {
     /// Up to 1.36 messages were events. As events of the span they are read here.
     fn read_events(&mut self, member: &Member<'_, '_>) {
         for event in member.span.events.iter().take(MOST_EVENTS) {
-            let body: Map<String, Json> = event
-                .attributes
-                .iter()
-                .map(|attribute| (attribute.key.to_string(), attribute.value.to_embedded_json()))
-                .collect();
-            let role = event.name.strip_prefix("gen_ai.").and_then(|name| name.strip_suffix(".message"));
-            match (role, &*event.name) {
-                (Some(role @ ("system" | "user" | "assistant" | "tool")), _) => {
-                    self.input.push(message_of_event(role, &body));
-                }
-                (_, "gen_ai.choice") => self.output.push(message_of_event("assistant", &body)),
-                (_, "gen_ai.content.prompt") => self.input.extend(body.get("gen_ai.prompt").map(loose_message)),
-                (_, "gen_ai.content.completion") => {
-                    self.output.extend(body.get("gen_ai.completion").map(loose_message));
-                }
-                _ => {}
+            self.read_event(&event.name, &fields_of(&event.attributes));
+        }
+    }
+
+    fn read_event(&mut self, name: &str, fields: &Map<String, Json>) {
+        let role = name.strip_prefix("gen_ai.").and_then(|name| name.strip_suffix(".message"));
+        match (role, name) {
+            (Some(role @ ("system" | "user" | "assistant" | "tool")), _) => {
+                self.input.push(message_of_event(role, fields));
             }
+            (_, "gen_ai.choice") => self.output.push(message_of_event("assistant", fields)),
+            (_, "gen_ai.content.prompt") => self.input.extend(fields.get("gen_ai.prompt").map(loose_message)),
+            (_, "gen_ai.content.completion") => {
+                self.output.extend(fields.get("gen_ai.completion").map(loose_message));
+            }
+            _ => {}
         }
     }
 
@@ -137,6 +174,15 @@ impl Content {
             });
         }
     }
+}
+
+fn list_of(list: Vec<Json>) -> Option<String> {
+    (!list.is_empty()).then(|| Json::Array(list).to_string())
+}
+
+fn fields_of<'s, 'a: 's>(attributes: impl IntoIterator<Item = &'s Attribute<'a>>) -> Map<String, Json> {
+    let attributes = attributes.into_iter();
+    attributes.map(|attribute| (attribute.key.to_string(), attribute.value.to_embedded_json())).collect()
 }
 
 /// Most events of a span that are looked at for messages.

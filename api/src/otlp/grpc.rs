@@ -180,7 +180,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_status_is_in_the_trailers_or_takes_the_place_of_a_body() {
-        let partial = Partial { rejected: 2, message: "old".to_owned() };
+        let partial = Partial { rejected: 2, message: "old".to_owned(), ..Partial::default() };
         let collected = respond(Ok(Some(partial))).into_body().collect().await.unwrap();
         assert_eq!(collected.trailers().unwrap()[GRPC_STATUS], "0");
         let body = collected.to_bytes();

@@ -3,7 +3,7 @@
 use axum::http::{HeaderMap, StatusCode};
 use opstream_schemas::UtcMicros;
 use opstream_schemas::validate::AcceptedTimes;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
@@ -18,7 +18,7 @@ use crate::state::Shared;
 /// A larger body is converted when no other large one is: its spans take several times its memory meanwhile.
 const LARGE_BYTES: usize = 1 << 20;
 /// Reasons that an answer names.
-const NAMED_REASONS: usize = 5;
+pub(super) const NAMED_REASONS: usize = 5;
 /// Names the workspace of a request's spans.
 const WORKSPACE: &str = "opstream-workspace";
 
@@ -78,19 +78,27 @@ async fn convert_aside(
     terms: Terms,
     deadline: Instant,
 ) -> Result<(mpsc::Receiver<Vec<Item>>, JoinHandle<Result<u64, DecodeError>>), Failure> {
-    let turn = if body.len() > LARGE_BYTES {
-        let turn = timeout_at(deadline, state.large_conversions.clone().acquire_owned()).await;
-        let busy = || ApiError::Busy { message: "other large requests are being read; try again".to_owned() };
-        Some(turn.ok().and_then(Result::ok).ok_or_else(busy)?)
-    } else {
-        None
-    };
+    let turn = turn(state, body.len(), deadline).await?;
     let (passed_on, slices) = mpsc::channel(1);
     let conversion = tokio::task::spawn_blocking(move || {
         let _turn = turn;
         convert(&body, encoding, &terms, |slice| passed_on.blocking_send(slice).is_ok())
     });
     Ok((slices, conversion))
+}
+
+/// Waits for the turn of a large body; a small one needs none.
+pub(super) async fn turn(
+    state: &Shared,
+    bytes: usize,
+    deadline: Instant,
+) -> Result<Option<OwnedSemaphorePermit>, ApiError> {
+    if bytes <= LARGE_BYTES {
+        return Ok(None);
+    }
+    let turn = timeout_at(deadline, state.large_conversions.clone().acquire_owned()).await;
+    let busy = || ApiError::Busy { message: "other large requests are being read; try again".to_owned() };
+    turn.ok().and_then(Result::ok).map(Some).ok_or_else(busy)
 }
 
 impl From<DecodeError> for Failure {
@@ -111,10 +119,10 @@ fn partial_of(answer: &IntakeAnswer) -> Option<Partial> {
     }
     let reasons: Vec<&str> = answer.refused.iter().take(NAMED_REASONS).map(|refusal| refusal.reason.as_str()).collect();
     let more = if rejected > NAMED_REASONS as u64 { "; …" } else { "" };
-    Some(Partial { rejected, message: reasons.join("; ") + more })
+    Some(Partial { rejected, message: reasons.join("; ") + more, ..Partial::default() })
 }
 
-fn workspace(headers: &HeaderMap) -> Result<Option<String>, Failure> {
+pub(super) fn workspace(headers: &HeaderMap) -> Result<Option<String>, Failure> {
     let Some(value) = headers.get(WORKSPACE) else { return Ok(None) };
     let name = value.to_str().map(str::trim).unwrap_or_default();
     if name.is_empty() {

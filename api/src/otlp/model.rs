@@ -1,4 +1,4 @@
-//! A trace request as both encodings give it: one shape, borrowed from the body where it can be.
+//! Requests of spans and of log records as both encodings give them: one shape, borrowed from the body where it can be.
 //!
 //! The JSON encoding is read by serde into these types, as leniently as [`lenient`] can; protobuf by
 //! [`super::protobuf`].
@@ -123,6 +123,52 @@ pub(crate) enum Value<'a> {
     Bytes(Cow<'a, [u8]>),
     List(Vec<Value<'a>>),
     Map(Vec<Attribute<'a>>),
+}
+
+/// `ExportLogsServiceRequest`.
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
+pub(crate) struct Logs<'a> {
+    #[serde(deserialize_with = "lenient::or_default")]
+    pub(crate) resource_logs: Vec<ResourceLogs<'a>>,
+}
+
+/// Log records of one resource.
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
+pub(crate) struct ResourceLogs<'a> {
+    #[serde(deserialize_with = "lenient::or_default")]
+    pub(crate) resource: Resource<'a>,
+    #[serde(deserialize_with = "lenient::or_default")]
+    pub(crate) scope_logs: Vec<ScopeLogs<'a>>,
+}
+
+/// Log records of one instrumentation.
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
+pub(crate) struct ScopeLogs<'a> {
+    #[serde(deserialize_with = "lenient::or_default")]
+    pub(crate) log_records: Vec<LogRecord<'a>>,
+}
+
+/// One log record. Ids are as those of a span.
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
+pub(crate) struct LogRecord<'a> {
+    #[serde(deserialize_with = "lenient::unsigned")]
+    pub(crate) time_unix_nano: u64,
+    #[serde(deserialize_with = "lenient::unsigned")]
+    pub(crate) observed_time_unix_nano: u64,
+    #[serde(deserialize_with = "lenient::or_default")]
+    pub(crate) body: Value<'a>,
+    #[serde(deserialize_with = "lenient::or_default")]
+    pub(crate) attributes: Vec<Attribute<'a>>,
+    #[serde(deserialize_with = "lenient::id")]
+    pub(crate) trace_id: Cow<'a, [u8]>,
+    #[serde(deserialize_with = "lenient::id")]
+    pub(crate) span_id: Cow<'a, [u8]>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(crate) event_name: Cow<'a, str>,
 }
 
 impl Status<'_> {

@@ -279,14 +279,14 @@ fn texts(value: &Value<'_>) -> Vec<String> {
     }
 }
 
-fn hex_of(id: &[u8], bytes: usize, what: &str) -> Result<String, String> {
+pub(super) fn hex_of(id: &[u8], bytes: usize, what: &str) -> Result<String, String> {
     if id.len() != bytes || id.iter().all(|byte| *byte == 0) {
         return Err(format!("its {what} id is not {} hexadecimal digits, or all of them are 0", 2 * bytes));
     }
     Ok(hex::encode(id))
 }
 
-fn micros(nanos: u64) -> UtcMicros {
+pub(super) fn micros(nanos: u64) -> UtcMicros {
     UtcMicros::from_micros(i64::try_from(nanos / 1_000).unwrap_or(i64::MAX))
 }
 

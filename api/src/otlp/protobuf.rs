@@ -1,7 +1,9 @@
-//! Reads `ExportTraceServiceRequest` from protobuf, without copying texts and within a [`Budget`].
+//! Reads `ExportTraceServiceRequest` and, in [`logs`], `ExportLogsServiceRequest` from protobuf, without copying texts and within a [`Budget`].
 //!
 //! The generated types of a library would first hold the whole request as owned trees, which a hostile body of two-byte spans makes
 //! a hundred times as large as itself. The wire format itself is read by prost.
+
+mod logs;
 
 use std::borrow::Cow;
 
@@ -10,7 +12,9 @@ use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_f
 use super::budget::{Budget, DEPTH, DecodeError};
 use super::model::{Attribute, Event, Resource, ResourceSpans, Scope, ScopeSpans, Span, Status, Traces, Value};
 
-/// Reads a body.
+pub(crate) use logs::read_logs;
+
+/// Reads a body of spans.
 ///
 /// # Errors
 /// When it is no request, or holds too much.
@@ -178,7 +182,7 @@ struct Fields<'a>(&'a [u8]);
 enum Content<'a> {
     Number(u64),
     Bytes(&'a [u8]),
-    /// Of a wire type that no field of a trace has.
+    /// Of a wire type that no field has.
     Skipped,
 }
 

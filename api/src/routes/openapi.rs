@@ -18,8 +18,8 @@ pub(crate) use parameters::{
 };
 
 use super::{
-    breakdown, health, list_operations, lookup, percentiles, post_operations, post_traces, post_unkept, progress,
-    prometheus, series, show_operation, totals,
+    breakdown, health, list_operations, lookup, percentiles, post_logs, post_metrics, post_operations, post_traces,
+    progress, prometheus, series, show_operation, totals,
 };
 
 #[derive(OpenApi)]
@@ -34,8 +34,8 @@ use super::{
     paths(
         post_operations::post_operations,
         post_traces::post_traces,
-        post_unkept::post_metrics,
-        post_unkept::post_logs,
+        post_metrics::post_metrics,
+        post_logs::post_logs,
         list_operations::list_operations,
         show_operation::show_operation,
         lookup::look_up,

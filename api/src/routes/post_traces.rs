@@ -55,21 +55,17 @@ pub(crate) async fn export_traces(
     body: Body,
 ) -> Response {
     let taken = async {
-        grpc::check_content_type(&headers)?;
-        let Arrived { body, grant, mut memory } = arrive(&state, &headers, body, allowance).await?;
-        let received = body.len();
-        let message = grpc::unframe(body, &headers, state.limits.body_bytes, &mut memory).await?;
-        grant.allowance.take_bytes(message.len().saturating_sub(received));
-        record_spans(&state, &headers, (message, Encoding::Protobuf), grant).await
+        let Arrived { body, grant, memory: _memory } = arrive_framed(&state, &headers, body, allowance).await?;
+        record_spans(&state, &headers, (body, Encoding::Protobuf), grant).await
     };
     grpc::respond(taken.await)
 }
 
 /// A body that has arrived, and what it takes.
 pub(super) struct Arrived {
-    body: Vec<u8>,
-    grant: Grant,
-    memory: BodyMemory,
+    pub(super) body: Vec<u8>,
+    pub(super) grant: Grant,
+    pub(super) memory: BodyMemory,
 }
 
 /// Takes a whole body within the limits of requests.
@@ -90,6 +86,24 @@ pub(super) async fn arrive(
     let pieces = Pieces::of(body, packing, BodyBounds::new(limits.body_bytes, deadline))?;
     let body = read_body(pieces.charged_to(allowance.clone()), &mut memory).await?;
     Ok(Arrived { body, grant: Grant { deadline, allowance }, memory })
+}
+
+/// The same of a call of gRPC: the message in its body, unpacked.
+///
+/// # Errors
+/// As [`arrive`], and when it is no such call.
+pub(super) async fn arrive_framed(
+    state: &Shared,
+    headers: &HeaderMap,
+    body: Body,
+    allowance: Allowance,
+) -> Result<Arrived, Failure> {
+    grpc::check_content_type(headers)?;
+    let Arrived { body, grant, mut memory } = arrive(state, headers, body, allowance).await?;
+    let received = body.len();
+    let body = grpc::unframe(body, headers, state.limits.body_bytes, &mut memory).await?;
+    grant.allowance.take_bytes(body.len().saturating_sub(received));
+    Ok(Arrived { body, grant, memory })
 }
 
 #[cfg(test)]

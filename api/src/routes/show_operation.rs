@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use opstream_schemas::database::Database;
+use opstream_schemas::database::{Database, Row};
 use opstream_schemas::{OperationId, UtcMillis};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -13,6 +13,9 @@ use crate::content::{Content, find_in_lake};
 use crate::error::{ApiError, ErrorAnswer};
 use crate::state::Shared;
 use crate::stored_operation::Extent;
+
+/// Bytes of log records that are shown with one operation; those beyond are left out.
+const MOST_LOGGED_BYTES: i64 = 16 << 20;
 
 /// One operation.
 #[derive(Debug, Serialize, ToSchema)]
@@ -42,7 +45,12 @@ pub(crate) async fn show_operation(
         state.retention_floor.refresh(&state.database).await?;
         return Err(ApiError::NotFound { message: why_absent(id, state.retention_floor.get()) });
     };
-    let content = if row.bool("has_content")? { find_content(&state, id).await? } else { None };
+    let own = if row.bool("has_content")? { find_content(&state, id).await? } else { None };
+    let logged = logged_content(&state.database, &row).await?;
+    let content = match (own, logged) {
+        (Some(own), Some(logged)) => Some(own.or(logged)),
+        (own, logged) => own.or(logged),
+    };
     Ok(Json(OperationAnswer { operation: Extent::Whole.read(&row)?, content }))
 }
 
@@ -76,6 +84,24 @@ async fn find_in_sql(database: &Database, id: OperationId) -> Result<Option<Cont
         output_messages: row.optional_text("output_messages")?,
         tool_definitions: row.optional_text("tool_definitions")?,
     }))
+}
+
+/// What came as log records of the operation's span.
+async fn logged_content(database: &Database, operation: &Row) -> Result<Option<Content>, ApiError> {
+    let [trace_id, span_id] = [operation.optional_text("trace_id")?, operation.optional_text("span_id")?];
+    let (Some(trace_id), Some(span_id)) = (trace_id, span_id) else { return Ok(None) };
+    let values = [trace_id.into(), span_id.into(), operation.text("workspace")?.into(), MOST_LOGGED_BYTES.into()];
+    let rows = database.fetch_all(include_str!("show_operation/span_contents.sql"), &values).await?;
+    let mut events = Vec::with_capacity(rows.len());
+    for row in rows {
+        events.push(Content {
+            system_prompt: row.optional_text("system_prompt")?,
+            input_messages: row.optional_text("input_messages")?,
+            output_messages: row.optional_text("output_messages")?,
+            tool_definitions: row.optional_text("tool_definitions")?,
+        });
+    }
+    Ok((!events.is_empty()).then(|| Content::of_events(&events)))
 }
 
 #[cfg(test)]

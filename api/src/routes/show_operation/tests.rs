@@ -138,3 +138,58 @@ async fn a_manifest_that_names_a_file_outside_the_lake_opens_nothing() {
     assert_eq!((answer.status.as_u16(), answer.json()["error"]["code"].as_str()), (500, Some("internal")));
     assert!(!answer.text.contains("opstream.db"), "{}", answer.text);
 }
+
+#[tokio::test]
+async fn what_came_as_log_records_of_the_span_is_shown_in_the_order_of_its_events() {
+    let api = Fixture::new().await;
+    let of_span = |trace: &str| [("trace_id", trace.into()), ("span_id", "b1".into())];
+    let bare = api.store(1, &of_span("a1")).await;
+    let own = [("has_content", true.into())];
+    let with_own = api.store(2, &[&of_span("a2")[..], &own].concat()).await;
+    api.execute(
+        "insert into operation_contents (operation_id, input_messages) values ($1, '[\"own\"]')",
+        &[with_own.into()],
+    )
+    .await;
+    let insert = "insert into span_contents (content_id, workspace, trace_id, span_id, recorded_at_us, sequence, event_name, \
+                  system_prompt, input_messages, output_messages) values ($1, $2, $3, $4, $5, $6, 'e', $7, $8, $9)";
+    let nothing = || opstream_schemas::database::Value::Text(None);
+    let mut number = 0;
+    let mut event = |workspace: &str, trace: &str, place: (i64, i64), texts: [Option<&str>; 3]| {
+        number += 1;
+        let id = OperationId::mint(UtcMillis::from_millis(EIGHT), [number; 10]);
+        let texts = texts.map(|text| text.map_or_else(nothing, Into::into));
+        let [system, input, output] = texts;
+        vec![
+            id.into(),
+            workspace.into(),
+            trace.into(),
+            "b1".into(),
+            place.0.into(),
+            place.1.into(),
+            system,
+            input,
+            output,
+        ]
+    };
+    for trace in ["a1", "a2"] {
+        for values in [
+            event("w", trace, (7, 2), [None, None, Some(r#"["answer"]"#)]),
+            event("w", trace, (7, 1), [None, Some(r#"["second"]"#), None]),
+            event("w", trace, (3, 9), [Some("be brief"), Some(r#"["first"]"#), None]),
+            event("w", trace, (4, 1), [None, Some("damaged"), None]),
+            event("other", trace, (1, 1), [None, Some(r#"["foreign"]"#), None]),
+        ] {
+            api.execute(insert, &values).await;
+        }
+    }
+    let shown = |input: &str| {
+        json!({
+            "system_prompt": "be brief", "input_messages": input, "output_messages": r#"["answer"]"#, "tool_definitions": null,
+        })
+    };
+    assert_eq!(content_of(&api, bare).await, shown(r#"["first","second"]"#));
+    assert_eq!(content_of(&api, with_own).await, shown(r#"["own"]"#));
+    let elsewhere = api.store(3, &[("trace_id", "a1".into()), ("span_id", "b2".into())]).await;
+    assert_eq!(content_of(&api, elsewhere).await, json!(null));
+}
