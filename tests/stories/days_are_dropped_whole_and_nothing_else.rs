@@ -9,6 +9,7 @@ use opstream_schemas::time::DAY_MILLIS;
 use opstream_schemas::{Operation, OperationId, UtcMicros, UtcMillis};
 use rdkafka::ClientConfig;
 use rdkafka::producer::{FutureProducer, FutureRecord};
+use serde_json::json;
 
 use crate::harness::backends::{Backends, each_combination};
 use crate::harness::eventually::eventually;
@@ -24,6 +25,7 @@ async fn old_days_go_and_totals_stay() {
     each_combination(async |backends: &Backends| {
         let mut pipeline = Pipeline::start(backends).await;
         let sent = send_day_by_day(&pipeline).await;
+        send_prompt_of_each_day(&pipeline).await;
         let totals = totals_of(&pipeline).await;
         assert_eq!(totals["operations"].as_u64(), u64::try_from(sent.len()).ok());
         pipeline.assert_verified().await;
@@ -88,6 +90,29 @@ async fn send_day_by_day(pipeline: &Pipeline<'_>) -> Vec<OperationId> {
     sent
 }
 
+/// As log records, which have times of their own.
+async fn send_prompt_of_each_day(pipeline: &Pipeline<'_>) {
+    let now = UtcMillis::now();
+    let record = |day: i64| {
+        let millis = now.plus_millis(-day * DAY_MILLIS).millis();
+        json!({
+            "timeUnixNano": format!("{millis}000000"), "eventName": "gen_ai.user.message",
+            "traceId": "0af7651916cd43dd8448eb211c80319c", "spanId": "b7ad6b7169203331",
+            "body": {"kvlistValue": {"values": [{"key": "content", "value": {"stringValue": "be kind"}}]}},
+        })
+    };
+    let records: Vec<_> = (0..DAYS).map(record).collect();
+    let body = json!({"resourceLogs": [{"scopeLogs": [{"logRecords": records}]}]});
+    let answer = reqwest::Client::new().post(format!("{}/v1/logs", pipeline.url())).json(&body).send().await.unwrap();
+    assert_eq!(answer.text().await.unwrap(), "{}");
+    let count = "select count(*) as n from span_contents where $1 = 0 and $2 is not null";
+    eventually(DROPPED_WITHIN, async || {
+        let stored = number(pipeline, count, UtcMillis::from_millis(0)).await;
+        if stored == DAYS { Ok(()) } else { Err(stored) }
+    })
+    .await;
+}
+
 /// All under one key, so that they are in one partition and mostly in one batch.
 async fn send(pipeline: &Pipeline<'_>, ids: &[OperationId]) {
     let producer: FutureProducer =
@@ -134,8 +159,10 @@ async fn until_dropped(pipeline: &Pipeline<'_>, sent: &[OperationId]) -> UtcMill
             number(pipeline, "select count(*) as n from operations where $1 > 0 and $2 is not null", floor).await;
         let old_files = "select count(*) as n from lake_files \
                          where removed_at_ms is null and max_operation_id < $2 and $1 > 0";
-        let seen = (rows, number(pipeline, old_files, floor).await);
-        if seen == (kept, 0) { Ok(()) } else { Err(seen) }
+        let prompts = "select count(*) as n from span_contents where $1 > 0 and $2 is not null";
+        let seen = (rows, number(pipeline, old_files, floor).await, number(pipeline, prompts, floor).await);
+        // Today's, and those of the two days before.
+        if seen == (kept, 0, 3) { Ok(()) } else { Err(seen) }
     })
     .await;
     let below = "select count(*) as n from operations where time_ms < $1 and $2 is not null";
