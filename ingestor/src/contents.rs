@@ -20,7 +20,7 @@ use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use self::record::{Flaw, Reader};
+use self::record::{Flaw, read};
 use crate::backoff::Undertaking;
 use crate::config::{IngestorConfig, contents_group};
 use crate::metrics;
@@ -59,7 +59,6 @@ struct Task {
     consumer: StreamConsumer,
     database: Database,
     topic: String,
-    reader: Reader,
     reporter: Reporter,
     /// Whether it was said that the topic is missing.
     is_missing: bool,
@@ -85,7 +84,6 @@ impl Task {
             consumer,
             database: config.database.clone(),
             topic,
-            reader: Reader::new(),
             reporter: config.reporter.clone(),
             is_missing: false,
         })
@@ -116,11 +114,11 @@ impl Task {
         let mut batch = Batch::default();
         let first = self.consumer.recv().await?;
         self.is_missing = false;
-        batch.take(&first, &self.reader);
+        batch.take(&first);
         let due = Instant::now() + AGE;
         while !batch.is_full() {
             match timeout_at(due, self.consumer.recv()).await {
-                Ok(Ok(message)) => batch.take(&message, &self.reader),
+                Ok(Ok(message)) => batch.take(&message),
                 // What there is comes first.
                 Ok(Err(error)) => {
                     tracing::debug!(%error, "the topic of contents has a problem");
@@ -186,11 +184,11 @@ impl Task {
 }
 
 impl Batch {
-    fn take(&mut self, message: &BorrowedMessage<'_>, reader: &Reader) {
+    fn take(&mut self, message: &BorrowedMessage<'_>) {
         if self.meets_newer {
             return;
         }
-        match reader.read(message.payload()) {
+        match read(message.payload()) {
             Ok(content) => {
                 self.bytes += content.bytes();
                 self.contents.push(content);

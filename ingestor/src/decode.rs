@@ -6,7 +6,7 @@
 
 mod cell;
 mod column;
-mod datum;
+pub(crate) mod datum;
 mod decoder;
 mod inspect;
 mod json;

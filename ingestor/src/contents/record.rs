@@ -1,10 +1,10 @@
 //! A record of the topic of contents, which anybody may have written.
 
-use apache_avro::{Schema, from_avro_datum, from_value};
 use opstream_schemas::UtcMicros;
-use opstream_schemas::avro::{RESERVED_IDS, SPAN_CONTENT_V1, SPAN_CONTENT_V1_ID, builtin_schema, split_frame};
+use opstream_schemas::avro::{RESERVED_IDS, SPAN_CONTENT_V1_ID, builtin_schema, split_frame};
 use opstream_schemas::span_content::SpanContent;
-use serde::Deserialize;
+
+use crate::decode::datum::{Datum, Fault};
 
 /// Why a record is no content. The text never repeats it: it may be a prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,54 +20,43 @@ pub(super) enum Flaw {
     Nul,
 }
 
-/// Reads records.
-pub(super) struct Reader(Schema);
-
-#[derive(Deserialize)]
-struct Written {
-    trace_id: String,
-    span_id: String,
-    recorded_at: i64,
-    workspace: String,
-    sequence: i32,
-    event_name: String,
-    system_prompt: Option<String>,
-    input_messages: Option<String>,
-    output_messages: Option<String>,
-    tool_definitions: Option<String>,
+/// Reads a record's value.
+pub(super) fn read(value: Option<&[u8]>) -> Result<SpanContent, Flaw> {
+    let framed = split_frame(value.unwrap_or_default()).map_err(|_| Flaw::Unreadable)?;
+    if framed.schema_id != SPAN_CONTENT_V1_ID {
+        let is_newer = RESERVED_IDS.contains(&framed.schema_id.0) && builtin_schema(framed.schema_id).is_none();
+        return Err(if is_newer { Flaw::Newer } else { Flaw::Unreadable });
+    }
+    let mut datum = Datum::new(framed.datum);
+    let content = read_fields(&mut datum).map_err(|_| Flaw::Unreadable)?;
+    if datum.left() > 0 {
+        return Err(Flaw::Unreadable);
+    }
+    if has_nul(&content) { Err(Flaw::Nul) } else { Ok(content) }
 }
 
-impl Reader {
-    pub(super) fn new() -> Self {
-        Self(Schema::parse_str(SPAN_CONTENT_V1).expect("our own schema is one"))
-    }
+/// The fields in the order of `avro/span_content.v1.avsc`.
+fn read_fields(datum: &mut Datum<'_>) -> Result<SpanContent, Fault> {
+    Ok(SpanContent {
+        trace_id: text(datum)?,
+        span_id: text(datum)?,
+        recorded_at: UtcMicros::from_micros(datum.long()?),
+        workspace: text(datum)?,
+        sequence: datum.int()?,
+        event_name: text(datum)?,
+        system_prompt: optional_text(datum)?,
+        input_messages: optional_text(datum)?,
+        output_messages: optional_text(datum)?,
+        tool_definitions: optional_text(datum)?,
+    })
+}
 
-    pub(super) fn read(&self, value: Option<&[u8]>) -> Result<SpanContent, Flaw> {
-        let framed = split_frame(value.unwrap_or_default()).map_err(|_| Flaw::Unreadable)?;
-        if framed.schema_id != SPAN_CONTENT_V1_ID {
-            let is_newer = RESERVED_IDS.contains(&framed.schema_id.0) && builtin_schema(framed.schema_id).is_none();
-            return Err(if is_newer { Flaw::Newer } else { Flaw::Unreadable });
-        }
-        let mut datum = framed.datum;
-        let value = from_avro_datum(&self.0, &mut datum, None).map_err(|_| Flaw::Unreadable)?;
-        let written: Written = from_value(&value).map_err(|_| Flaw::Unreadable)?;
-        if !datum.is_empty() {
-            return Err(Flaw::Unreadable);
-        }
-        let content = SpanContent {
-            trace_id: written.trace_id,
-            span_id: written.span_id,
-            recorded_at: UtcMicros::from_micros(written.recorded_at),
-            workspace: written.workspace,
-            sequence: written.sequence,
-            event_name: written.event_name,
-            system_prompt: written.system_prompt,
-            input_messages: written.input_messages,
-            output_messages: written.output_messages,
-            tool_definitions: written.tool_definitions,
-        };
-        if has_nul(&content) { Err(Flaw::Nul) } else { Ok(content) }
-    }
+fn text(datum: &mut Datum<'_>) -> Result<String, Fault> {
+    std::str::from_utf8(datum.text()?).map(str::to_owned).map_err(|_| Fault::Unsuitable)
+}
+
+fn optional_text(datum: &mut Datum<'_>) -> Result<Option<String>, Fault> {
+    if datum.is_present()? { text(datum).map(Some) } else { Ok(None) }
 }
 
 fn has_nul(content: &SpanContent) -> bool {
@@ -104,23 +93,22 @@ mod tests {
 
     #[test]
     fn what_the_front_door_writes_is_read() {
-        assert_eq!(Reader::new().read(Some(&bytes(&content()))), Ok(content()));
+        assert_eq!(read(Some(&bytes(&content()))), Ok(content()));
     }
 
     #[test]
     fn what_is_no_content_is_told_from_what_is_newer() {
-        let reader = Reader::new();
         let whole = bytes(&content());
         for length in 0..whole.len() {
-            assert_eq!(reader.read(Some(&whole[..length])), Err(Flaw::Unreadable), "{length}");
+            assert_eq!(read(Some(&whole[..length])), Err(Flaw::Unreadable), "{length}");
         }
-        assert_eq!(reader.read(Some(&[&whole[..], b"x"].concat())), Err(Flaw::Unreadable));
-        assert_eq!(reader.read(None), Err(Flaw::Unreadable));
+        assert_eq!(read(Some(&[&whole[..], b"x"].concat())), Err(Flaw::Unreadable));
+        assert_eq!(read(None), Err(Flaw::Unreadable));
         let under = |id: u32| [&[0][..], &id.to_be_bytes(), &whole[5..]].concat();
-        assert_eq!(reader.read(Some(&under(7))), Err(Flaw::Unreadable));
-        assert_eq!(reader.read(Some(&under(OPERATION_V1_ID.0))), Err(Flaw::Unreadable));
-        assert_eq!(reader.read(Some(&under(SPAN_CONTENT_V1_ID.0 + 1))), Err(Flaw::Newer));
+        assert_eq!(read(Some(&under(7))), Err(Flaw::Unreadable));
+        assert_eq!(read(Some(&under(OPERATION_V1_ID.0))), Err(Flaw::Unreadable));
+        assert_eq!(read(Some(&under(SPAN_CONTENT_V1_ID.0 + 1))), Err(Flaw::Newer));
         let nul = SpanContent { system_prompt: Some("\0".to_owned()), ..content() };
-        assert_eq!(reader.read(Some(&bytes(&nul))), Err(Flaw::Nul));
+        assert_eq!(read(Some(&bytes(&nul))), Err(Flaw::Nul));
     }
 }

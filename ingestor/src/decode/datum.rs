@@ -2,7 +2,7 @@
 
 /// Why the bytes of a record are not what its schema says. The text never repeats them: they may be a prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// The record ends within a value.
     #[error("the record is cut short")]
     CutShort,
@@ -33,25 +33,25 @@ pub(super) enum Fault {
 }
 
 /// Bytes of an id.
-pub(super) const ID_LENGTH: usize = 16;
+pub(crate) const ID_LENGTH: usize = 16;
 
 /// What is left of a record.
-pub(super) struct Datum<'a> {
+pub(crate) struct Datum<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Datum<'a> {
-    pub(super) const fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
 
     /// Bytes that nothing has read.
-    pub(super) const fn left(&self) -> usize {
+    pub(crate) const fn left(&self) -> usize {
         self.rest.len()
     }
 
     #[inline]
-    pub(super) fn bytes(&mut self, length: usize) -> Result<&'a [u8], Fault> {
+    pub(crate) fn bytes(&mut self, length: usize) -> Result<&'a [u8], Fault> {
         let (bytes, rest) = self.rest.split_at_checked(length).ok_or(Fault::CutShort)?;
         self.rest = rest;
         Ok(bytes)
@@ -66,7 +66,7 @@ impl<'a> Datum<'a> {
 
     /// Zig-zag variable-length integer.
     #[inline]
-    pub(super) fn long(&mut self) -> Result<i64, Fault> {
+    pub(crate) fn long(&mut self) -> Result<i64, Fault> {
         let first = self.byte()?;
         let bits = if first < 0x80 { u64::from(first) } else { self.long_bits(first)? };
         Ok((bits >> 1).cast_signed() ^ -(bits & 1).cast_signed())
@@ -89,23 +89,23 @@ impl<'a> Datum<'a> {
     }
 
     #[inline]
-    pub(super) fn int(&mut self) -> Result<i32, Fault> {
+    pub(crate) fn int(&mut self) -> Result<i32, Fault> {
         i32::try_from(self.long()?).map_err(|_| Fault::LargeInteger)
     }
 
     #[inline]
-    pub(super) fn double(&mut self) -> Result<f64, Fault> {
+    pub(crate) fn double(&mut self) -> Result<f64, Fault> {
         let bytes = self.bytes(8)?.try_into().map_err(|_| Fault::CutShort)?;
         Ok(f64::from_le_bytes(bytes))
     }
 
-    pub(super) fn float(&mut self) -> Result<f32, Fault> {
+    pub(crate) fn float(&mut self) -> Result<f32, Fault> {
         let bytes = self.bytes(4)?.try_into().map_err(|_| Fault::CutShort)?;
         Ok(f32::from_le_bytes(bytes))
     }
 
     #[inline]
-    pub(super) fn boolean(&mut self) -> Result<bool, Fault> {
+    pub(crate) fn boolean(&mut self) -> Result<bool, Fault> {
         match self.byte()? {
             0 => Ok(false),
             1 => Ok(true),
@@ -115,14 +115,14 @@ impl<'a> Datum<'a> {
 
     /// The bytes of a text, which may be of any encoding.
     #[inline]
-    pub(super) fn text(&mut self) -> Result<&'a [u8], Fault> {
+    pub(crate) fn text(&mut self) -> Result<&'a [u8], Fault> {
         let length = usize::try_from(self.long()?).map_err(|_| Fault::NegativeLength)?;
         self.bytes(length)
     }
 
     /// Whether the value of `["null", T]` follows.
     #[inline]
-    pub(super) fn is_present(&mut self) -> Result<bool, Fault> {
+    pub(crate) fn is_present(&mut self) -> Result<bool, Fault> {
         // Both as the encoding writes them; a longer way to write them is allowed and rare.
         match self.rest {
             [0, rest @ ..] => {
@@ -146,7 +146,7 @@ impl<'a> Datum<'a> {
     }
 
     /// Reads the blocks of an array or a map, item by item.
-    pub(super) fn each_item<E: From<Fault>>(
+    pub(crate) fn each_item<E: From<Fault>>(
         &mut self,
         mut read: impl FnMut(&mut Self) -> Result<(), E>,
     ) -> Result<(), E> {
