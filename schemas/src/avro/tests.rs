@@ -75,6 +75,9 @@ fn every_optional_field_has_a_default_that_is_its_first_branch() {
         let json: serde_json::Value = serde_json::from_str(schema.text).unwrap();
         let required = [
             "operation_id",
+            "trace_id",
+            "span_id",
+            "recorded_at",
             "workspace",
             "started_at",
             "dimension_set",
