@@ -40,6 +40,8 @@ struct Books {
     authorization: Option<String>,
     /// How often it has still to deny that there is a schema with the id, as a replica that lags behind does.
     denied: BTreeMap<u32, u32>,
+    /// What it shows under an id in place of the schema.
+    mistaken: BTreeMap<u32, Value>,
     /// What it answers to everything.
     fault: Option<(StatusCode, String)>,
     delay: Duration,
@@ -105,6 +107,11 @@ impl SchemaRegistry {
     /// Denies so many times that there is a schema with this id.
     pub(crate) fn deny(&self, id: u32, times: u32) {
         self.books().denied.insert(id, times);
+    }
+
+    /// Shows another schema under this id from now on.
+    pub(crate) fn mistake(&self, id: u32, schema: &str) {
+        self.books().mistaken.insert(id, json!({ "schema": schema }));
     }
 
     /// Gives the next schema this id.
@@ -200,7 +207,7 @@ async fn schema(State(books): Shared, Path(id): Path<u32>) -> Answer {
         *times -= 1;
         return Err(error(404, 40403, "Schema not found"));
     }
-    let found = books.schemas.get(&id).filter(|schema| !schema.is_null());
+    let found = books.mistaken.get(&id).or_else(|| books.schemas.get(&id)).filter(|schema| !schema.is_null());
     found.map(answer).ok_or_else(|| error(404, 40403, "Schema not found"))
 }
 

@@ -22,7 +22,7 @@ pub(crate) enum Credentials {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum AddressError {
     /// No address on the web.
-    #[error("is not an address such as https://registry.example:8081: {reason}")]
+    #[error("it is no address such as https://registry.example:8081: {reason}")]
     NotUrl {
         /// What is wrong with it.
         reason: String,

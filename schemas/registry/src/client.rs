@@ -100,16 +100,18 @@ impl Registry {
         })
     }
 
-    /// Where this schema is registered in the subject.
+    /// Where this schema is registered in the subject, as far as the registry has the schema under that id too.
     ///
     /// # Errors
-    /// `NotFound` when the subject, or the schema in it, is not there.
+    /// `NotFound` when the subject, or the schema in it, is not there; `OtherSchema` when the id is that of another one.
     pub async fn look_up(&self, subject: &str, schema: &str) -> Result<Registered, RegistryError> {
         let path = format!("subjects/{}", segment(subject));
         let what = format!("schema of this version in the subject {subject}");
         let body = json!({ "schema": schema });
         let LookupAnswer { id, version } = self.ask(Method::POST, &path, (subject, &what), Some(body)).await?;
-        Ok(Registered { id: self.checked(subject, schema, id)?, version })
+        let id = self.checked(subject, schema, id)?;
+        self.confirm(subject, schema, id).await?;
+        Ok(Registered { id, version })
     }
 
     /// Registers this schema in the subject, which is made when it is not there. Does nothing when it is registered already.
@@ -118,7 +120,7 @@ impl Registry {
     /// `Incompatible` when the subject's rule does not allow it, `Refused` when the registry takes no schemas.
     pub async fn register(&self, subject: &str, schema: &str) -> Result<SchemaId, RegistryError> {
         let path = format!("subjects/{}/versions", segment(subject));
-        let what = format!("the registration of {subject}");
+        let what = format!("place for schemas of the subject {subject}");
         let body = json!({ "schema": schema });
         let IdAnswer { id } = self.ask(Method::POST, &path, (subject, &what), Some(body)).await?;
         self.checked(subject, schema, id)
@@ -160,6 +162,20 @@ impl Registry {
         Ok(id)
     }
 
+    /// Looks whether the id leads back to the schema: whoever writes under a wrong one makes dead letters of everything.
+    async fn confirm(&self, subject: &str, schema: &str, id: SchemaId) -> Result<(), RegistryError> {
+        match self.schema(id).await {
+            Ok(found) if is_same_schema(&found.text, schema) => Ok(()),
+            Ok(_) => Err(RegistryError::OtherSchema { registry: self.shown.clone(), subject: subject.to_owned(), id }),
+            // A replica that lags behind.
+            Err(RegistryError::NotFound { registry, what }) => {
+                let reason = format!("it has no {what}, which it has just named");
+                Err(RegistryError::Unavailable { registry, reason })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     async fn ask<T: DeserializeOwned>(
         &self,
         method: Method,
@@ -187,6 +203,23 @@ impl Registry {
             Some(Credentials::Basic { user, password }) => request.basic_auth(user, Some(password)),
             Some(Credentials::Bearer { token }) => request.bearer_auth(token),
         }
+    }
+}
+
+/// Whether both say the same but for their comments, which some registries leave out.
+fn is_same_schema(one: &str, other: &str) -> bool {
+    let parsed = |text: &str| serde_json::from_str(text).map(without_comments).ok();
+    parsed(one).is_some_and(|one: Value| Some(one) == parsed(other))
+}
+
+fn without_comments(schema: Value) -> Value {
+    match schema {
+        Value::Object(members) => {
+            let members = members.into_iter().filter(|(name, _)| name != "doc");
+            Value::Object(members.map(|(name, value)| (name, without_comments(value))).collect())
+        }
+        Value::Array(elements) => elements.into_iter().map(without_comments).collect(),
+        other => other,
     }
 }
 

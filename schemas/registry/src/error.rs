@@ -52,7 +52,7 @@ pub enum RegistryError {
         message: String,
     },
     /// The answer is not one of the protocol: something else listens there, or the path is wrong.
-    #[error("{registry} does not answer as a schema registry to {what}: {reason}")]
+    #[error("{registry} does not answer as a schema registry when asked for {what}: {reason}")]
     NotRegistry {
         /// The address.
         registry: String,
@@ -60,6 +60,19 @@ pub enum RegistryError {
         what: String,
         /// What it answered.
         reason: String,
+    },
+    /// The id that it gives is that of another schema: records under it could not be read by anybody.
+    #[error(
+        "the schema registry at {registry} says that the schema in {subject} has the id {id}, and under that id it has another schema; \
+         nothing is written under it"
+    )]
+    OtherSchema {
+        /// Its address.
+        registry: String,
+        /// The subject.
+        subject: String,
+        /// The id.
+        id: SchemaId,
     },
     /// An id that opstream has given to another schema.
     #[error(

@@ -114,3 +114,22 @@ async fn an_id_that_means_something_else_to_every_opstream_is_refused() {
     assert!(matches!(error, RegistryError::ReservedId { .. }), "{error:?}");
     assert!(error.to_string().contains(&(OPERATION_V1_ID.0 + 1).to_string()), "{error}");
 }
+
+#[tokio::test]
+async fn an_id_that_leads_to_another_schema_is_refused() {
+    let registry = SchemaRegistry::start().await;
+    let client = client(&registry);
+    let id = client.register(SUBJECT, OPERATION_V1).await.unwrap();
+    // As registries show it that keep no comments, or other white space.
+    let mut without_comments: serde_json::Value = serde_json::from_str(OPERATION_V1).unwrap();
+    without_comments.as_object_mut().unwrap().remove("doc").unwrap();
+    registry.mistake(id.0, &without_comments.to_string());
+    assert_eq!(client.look_up(SUBJECT, OPERATION_V1).await, Ok(Registered { id, version: 1 }));
+    registry.mistake(id.0, "\"string\"");
+    let error = client.look_up(SUBJECT, OPERATION_V1).await.unwrap_err();
+    assert!(matches!(error, RegistryError::OtherSchema { .. }), "{error:?}");
+    assert!(error.to_string().contains(SUBJECT) && error.to_string().contains(&id.to_string()), "{error}");
+    registry.deny(id.0, 1);
+    let error = client.look_up(SUBJECT, OPERATION_V1).await.unwrap_err();
+    assert!(matches!(error, RegistryError::Unavailable { .. }), "a replica that lags behind: {error:?}");
+}
