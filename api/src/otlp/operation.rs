@@ -2,15 +2,17 @@
 
 use opstream_schemas::operation::DEFAULT_WORKSPACE;
 use opstream_schemas::validate::MAX_IDENTIFIER_BYTES;
-use opstream_schemas::{NanoUsd, Operation, OperationId, UtcMicros};
-use serde_json::{Map, Value as Json};
+use opstream_schemas::{Operation, OperationId, UtcMicros};
 
 use super::content::Content;
-use super::dialects::{Meaning, Series};
-use super::family::{Family, Inherited, Member, associations};
-use super::kept::{Kept, LONGEST_NAME, cut};
+use super::counts::set_counts;
+use super::dialects::Meaning;
+use super::family::{Family, Inherited, Member};
+use super::kept::cut;
 use super::model::Value;
-use super::said::{Said, clean};
+use super::open_ends::set_open_ends;
+use super::parameters::set_parameters;
+use super::said::clean;
 use crate::ContentCapture;
 use crate::front_door::shape;
 
@@ -125,150 +127,11 @@ fn set_outcome(operation: &mut Operation, member: &Member<'_, '_>) {
         status.and_then(|status| i32::try_from(status).ok()).filter(|status| (100..600).contains(status));
 }
 
-/// The counts of a billed span. Parts that are larger than the whole are told beside it and not within: some instrumentations pass on
-/// what the provider excludes.
-fn set_counts(operation: &mut Operation, said: &Said<'_, '_>) {
-    let count = |meaning| said.int(meaning).filter(|count| *count >= 0);
-    let part = |meaning| count(meaning).unwrap_or(0);
-    let [read, write] = [Meaning::CacheReadTokens, Meaning::CacheWriteTokens].map(part);
-    let reasoning = part(Meaning::ReasoningTokens);
-    let total = count(Meaning::TotalTokens);
-    let (mut input, mut output) = (count(Meaning::InputTokens), count(Meaning::OutputTokens));
-    if input.is_none() {
-        input = total.zip(output).and_then(|(total, output)| total.checked_sub(output)).filter(|input| *input >= 0);
-    } else if output.is_none() {
-        output = total.zip(input).and_then(|(total, input)| total.checked_sub(input)).filter(|output| *output >= 0);
-    }
-    let cached = read.saturating_add(write);
-    operation.input_tokens = input
-        .map(|input| if cached > input { input.saturating_add(cached) } else { input })
-        .or((cached > 0).then_some(cached));
-    operation.output_tokens = output
-        .map(|output| if reasoning > output { output.saturating_add(reasoning) } else { output })
-        .or((reasoning > 0).then_some(reasoning));
-    (operation.cache_read_tokens, operation.cache_write_tokens) = (read, write);
-    operation.reasoning_tokens = reasoning;
-    operation.input_audio_tokens = part(Meaning::InputAudioTokens);
-    operation.output_audio_tokens = part(Meaning::OutputAudioTokens);
-    operation.input_image_tokens = part(Meaning::InputImageTokens);
-    operation.output_image_tokens = part(Meaning::OutputImageTokens);
-    let cost = said.double(Meaning::ReportedCost).filter(|cost| *cost >= 0.0);
-    operation.reported_cost_usd = cost.and_then(|cost| NanoUsd::from_f64(cost).ok());
-}
-
-/// Parameters of the request: those with a field of their own, and the others as one JSON object.
-fn set_parameters(operation: &mut Operation, said: &Said<'_, '_>) {
-    let mut parameters = match said.value(Meaning::InvocationParameters).map(Value::to_embedded_json) {
-        Some(Json::Object(parameters)) => parameters,
-        _ => Map::new(),
-    };
-    for (_, name, value) in said
-        .series
-        .iter()
-        .filter(|(series, ..)| matches!(series, Series::RequestParameter | Series::OldRequestParameter))
-    {
-        parameters.insert(clean(name).into_owned(), value.to_json());
-    }
-    set_asked_model(operation, said, parameters.get("model").and_then(Json::as_str));
-    // Fields of their own, and content.
-    for name in ["model", "messages", "input", "tools"] {
-        parameters.remove(name);
-    }
-    let number = |parameters: &Map<String, Json>, name| parameters.get(name).and_then(Json::as_f64);
-    if operation.temperature.is_none() {
-        operation.temperature = number(&parameters, "temperature");
-    }
-    for name in ["max_tokens", "max_completion_tokens", "max_output_tokens"] {
-        operation.max_tokens = operation.max_tokens.or_else(|| parameters.get(name)?.as_i64());
-    }
-    if operation.stream.is_none() {
-        operation.stream = parameters.get("stream").and_then(Json::as_bool);
-    }
-    for name in ["temperature", "max_tokens", "max_completion_tokens", "max_output_tokens", "stream"] {
-        parameters.remove(name);
-    }
-    let mut kept = Kept::default();
-    parameters.into_iter().for_each(|(name, value)| kept.insert(&name, value));
-    let parameters = kept.into_object();
-    if !parameters.is_empty() {
-        operation.request_parameters = Some(Json::Object(parameters).to_string());
-    }
-}
-
-/// `OpenInference` has names that stand for the model that was asked for until there is an answer, and for the one that answered from then on.
-const EITHER_MODEL: [&str; 2] = ["llm.model_name", "embedding.model_name"];
-
-/// The model that the request's parameters name.
-fn set_asked_model(operation: &mut Operation, said: &Said<'_, '_>, asked: Option<&str>) {
-    let Some(asked) = asked.map(clean).filter(|asked| !asked.is_empty()) else { return };
-    let is_either = said.attribute(Meaning::Model).is_none_or(|attribute| EITHER_MODEL.contains(&&*attribute.key));
-    if is_either {
-        let named = operation.model.replace(asked.into_owned()).filter(|named| Some(named) != operation.model.as_ref());
-        operation.response_model = operation.response_model.take().or(named);
-    }
-}
-
-fn set_open_ends(operation: &mut Operation, member: &Member<'_, '_>, of_resource: &Said<'_, '_>) {
-    let Member { span, scope, said, kind, .. } = member;
-    let mut dropped = said.dropped + set_tags(operation, said);
-    let mut kept = Kept::default();
-    if let Some(Json::Object(metadata)) = said.value(Meaning::Metadata).map(Value::to_embedded_json) {
-        metadata.into_iter().for_each(|(name, value)| kept.insert(&name, value));
-    }
-    let usage_of_agent = if kind.is_billed() { Vec::new() } else { unbilled(said) };
-    for attribute in said.rest.iter().copied().chain(usage_of_agent) {
-        kept.insert(&attribute.key, attribute.value.to_json());
-    }
-    let mut kept_of_resource = Kept::default();
-    for attribute in of_resource.rest.iter().filter(|attribute| !attribute.key.starts_with("telemetry.sdk.")) {
-        kept_of_resource.insert(&attribute.key, attribute.value.to_json());
-    }
-    dropped += kept.dropped() + kept_of_resource.dropped();
-    let mut metadata = kept.into_object();
-    if dropped > 0 {
-        metadata.insert("otel.dropped_attributes".to_owned(), dropped.into());
-    }
-    metadata.insert("otel.span.name".to_owned(), cut(&span.name, LONGEST_NAME).into());
-    if !scope.name.is_empty() {
-        metadata.insert("otel.scope.name".to_owned(), cut(&scope.name, LONGEST_NAME).into());
-    }
-    let of_resource = kept_of_resource.into_object();
-    if !of_resource.is_empty() {
-        metadata.insert("resource".to_owned(), Json::Object(of_resource));
-    }
-    operation.metadata = Some(Json::Object(metadata).to_string());
-}
-
-/// Names and values that are too long are cut. Returns how many tags were left out.
-fn set_tags(operation: &mut Operation, said: &Said<'_, '_>) -> usize {
-    let names = said.value(Meaning::Tags).map(texts).unwrap_or_default();
-    let named = names.iter().map(|name| (name.as_str(), "true".to_owned()));
-    let mut dropped = 0;
-    for (name, value) in associations(said).chain(named) {
-        if operation.tags.len() >= shape::MOST_TAGS {
-            dropped += 1;
-        } else {
-            operation.tags.insert(cut(name, LONGEST_NAME), cut(&value, LONGEST_NAME));
-        }
-    }
-    dropped
-}
-
-/// Counts and costs of a span that is not billed, kept under their own names.
-fn unbilled<'s, 'a>(said: &Said<'s, 'a>) -> Vec<&'s super::model::Attribute<'a>> {
-    use Meaning::{
-        CacheReadTokens, CacheWriteTokens, InputTokens, OutputTokens, ReasoningTokens, ReportedCost, TotalTokens,
-    };
-    let counts =
-        [InputTokens, OutputTokens, TotalTokens, CacheReadTokens, CacheWriteTokens, ReasoningTokens, ReportedCost];
-    counts.into_iter().filter_map(|meaning| said.attribute(meaning)).collect()
-}
-
 fn finish_reasons(reasons: Vec<String>) -> Vec<String> {
     reasons.into_iter().take(shape::MOST_REASONS).map(|reason| cut(&reason, shape::LONGEST_REASON)).collect()
 }
 
-fn texts(value: &Value<'_>) -> Vec<String> {
+pub(super) fn texts(value: &Value<'_>) -> Vec<String> {
     let of_one = |value: &Value<'_>| Some(clean(&value.to_text()).into_owned()).filter(|text| !text.is_empty());
     match value {
         Value::List(list) => list.iter().filter_map(of_one).collect(),
