@@ -11,6 +11,7 @@ mod budget;
 mod content;
 mod convert;
 mod counts;
+mod credentials;
 mod dialects;
 mod family;
 pub(crate) mod grpc;
@@ -26,7 +27,9 @@ mod operation;
 mod parameters;
 mod protobuf;
 mod said;
+mod screen;
 mod throttled;
+mod tree;
 
 pub(crate) use answer::{Encoding, Failure, Partial};
 pub(crate) use intake::record_spans;

@@ -3,8 +3,6 @@
 //! `OpenInference` and `OpenLLMetry` write them as one attribute for each leaf (`llm.input_messages.0.message.role`); these are put together
 //! again.
 
-use std::collections::BTreeMap;
-
 use opstream_schemas::Operation;
 use opstream_schemas::span_content::SpanContent;
 use serde_json::{Map, Value as Json, json};
@@ -14,6 +12,7 @@ use super::family::Member;
 use super::kind::Kind;
 use super::model::{Attribute, LogRecord, Value};
 use super::said::{Said, clean};
+use super::tree::{documents, elements, tree};
 
 /// What a span, or a log record of it, says of its content.
 #[derive(Debug, Default, PartialEq)]
@@ -106,13 +105,7 @@ impl Content {
     }
 
     fn read_series(&mut self, member: &Member<'_, '_>) {
-        let tree = |wanted| {
-            let mut tree = BTreeMap::new();
-            for (_, path, value) in member.said.series.iter().filter(|(series, ..)| *series == wanted) {
-                insert(&mut tree, path, value);
-            }
-            tree.into_values()
-        };
+        let tree = |wanted| tree(&member.said, wanted);
         let of_inference = |node: Json| message(node.get("message").unwrap_or(&Json::Null));
         let of_prompt = |node: Json| message(&node);
         let fill = |target: &mut Vec<Json>, found: Vec<Json>| {
@@ -127,6 +120,31 @@ impl Content {
         let schema = |node: Json| node.pointer("/tool/json_schema").map(embedded);
         fill(&mut self.tools, tree(Series::InferenceTools).filter_map(schema).collect());
         fill(&mut self.tools, tree(Series::Functions).collect());
+        self.read_documents(member);
+    }
+
+    /// Texts that are embedded, completed, found or ranked: one message of several parts.
+    fn read_documents(&mut self, member: &Member<'_, '_>) {
+        let parts = |series, path| documents(tree(&member.said, series), path);
+        if self.input.is_empty() {
+            let mut input = parts(Series::Embeddings, "/embedding/text");
+            input.extend(parts(Series::PlainPrompts, "/prompt/text"));
+            let ranked = parts(Series::DocumentsToRank, "/document/content");
+            if !ranked.is_empty() {
+                // What they are ranked by.
+                input.extend(
+                    member.said.text(Meaning::InputText).map(|query| json!({"type": "text", "content": query})),
+                );
+                input.extend(ranked);
+            }
+            self.input.extend((!input.is_empty()).then(|| with_role("user", &input)));
+        }
+        if self.output.is_empty() {
+            let mut output = parts(Series::PlainCompletions, "/completion/text");
+            output.extend(parts(Series::DocumentsFound, "/document/content"));
+            output.extend(parts(Series::DocumentsRanked, "/document/content"));
+            self.output.extend((!output.is_empty()).then(|| with_role("assistant", &output)));
+        }
     }
 
     /// Up to 1.36 messages were events. As events of the span they are read here.
@@ -187,38 +205,6 @@ fn fields_of<'s, 'a: 's>(attributes: impl IntoIterator<Item = &'s Attribute<'a>>
 
 /// Most events of a span that are looked at for messages.
 const MOST_EVENTS: usize = 10_000;
-/// Most segments of a path, and the highest number in one: what lies beyond is no message.
-const MOST_SEGMENTS: usize = 10;
-const MOST_ELEMENTS: usize = 100_000;
-
-/// Adds `0.message.role` to the tree.
-fn insert(tree: &mut BTreeMap<usize, Json>, path: &str, value: &Value<'_>) {
-    let mut segments = path.split('.');
-    let Some(number) = segments.next().and_then(|first| first.parse().ok()).filter(|number| *number < MOST_ELEMENTS)
-    else {
-        return;
-    };
-    let mut node = tree.entry(number).or_insert_with(|| json!({}));
-    let segments: Vec<&str> = segments.take(MOST_SEGMENTS).collect();
-    let Some((last, way)) = segments.split_last() else { return };
-    for segment in way {
-        let Json::Object(children) = node else { return };
-        node = children.entry(*segment).or_insert_with(|| json!({}));
-    }
-    if let Json::Object(children) = node {
-        children.insert((*last).to_owned(), value.to_json());
-    }
-}
-
-/// The elements of a node whose keys are numbers, in their order.
-fn elements(node: Option<&Json>) -> Vec<&Json> {
-    let Some(Json::Object(children)) = node else { return Vec::new() };
-    let mut elements: Vec<(usize, &Json)> =
-        children.iter().filter_map(|(key, child)| Some((key.parse().ok()?, child))).collect();
-    elements.sort_unstable_by_key(|(number, _)| *number);
-    elements.into_iter().map(|(_, child)| child).collect()
-}
-
 /// A message of `OpenInference` (without its wrapper) or `OpenLLMetry`.
 fn message(node: &Json) -> Json {
     let mut parts = Vec::new();

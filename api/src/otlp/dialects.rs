@@ -81,6 +81,25 @@ pub(super) enum Meaning {
     Nothing,
 }
 
+impl Meaning {
+    /// Whether any text may stand there: content, and what is open to anything.
+    pub(super) const fn is_open(self) -> bool {
+        matches!(
+            self,
+            Self::InvocationParameters
+                | Self::SystemPrompt
+                | Self::InputMessages
+                | Self::OutputMessages
+                | Self::InputText
+                | Self::OutputText
+                | Self::ToolDefinitions
+                | Self::Tags
+                | Self::Metadata
+                | Self::Nothing
+        )
+    }
+}
+
 /// How many meanings there are.
 pub(super) const MEANINGS: usize = Meaning::Nothing as usize + 1;
 
@@ -93,6 +112,18 @@ pub(super) enum Series {
     InferenceOutput,
     /// `llm.tools.0.tool.json_schema`
     InferenceTools,
+    /// `embedding.embeddings.0.embedding.text`, and vectors
+    Embeddings,
+    /// `retrieval.documents.0.document.content`
+    DocumentsFound,
+    /// `reranker.input_documents.0.document.content`
+    DocumentsToRank,
+    /// `reranker.output_documents.0.document.content`
+    DocumentsRanked,
+    /// `llm.prompts.0.prompt.text`
+    PlainPrompts,
+    /// `llm.choices.0.completion.text`
+    PlainCompletions,
     /// `gen_ai.prompt.0.role`
     Prompt,
     /// `gen_ai.completion.0.role`

@@ -13,6 +13,7 @@ use super::model::Value;
 use super::open_ends::set_open_ends;
 use super::parameters::set_parameters;
 use super::said::clean;
+use super::screen::Screen;
 use crate::ContentCapture;
 use crate::front_door::shape;
 
@@ -80,7 +81,8 @@ pub(super) fn operation_of(family: &Family<'_, '_>, place: usize, terms: &Terms)
     if kind.is_billed() {
         set_counts(&mut operation, said);
     }
-    set_parameters(&mut operation, said);
+    let mut screen = Screen::new(terms.content);
+    set_parameters(&mut operation, said, &mut screen);
     let is_wanted = terms.content == ContentCapture::On;
     if is_wanted || operation.finish_reasons.is_empty() {
         let content = Content::of(member);
@@ -91,7 +93,7 @@ pub(super) fn operation_of(family: &Family<'_, '_>, place: usize, terms: &Terms)
             content.apply(&mut operation);
         }
     }
-    set_open_ends(&mut operation, member, of_resource);
+    set_open_ends(&mut operation, member, of_resource, screen);
     Ok(operation)
 }
 

@@ -7,9 +7,10 @@ use super::dialects::{Meaning, Series};
 use super::kept::Kept;
 use super::model::Value;
 use super::said::{Said, clean};
+use super::screen::Screen;
 
 /// Parameters of the request: those with a field of their own, and the others as one JSON object.
-pub(super) fn set_parameters(operation: &mut Operation, said: &Said<'_, '_>) {
+pub(super) fn set_parameters(operation: &mut Operation, said: &Said<'_, '_>, screen: &mut Screen) {
     let mut parameters = match said.value(Meaning::InvocationParameters).map(Value::to_embedded_json) {
         Some(Json::Object(parameters)) => parameters,
         _ => Map::new(),
@@ -23,7 +24,7 @@ pub(super) fn set_parameters(operation: &mut Operation, said: &Said<'_, '_>) {
     }
     set_asked_model(operation, said, parameters.get("model").and_then(Json::as_str));
     // Fields of their own, and content.
-    for name in ["model", "messages", "input", "tools"] {
+    for name in ["model", "messages", "input", "tools", "functions", "contents"] {
         parameters.remove(name);
     }
     let number = |parameters: &Map<String, Json>, name| parameters.get(name).and_then(Json::as_f64);
@@ -40,7 +41,11 @@ pub(super) fn set_parameters(operation: &mut Operation, said: &Said<'_, '_>) {
         parameters.remove(name);
     }
     let mut kept = Kept::default();
-    parameters.into_iter().for_each(|(name, value)| kept.insert(&name, value));
+    for (name, value) in parameters {
+        if let Some(value) = screen.parameter(&name, value) {
+            kept.insert(&name, value);
+        }
+    }
     let parameters = kept.into_object();
     if !parameters.is_empty() {
         operation.request_parameters = Some(Json::Object(parameters).to_string());

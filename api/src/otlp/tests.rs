@@ -2,6 +2,7 @@
 
 mod hostile;
 mod models_and_reasons;
+mod privacy;
 mod requests;
 
 use opstream_schemas::Operation;

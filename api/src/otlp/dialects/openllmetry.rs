@@ -28,8 +28,8 @@ pub(super) const NAMES: &[Entry] = &[
     (Meaning::CacheReadTokens, &["gen_ai.usage.cache_read_input_tokens"]),
     (Meaning::CacheWriteTokens, &["gen_ai.usage.cache_creation_input_tokens"]),
     (Meaning::ReasoningTokens, &["gen_ai.usage.reasoning_tokens", "llm.usage.reasoning_tokens"]),
-    (Meaning::InputText, &["traceloop.entity.input"]),
-    (Meaning::OutputText, &["traceloop.entity.output"]),
+    (Meaning::InputText, &["traceloop.entity.input", "gen_ai.prompt"]),
+    (Meaning::OutputText, &["traceloop.entity.output", "gen_ai.completion"]),
     // Headers of the request: keys and cookies.
     (Meaning::Nothing, &["gen_ai.headers", "llm.headers"]),
 ];

@@ -49,7 +49,7 @@ pub(super) const NAMES: &[Entry] = &[
     (Meaning::InputMessages, &["gen_ai.input.messages"]),
     (Meaning::OutputMessages, &["gen_ai.output.messages"]),
     (Meaning::ToolDefinitions, &["gen_ai.tool.definitions"]),
-    (Meaning::InputText, &["gen_ai.tool.call.arguments", "gen_ai.retrieval.query.text"]),
+    (Meaning::InputText, &["gen_ai.tool.call.arguments", "gen_ai.retrieval.query.text", "gen_ai.memory.query.text"]),
     (Meaning::OutputText, &["gen_ai.tool.call.result", "gen_ai.retrieval.documents"]),
 ];
 
