@@ -27,6 +27,7 @@ mod operation;
 mod parameters;
 mod protobuf;
 mod said;
+mod same_call;
 mod screen;
 mod throttled;
 mod tree;

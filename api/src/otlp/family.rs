@@ -1,11 +1,13 @@
 //! How the spans of one request belong together: who is whose parent, what is inherited, and which calls are told twice.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use super::dialects::{Meaning, Series};
 use super::kind::{Kind, kind_of};
 use super::model::{Scope, Span};
 use super::said::Said;
+use super::same_call::is_same_call;
 
 /// A span with all that its operation is made of.
 pub(super) struct Member<'s, 'a> {
@@ -38,7 +40,7 @@ pub(super) struct Inherited {
     pub(super) action_id: Option<String>,
 }
 
-/// More ancestors than this have no meaning, and a circle has no end.
+/// More ancestors than this have no meaning.
 const MOST_ANCESTORS: usize = 100;
 
 impl<'s, 'a> Family<'s, 'a> {
@@ -67,6 +69,7 @@ impl<'s, 'a> Family<'s, 'a> {
             }
         }
         family.find_parents();
+        family.open_circles();
         family.find_calls_told_twice();
         family
     }
@@ -86,11 +89,33 @@ impl<'s, 'a> Family<'s, 'a> {
         }
     }
 
+    /// Parents in a circle have no order: one link of each is cut.
+    fn open_circles(&mut self) {
+        const UNSEEN: usize = usize::MAX;
+        // The walk that came by first.
+        let mut seen_by = vec![UNSEEN; self.members.len()];
+        for start in 0..self.members.len() {
+            let mut place = start;
+            while seen_by[place] == UNSEEN {
+                seen_by[place] = start;
+                match self.members[place].parent {
+                    Some(parent) if seen_by[parent] == start => self.members[place].parent = None,
+                    Some(parent) => place = parent,
+                    None => {}
+                }
+            }
+        }
+    }
+
     /// A call that is instrumented by a framework and by the client library has two spans, one within the other: the inner one is
-    /// nearer to the provider, and each attempt of a retry has its own.
+    /// nearer to the provider, and each attempt of a retry has its own. A call of another model within is none of its attempts.
     fn find_calls_told_twice(&mut self) {
-        for place in 0..self.members.len() {
-            if !self.members[place].kind.is_billed() {
+        let mut places: Vec<usize> =
+            (0..self.members.len()).filter(|place| self.members[*place].kind.is_billed()).collect();
+        // The innermost first: what each of them says stands for all that tell the same around it.
+        places.sort_by_cached_key(|place| Reverse(self.ancestors(*place).count()));
+        for place in places {
+            if self.members[place].is_told_within {
                 continue;
             }
             let outer: Vec<usize> = self
@@ -99,6 +124,7 @@ impl<'s, 'a> Family<'s, 'a> {
                     !matches!(self.members[*ancestor].kind, Kind::Tool | Kind::Agent | Kind::Retrieval)
                 })
                 .filter(|ancestor| self.members[*ancestor].kind == self.members[place].kind)
+                .take_while(|ancestor| is_same_call(&self.members[*ancestor].said, &self.members[place].said))
                 .collect();
             for ancestor in outer {
                 self.members[ancestor].is_told_within = true;

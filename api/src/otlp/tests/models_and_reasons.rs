@@ -43,3 +43,30 @@ fn reasons_of_finishing_are_read_from_the_answers_where_nothing_else_says_them()
     }
     assert_eq!(reasons("gen_ai.response.finish_reasons", "end", ContentCapture::On).0, ["end"]);
 }
+
+#[test]
+fn a_call_of_another_model_within_a_call_is_an_operation_of_its_own() {
+    let chat = |provider: &str, model: &str, response: &str, tokens: i64| {
+        let mut chat = json!({"gen_ai.operation.name": "chat", "gen_ai.provider.name": provider, "gen_ai.request.model": model,
+            "gen_ai.usage.input_tokens": tokens});
+        if !response.is_empty() {
+            chat["gen_ai.response.id"] = response.into();
+        }
+        chat
+    };
+    let spans_of = |spans: &[(&str, &str, Json)]| -> Vec<String> {
+        let operations = of_spans(spans).into_iter();
+        operations.map(|operation| operation.span_id.unwrap()[14..].to_owned()).collect()
+    };
+    let outer = chat("openai", "gpt-4o", "r1", 5000);
+    let inner = chat("anthropic", "claude-haiku", "r2", 100);
+    assert_eq!(spans_of(&[("01", "", outer.clone()), ("02", "01", inner.clone())]), ["01", "02"]);
+    // Each of both as a framework and its client library tell it, in any order.
+    let framework = chat("langchain", "claude-haiku", "", 100);
+    let twice =
+        [("02", "01", framework), ("03", "02", inner.clone()), ("01", "", outer.clone()), ("00", "", json!({}))];
+    assert_eq!(spans_of(&twice), ["03", "01"]);
+    // A span that could be either's is the inner one's: what is nearest decides, and the outer call stays.
+    let vague = json!({"gen_ai.operation.name": "chat"});
+    assert_eq!(spans_of(&[("01", "", outer), ("02", "01", vague), ("03", "02", inner)]), ["01", "03"]);
+}
