@@ -16,6 +16,7 @@ mod dialects;
 mod family;
 pub(crate) mod grpc;
 mod intake;
+mod json_text;
 mod kept;
 mod kind;
 mod lenient;

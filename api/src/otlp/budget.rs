@@ -5,8 +5,9 @@
 const SPANS: usize = 50_000;
 /// Most attributes, list elements and events of a request.
 const PARTS: usize = 1_000_000;
-/// How deep values may lie in each other.
-pub(crate) const DEPTH: usize = 32;
+/// How deep values may lie in each other: each map takes four brackets of JSON, around all of them are ten, twelve in an event, and
+/// `serde_json` takes 127.
+pub(crate) const DEPTH: usize = 28;
 
 /// What is left of a request's parts.
 #[derive(Debug)]
@@ -21,6 +22,9 @@ pub(crate) enum DecodeError {
     /// It cannot be read: a sender that sends it again changes nothing.
     #[error("the body is damaged: {0}")]
     Damaged(String),
+    /// Send less deep values.
+    #[error("values lie more than {DEPTH} deep in each other; send what is deeper as one text of JSON")]
+    TooDeep,
     /// Send less at once.
     #[error("the request has more than {limit} {parts}; export in smaller batches")]
     TooMany {

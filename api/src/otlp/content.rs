@@ -9,6 +9,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::dialects::{Meaning, Series};
 use super::family::Member;
+use super::json_text;
 use super::kind::Kind;
 use super::model::{Attribute, LogRecord, Value};
 use super::said::{Said, clean};
@@ -285,7 +286,7 @@ fn push_content(parts: &mut Vec<Json>, content: &Json) {
 fn embedded(value: &Json) -> Json {
     match value {
         Json::String(text) if text.trim_start().starts_with(['{', '[']) => {
-            serde_json::from_str(text).unwrap_or_else(|_| value.clone())
+            json_text::read_embedded(text).unwrap_or_else(|| value.clone())
         }
         other => other.clone(),
     }

@@ -3,8 +3,9 @@
 use opstream_schemas::Operation;
 
 use super::answer::Encoding;
-use super::budget::{Budget, DecodeError, check_structure};
+use super::budget::{Budget, DecodeError};
 use super::family::Family;
+use super::json_text::{check_depth, read_body};
 use super::kind::Kind;
 use super::model::Traces;
 use super::operation::{Terms, operation_of};
@@ -30,9 +31,10 @@ pub(crate) fn convert(
     mut pass_on: impl FnMut(Vec<Item>) -> bool,
 ) -> Result<u64, DecodeError> {
     let mut budget = Budget::default();
+    let mut mended = Vec::new();
     let traces = match encoding {
         Encoding::Protobuf => protobuf::read_traces(body, &mut budget)?,
-        Encoding::Json => read_json(body, &mut budget)?,
+        Encoding::Json => read_json(body, &mut mended, &mut budget)?,
     };
     let family = Family::of(&traces);
     let (mut surroundings, mut slice) = (0, Vec::new());
@@ -53,12 +55,14 @@ pub(crate) fn convert(
     Ok(surroundings)
 }
 
-fn read_json<'a>(body: &'a [u8], budget: &mut Budget) -> Result<Traces<'a>, DecodeError> {
-    check_structure(body)?;
-    let traces: Traces<'a> = serde_json::from_slice(body).map_err(|error| DecodeError::Damaged(error.to_string()))?;
-    for scope in traces.resource_spans.iter().flat_map(|resource| &resource.scope_spans) {
-        for _ in &scope.spans {
+fn read_json<'a>(body: &'a [u8], mended: &'a mut Vec<u8>, budget: &mut Budget) -> Result<Traces<'a>, DecodeError> {
+    let traces: Traces<'a> = read_body(body, mended)?;
+    for resource in &traces.resource_spans {
+        check_depth(&resource.resource.attributes)?;
+        for span in resource.scope_spans.iter().flat_map(|scope| &scope.spans) {
             budget.take_span()?;
+            check_depth(&span.attributes)?;
+            span.events.iter().try_for_each(|event| check_depth(&event.attributes))?;
         }
     }
     Ok(traces)

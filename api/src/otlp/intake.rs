@@ -104,7 +104,7 @@ pub(super) async fn turn(
 impl From<DecodeError> for Failure {
     fn from(error: DecodeError) -> Self {
         let status = match error {
-            DecodeError::Damaged(_) => StatusCode::BAD_REQUEST,
+            DecodeError::Damaged(_) | DecodeError::TooDeep => StatusCode::BAD_REQUEST,
             DecodeError::TooMany { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         };
         Self { status, message: error.to_string() }

@@ -115,15 +115,15 @@ impl<'de: 'a, 'a> Deserialize<'de> for Value<'a> {
                 let mut value = Value::Null;
                 while let Some(kind) = fields.next_key::<Text<'de>>()? {
                     value = match &*kind.0 {
-                        "stringValue" => Value::Text(fields.next_value::<Text<'de>>()?.0),
-                        "boolValue" => bool_of(fields.next_value()?),
-                        "intValue" => int_of(fields.next_value()?),
-                        "doubleValue" => double_of(fields.next_value()?),
-                        "bytesValue" => bytes_of(fields.next_value::<Text<'de>>()?.0),
-                        "arrayValue" => {
+                        "stringValue" | "string_value" => Value::Text(fields.next_value::<Text<'de>>()?.0),
+                        "boolValue" | "bool_value" => bool_of(fields.next_value()?),
+                        "intValue" | "int_value" => int_of(fields.next_value()?),
+                        "doubleValue" | "double_value" => double_of(fields.next_value()?),
+                        "bytesValue" | "bytes_value" => bytes_of(fields.next_value::<Text<'de>>()?.0),
+                        "arrayValue" | "array_value" => {
                             Value::List(fields.next_value::<Option<List<'de>>>()?.unwrap_or_default().values)
                         }
-                        "kvlistValue" => {
+                        "kvlistValue" | "kvlist_value" => {
                             Value::Map(fields.next_value::<Option<Entries<'de>>>()?.unwrap_or_default().values)
                         }
                         _ => {
@@ -174,7 +174,9 @@ fn bool_of(scalar: Scalar<'_>) -> Value<'_> {
 fn int_of(scalar: Scalar<'_>) -> Value<'_> {
     match scalar {
         Scalar::Int(value) => Value::Int(value),
-        Scalar::Unsigned(value) => Value::Int(i64::try_from(value).unwrap_or(i64::MAX)),
+        Scalar::Unsigned(value) => {
+            i64::try_from(value).map_or_else(|_| Value::Text(value.to_string().into()), Value::Int)
+        }
         Scalar::Double(value) => Value::Double(value),
         Scalar::Text(text) => text.trim().parse().map_or(Value::Text(text), Value::Int),
         Scalar::Bool(_) | Scalar::Nothing => Value::Null,

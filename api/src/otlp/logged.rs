@@ -9,9 +9,10 @@ use opstream_schemas::span_content::SpanContent;
 use opstream_schemas::validate::{AcceptedTimes, MAX_IDENTIFIER_BYTES, check_time};
 
 use super::answer::Encoding;
-use super::budget::{Budget, DecodeError, check_structure};
+use super::budget::{Budget, DecodeError};
 use super::content::Content;
 use super::dialects::Meaning;
+use super::json_text::{check_depth, read_body};
 use super::model::{LogRecord, Logs};
 use super::operation::{Terms, hex_of, micros};
 use super::protobuf;
@@ -51,9 +52,10 @@ pub(crate) fn convert_logs(
     clock: Clock,
 ) -> Result<Logged, DecodeError> {
     let mut budget = Budget::default();
+    let mut mended = Vec::new();
     let logs = match encoding {
         Encoding::Protobuf => protobuf::read_logs(body, &mut budget)?,
-        Encoding::Json => read_json(body, &mut budget)?,
+        Encoding::Json => read_json(body, &mut mended, &mut budget)?,
     };
     let (mut logged, mut sequence) = (Logged::default(), 0);
     for resource_logs in &logs.resource_logs {
@@ -107,12 +109,14 @@ fn event_name(record: &LogRecord<'_>) -> String {
     found.map(|attribute| clean(&attribute.value.to_text()).into_owned()).unwrap_or_default()
 }
 
-fn read_json<'a>(body: &'a [u8], budget: &mut Budget) -> Result<Logs<'a>, DecodeError> {
-    check_structure(body)?;
-    let logs: Logs<'a> = serde_json::from_slice(body).map_err(|error| DecodeError::Damaged(error.to_string()))?;
-    for scope in logs.resource_logs.iter().flat_map(|resource| &resource.scope_logs) {
-        for _ in &scope.log_records {
+fn read_json<'a>(body: &'a [u8], mended: &'a mut Vec<u8>, budget: &mut Budget) -> Result<Logs<'a>, DecodeError> {
+    let logs: Logs<'a> = read_body(body, mended)?;
+    for resource in &logs.resource_logs {
+        check_depth(&resource.resource.attributes)?;
+        for record in resource.scope_logs.iter().flat_map(|scope| &scope.log_records) {
             budget.take_log_record()?;
+            check_depth(&record.attributes)?;
+            record.body.check_depth(0)?;
         }
     }
     Ok(logs)

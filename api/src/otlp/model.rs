@@ -1,6 +1,7 @@
 //! Requests of spans and of log records as both encodings give them: one shape, borrowed from the body where it can be.
 //!
-//! The JSON encoding is read by serde into these types, as leniently as [`lenient`] can; protobuf by
+//! The JSON encoding is read by serde into these types, as leniently as [`lenient`] can, with the names of protobuf's JSON and of its
+//! files, `resourceSpans` and `resource_spans`; protobuf by
 //! [`super::protobuf`].
 
 use std::borrow::Cow;
@@ -13,7 +14,7 @@ use super::lenient;
 #[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
 pub(crate) struct Traces<'a> {
-    #[serde(deserialize_with = "lenient::or_default")]
+    #[serde(deserialize_with = "lenient::or_default", alias = "resource_spans")]
     pub(crate) resource_spans: Vec<ResourceSpans<'a>>,
 }
 
@@ -23,7 +24,7 @@ pub(crate) struct Traces<'a> {
 pub(crate) struct ResourceSpans<'a> {
     #[serde(deserialize_with = "lenient::or_default")]
     pub(crate) resource: Resource<'a>,
-    #[serde(deserialize_with = "lenient::or_default")]
+    #[serde(deserialize_with = "lenient::or_default", alias = "scope_spans")]
     pub(crate) scope_spans: Vec<ScopeSpans<'a>>,
 }
 
@@ -60,17 +61,17 @@ pub(crate) struct Scope<'a> {
 #[serde(default, rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
 #[expect(clippy::struct_field_names, reason = "the names of the protocol")]
 pub(crate) struct Span<'a> {
-    #[serde(deserialize_with = "lenient::id")]
+    #[serde(deserialize_with = "lenient::id", alias = "trace_id")]
     pub(crate) trace_id: Cow<'a, [u8]>,
-    #[serde(deserialize_with = "lenient::id")]
+    #[serde(deserialize_with = "lenient::id", alias = "span_id")]
     pub(crate) span_id: Cow<'a, [u8]>,
-    #[serde(deserialize_with = "lenient::id")]
+    #[serde(deserialize_with = "lenient::id", alias = "parent_span_id")]
     pub(crate) parent_span_id: Cow<'a, [u8]>,
     #[serde(deserialize_with = "lenient::text")]
     pub(crate) name: Cow<'a, str>,
-    #[serde(deserialize_with = "lenient::unsigned")]
+    #[serde(deserialize_with = "lenient::unsigned", alias = "start_time_unix_nano")]
     pub(crate) start_time_unix_nano: u64,
-    #[serde(deserialize_with = "lenient::unsigned")]
+    #[serde(deserialize_with = "lenient::unsigned", alias = "end_time_unix_nano")]
     pub(crate) end_time_unix_nano: u64,
     #[serde(deserialize_with = "lenient::or_default")]
     pub(crate) attributes: Vec<Attribute<'a>>,
@@ -129,7 +130,7 @@ pub(crate) enum Value<'a> {
 #[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
 pub(crate) struct Logs<'a> {
-    #[serde(deserialize_with = "lenient::or_default")]
+    #[serde(deserialize_with = "lenient::or_default", alias = "resource_logs")]
     pub(crate) resource_logs: Vec<ResourceLogs<'a>>,
 }
 
@@ -139,7 +140,7 @@ pub(crate) struct Logs<'a> {
 pub(crate) struct ResourceLogs<'a> {
     #[serde(deserialize_with = "lenient::or_default")]
     pub(crate) resource: Resource<'a>,
-    #[serde(deserialize_with = "lenient::or_default")]
+    #[serde(deserialize_with = "lenient::or_default", alias = "scope_logs")]
     pub(crate) scope_logs: Vec<ScopeLogs<'a>>,
 }
 
@@ -147,7 +148,7 @@ pub(crate) struct ResourceLogs<'a> {
 #[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
 pub(crate) struct ScopeLogs<'a> {
-    #[serde(deserialize_with = "lenient::or_default")]
+    #[serde(deserialize_with = "lenient::or_default", alias = "log_records")]
     pub(crate) log_records: Vec<LogRecord<'a>>,
 }
 
@@ -155,19 +156,19 @@ pub(crate) struct ScopeLogs<'a> {
 #[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
 pub(crate) struct LogRecord<'a> {
-    #[serde(deserialize_with = "lenient::unsigned")]
+    #[serde(deserialize_with = "lenient::unsigned", alias = "time_unix_nano")]
     pub(crate) time_unix_nano: u64,
-    #[serde(deserialize_with = "lenient::unsigned")]
+    #[serde(deserialize_with = "lenient::unsigned", alias = "observed_time_unix_nano")]
     pub(crate) observed_time_unix_nano: u64,
     #[serde(deserialize_with = "lenient::or_default")]
     pub(crate) body: Value<'a>,
     #[serde(deserialize_with = "lenient::or_default")]
     pub(crate) attributes: Vec<Attribute<'a>>,
-    #[serde(deserialize_with = "lenient::id")]
+    #[serde(deserialize_with = "lenient::id", alias = "trace_id")]
     pub(crate) trace_id: Cow<'a, [u8]>,
-    #[serde(deserialize_with = "lenient::id")]
+    #[serde(deserialize_with = "lenient::id", alias = "span_id")]
     pub(crate) span_id: Cow<'a, [u8]>,
-    #[serde(deserialize_with = "lenient::text")]
+    #[serde(deserialize_with = "lenient::text", alias = "event_name")]
     pub(crate) event_name: Cow<'a, str>,
 }
 

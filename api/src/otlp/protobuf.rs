@@ -140,7 +140,7 @@ fn read_attribute<'a>(message: &'a [u8], budget: &mut Budget, depth: usize) -> R
 
 fn read_value<'a>(message: &'a [u8], budget: &mut Budget, depth: usize) -> Result<Value<'a>, DecodeError> {
     if depth > DEPTH {
-        return Err(DecodeError::Damaged(format!("a value lies deeper than {DEPTH} others")));
+        return Err(DecodeError::TooDeep);
     }
     let mut value = Value::Null;
     for field in Fields(message) {

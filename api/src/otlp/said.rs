@@ -161,7 +161,7 @@ impl Value<'_> {
     /// JSON that is written as text, or structured: both are ways to send messages.
     pub(super) fn to_embedded_json(&self) -> Json {
         match self {
-            Self::Text(text) => serde_json::from_str(text).unwrap_or_else(|_| self.to_json()),
+            Self::Text(text) => super::json_text::read_embedded(text).unwrap_or_else(|| self.to_json()),
             other => other.to_json(),
         }
     }

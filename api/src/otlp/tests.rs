@@ -1,5 +1,6 @@
 //! Requests as exporters sent them, and hand-made ones for what those do not show.
 
+mod encodings;
 mod hostile;
 mod models_and_reasons;
 mod privacy;
@@ -317,10 +318,12 @@ fn damaged_and_hostile_bodies_are_errors() {
         convert(&OTEL[..cut], Encoding::Protobuf, &terms()).ok();
     }
     assert!(matches!(convert(b"\xff\xff", Encoding::Protobuf, &terms()), Err(DecodeError::Damaged(_))));
-    assert!(matches!(convert(b"{", Encoding::Json, &terms()), Err(DecodeError::Damaged(_))));
+    for body in [&b"{"[..], b"[]", b" [{\"resourceSpans\":[]}]", b"null", b"7", b""] {
+        assert!(matches!(convert(body, Encoding::Json, &terms()), Err(DecodeError::Damaged(_))), "{body:?}");
+    }
     let deep = format!("{}{}", r#"{"arrayValue":{"values":["#.repeat(100_000), "]}}".repeat(100_000));
     let deep = format!(r#"{{"resourceSpans":[{{"resource":{{"attributes":[{{"key":"a","value":{deep}}}]}}}}]}}"#);
-    assert!(matches!(convert(deep.as_bytes(), Encoding::Json, &terms()), Err(DecodeError::Damaged(_))));
+    assert_eq!(convert(deep.as_bytes(), Encoding::Json, &terms()).unwrap_err(), DecodeError::TooDeep);
     let many = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{}{{}}]}}]}}]}}"#, "{},".repeat(60_000));
     assert!(matches!(
         convert(many.as_bytes(), Encoding::Json, &terms()),
