@@ -3,7 +3,7 @@
 use opstream_schemas::Operation;
 use serde_json::Value as Json;
 
-use super::counts::unbilled;
+use super::counts::{unbilled, unusable};
 use super::credentials::{MARKER, is_credential};
 use super::dialects::Meaning;
 use super::family::{Member, associations};
@@ -35,7 +35,7 @@ pub(super) fn set_open_ends(
         metadata.into_iter().for_each(|(name, value)| keep(&mut kept, &name, value));
     }
     let usage_of_agent = if kind.is_billed() { Vec::new() } else { unbilled(said) };
-    for attribute in said.rest.iter().copied().chain(usage_of_agent) {
+    for attribute in said.rest.iter().copied().chain(usage_of_agent).chain(unusable(said, *kind)) {
         keep(&mut kept, &attribute.key, attribute.value.to_json());
     }
     let mut kept_of_resource = Kept::default();

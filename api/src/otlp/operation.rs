@@ -5,7 +5,7 @@ use opstream_schemas::validate::MAX_IDENTIFIER_BYTES;
 use opstream_schemas::{Operation, OperationId, UtcMicros};
 
 use super::content::Content;
-use super::counts::set_counts;
+use super::counts::{attempt, http_status, set_counts, time_to_first};
 use super::dialects::Meaning;
 use super::family::{Family, Inherited, Member};
 use super::kept::cut;
@@ -55,7 +55,7 @@ pub(super) fn operation_of(family: &Family<'_, '_>, place: usize, terms: &Terms)
         span_id: Some(span_id),
         parent_span_id: hex_of(&span.parent_span_id, 8, "parent").ok(),
         call_id: said.text(Meaning::Call),
-        attempt: said.int(Meaning::Attempt).and_then(|attempt| i32::try_from(attempt).ok()).unwrap_or(1),
+        attempt: attempt(said).unwrap_or(1),
         response_id: said.text(Meaning::ResponseId),
         project: of(Meaning::Project),
         team: of(Meaning::Team),
@@ -72,7 +72,7 @@ pub(super) fn operation_of(family: &Family<'_, '_>, place: usize, terms: &Terms)
         max_tokens: said.int(Meaning::MaxTokens),
         started_at,
         latency_us: latency(span.start_time_unix_nano, span.end_time_unix_nano),
-        ttft_us: said.double(Meaning::TimeToFirstSeconds).and_then(micros_of_seconds),
+        ttft_us: time_to_first(said),
         finish_reasons: said.value(Meaning::FinishReasons).map(texts).map(finish_reasons).unwrap_or_default(),
         ..Operation::default()
     };
@@ -125,8 +125,7 @@ fn set_outcome(operation: &mut Operation, member: &Member<'_, '_>) {
             .map(cut_to(shape::LONGEST_TEXT));
     }
     let status = said.int(Meaning::HttpStatus).or_else(|| operation.error_type.as_ref()?.parse().ok());
-    operation.http_status =
-        status.and_then(|status| i32::try_from(status).ok()).filter(|status| (100..600).contains(status));
+    operation.http_status = http_status(status);
 }
 
 fn finish_reasons(reasons: Vec<String>) -> Vec<String> {
@@ -158,9 +157,4 @@ pub(super) fn micros(nanos: u64) -> UtcMicros {
 /// Microseconds from one moment to another; none when the span has no end, or ends before it begins.
 fn latency(start: u64, end: u64) -> Option<i64> {
     end.checked_sub(start).and_then(|nanos| i64::try_from(nanos / 1_000).ok())
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "bounded above, and fractions of a microsecond do not count")]
-fn micros_of_seconds(seconds: f64) -> Option<i64> {
-    (0.0..1e9).contains(&seconds).then(|| (seconds * 1e6).round() as i64)
 }

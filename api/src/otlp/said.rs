@@ -146,6 +146,11 @@ impl Value<'_> {
             Self::Text(text) => Json::String(clean(text).into_owned()),
             Self::Bool(value) => Json::Bool(*value),
             Self::Int(value) => Json::from(*value),
+            // JSON has no number for them; so does protobuf's.
+            Self::Double(value) if value.is_nan() => Json::from("NaN"),
+            Self::Double(value) if value.is_infinite() => {
+                Json::from(if *value > 0.0 { "Infinity" } else { "-Infinity" })
+            }
             Self::Double(value) => Json::from(*value),
             Self::Bytes(bytes) => {
                 use base64::Engine as _;

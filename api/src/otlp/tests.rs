@@ -153,6 +153,48 @@ fn counts_of_every_dialect_are_canonical() {
 }
 
 #[test]
+fn numbers_that_are_none_are_kept_as_they_came() {
+    let exact = 9_007_199_254_740_993_i64;
+    for value in [
+        json!(-5),
+        json!(1.5),
+        json!("NaN"),
+        json!("many"),
+        json!(true),
+        json!("9223372036854775808"),
+        json!(exact),
+        json!("-Infinity"),
+    ] {
+        let attributes = json!({"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": value, "gen_ai.usage.output_tokens": 3});
+        let operation = of_span(attributes);
+        assert_eq!((operation.input_tokens, operation.output_tokens), (None, Some(3)), "{value}");
+        let metadata: Json = serde_json::from_str(&operation.metadata.unwrap()).unwrap();
+        assert_eq!(metadata["gen_ai.usage.input_tokens"], value);
+        assert_eq!(metadata.get("gen_ai.usage.output_tokens"), None);
+    }
+    let odd = json!({"llm.cost.total": -0.5, "gen_ai.response.time_to_first_chunk": 1e9, "gen_ai.request.max_tokens": "all",
+        "gen_ai.request.temperature": "hot", "gen_ai.request.stream": "perhaps", "opstream.attempt": 1.5, "http.response.status_code": 7,
+        "gen_ai.usage.cache_read.input_tokens": -1});
+    let mut attributes = odd.clone();
+    attributes["gen_ai.operation.name"] = json!("chat");
+    let operation = of_span(attributes);
+    assert_eq!((operation.reported_cost_usd, operation.ttft_us, operation.max_tokens), (None, None, None));
+    assert_eq!(
+        (operation.temperature, operation.stream, operation.attempt, operation.http_status),
+        (None, None, 1, None)
+    );
+    let metadata: Json = serde_json::from_str(&operation.metadata.unwrap()).unwrap();
+    for (name, value) in odd.as_object().unwrap() {
+        assert_eq!(&metadata[name], value, "{name}");
+    }
+    // As doubles, which JSON has no number for.
+    let request = request(&[("01", "", json!({"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 7.5}))]);
+    let body = request.to_string().replace("7.5", "\"NaN\"");
+    let metadata = operations(body.as_bytes(), Encoding::Json).remove(0).metadata.unwrap();
+    assert!(metadata.contains("\"gen_ai.usage.input_tokens\":\"NaN\""), "{metadata}");
+}
+
+#[test]
 fn agents_and_workflows_are_not_billed_and_their_names_hold_within() {
     let operations = of_spans(&[
         (
