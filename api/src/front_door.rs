@@ -23,7 +23,7 @@ mod submission;
 mod unpack;
 mod usage;
 
-pub(crate) use admission::Admission;
+pub(crate) use admission::{Admission, Subject};
 pub(crate) use answer::{Halt, IntakeAnswer, respond};
 pub(crate) use body::{BodyBounds, BodyError, Pieces, check_announced_length, read_body, read_small_body};
 pub(crate) use document::{Document, DocumentError};

@@ -19,6 +19,7 @@ mod intake;
 mod json_text;
 mod kept;
 mod kind;
+mod label;
 mod lenient;
 mod log_intake;
 mod logged;

@@ -1,7 +1,7 @@
 //! What every operation passes before it may become a record. Pure: the clock and the floor come in as values.
 
 use opstream_schemas::providers::canonical_provider;
-use opstream_schemas::validate::{AcceptedTimes, Violation, check_operation, check_started_at};
+use opstream_schemas::validate::{AcceptedTimes, Violation, check_operation, check_started_at, check_time};
 use opstream_schemas::{Operation, UtcMicros};
 use serde::de::IgnoredAny;
 
@@ -21,6 +21,17 @@ pub(crate) struct Admission {
     pub(crate) idempotency_key: Option<IdempotencyKey>,
     /// Whether content passes.
     pub(crate) content: ContentCapture,
+    /// What operations were made of, where their sender knows them by another name than by their place in the request.
+    pub(crate) subject: Option<Subject>,
+}
+
+/// What an operation was made of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Subject {
+    /// What a refusal calls it; asked only then.
+    pub(crate) label: fn(&Operation) -> String,
+    /// What its sender calls the time of its start.
+    pub(crate) time: &'static str,
 }
 
 impl Admission {
@@ -29,22 +40,37 @@ impl Admission {
     /// # Errors
     /// The first rule that it breaks, with the field.
     pub(crate) fn admit(&self, mut operation: Operation, item: Source<'_>) -> Result<(Operation, IdSource), Flaw> {
-        if self.content == ContentCapture::Off {
-            drop_content(&mut operation);
+        match self.complete(&mut operation, item) {
+            Ok(source) => Ok((operation, source)),
+            Err(flaw) => Err(self.labelled(flaw, &operation)),
         }
-        check_characters(&operation)?;
-        check_shape(&operation)?;
-        check_json_objects(&operation)?;
+    }
+
+    fn complete(&self, operation: &mut Operation, item: Source<'_>) -> Result<IdSource, Flaw> {
+        if self.content == ContentCapture::Off {
+            drop_content(operation);
+        }
+        check_characters(operation)?;
+        check_shape(operation)?;
+        check_json_objects(operation)?;
         operation.provider =
             operation.provider.as_deref().map(canonical_provider).filter(|name| !name.is_empty()).map(String::from);
-        let source = identify(&mut operation, item, self.idempotency_key.as_ref(), self.now)?;
-        self.check(&operation, source)
+        let source = identify(operation, item, self.idempotency_key.as_ref(), self.now)?;
+        self.check(operation, source)
             .map_err(|violation| Flaw::of_field(violation.field(), violation.code(), violation.to_string()))?;
-        Ok((operation, source))
+        Ok(source)
+    }
+
+    fn labelled(&self, flaw: Flaw, operation: &Operation) -> Flaw {
+        let Some(Subject { label, .. }) = self.subject else { return flaw };
+        Flaw { reason: format!("{}: {}", label(operation), flaw.reason), ..flaw }
     }
 
     /// A time is refused by the field that brought it: of an id that was made here the caller knows nothing.
     fn check(&self, operation: &Operation, source: IdSource) -> Result<(), Violation> {
+        if let Some(Subject { time, .. }) = self.subject {
+            check_time(time, operation.started_at.to_millis(), self.accepted_times)?;
+        }
         if source != IdSource::Caller {
             check_started_at(operation.started_at, self.accepted_times)?;
         }
@@ -155,6 +181,7 @@ mod tests {
             now: now.into(),
             idempotency_key: None,
             content,
+            subject: None,
         };
         admission.admit(operation, Source { index: 0, text }).map(|(operation, _)| operation)
     }

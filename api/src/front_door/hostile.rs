@@ -43,6 +43,7 @@ pub(crate) fn check(body: &[u8]) -> Vec<Operation> {
             .is_multiple_of(2)
             .then(|| IdempotencyKey::new(b"a key").expect("visible characters")),
         content: ContentCapture::On,
+        subject: None,
     };
     let mut accepted = Vec::new();
     for (index, (item, text)) in (0..).zip(items) {

@@ -7,10 +7,10 @@ use super::budget::{Budget, DecodeError};
 use super::family::Family;
 use super::json_text::{check_depth, read_body};
 use super::kind::Kind;
+use super::label::label;
 use super::model::Traces;
 use super::operation::{Terms, operation_of};
 use super::protobuf;
-use crate::front_door::excerpt;
 
 /// Operations of a slice: a request of the largest size becomes several times as many bytes of operations, which need not all be there
 /// at once.
@@ -44,7 +44,7 @@ pub(crate) fn convert(
             continue;
         }
         let item = operation_of(&family, place, terms);
-        slice.push(item.map_err(|reason| format!("span {:?}: {reason}", excerpt(&member.span.name, 100))));
+        slice.push(item.map_err(|reason| format!("{}: {reason}", label(&member.span.name, &member.span.span_id))));
         if slice.len() == SLICE && !pass_on(std::mem::take(&mut slice)) {
             return Ok(surroundings);
         }

@@ -1,8 +1,10 @@
 //! From a request's bytes to records that the broker has acknowledged, whatever protocol brought them.
 
+use std::collections::HashMap;
+
 use axum::http::{HeaderMap, StatusCode};
-use opstream_schemas::UtcMicros;
 use opstream_schemas::validate::AcceptedTimes;
+use opstream_schemas::{Operation, UtcMicros};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
@@ -10,6 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use super::answer::{Encoding, Failure, Partial};
 use super::budget::DecodeError;
 use super::convert::{Item, convert};
+use super::label::{SPAN, label_of};
 use super::operation::Terms;
 use crate::error::ApiError;
 use crate::front_door::{Admission, BodyError, Flaw, Grant, Halt, IntakeAnswer, Submission};
@@ -17,6 +20,8 @@ use crate::state::Shared;
 
 /// A larger body is converted when no other large one is: its spans take several times its memory meanwhile.
 const LARGE_BYTES: usize = 1 << 20;
+/// Bytes of content below which no broker finds an operation too large.
+const MAY_BE_TOO_LARGE: usize = 256 << 10;
 /// Reasons that an answer names.
 pub(super) const NAMED_REASONS: usize = 5;
 /// Names the workspace of a request's spans.
@@ -40,13 +45,14 @@ pub(crate) async fn record_spans(
         now,
         idempotency_key: None,
         content: state.content,
+        subject: Some(SPAN),
     };
     let mut submission = Submission::new(&state.producer, admission, grant);
-    let mut halt = Ok(());
+    let (mut halt, mut large) = (Ok(()), LargeSpans::default());
     while halt.is_ok()
         && let Some(slice) = slices.recv().await
     {
-        halt = take_slice(&mut submission, slice).await;
+        halt = take_slice(&mut submission, slice, &mut large).await;
     }
     // Whoever waits to pass the next slice on learns that nobody wants it.
     drop(slices);
@@ -60,11 +66,38 @@ pub(crate) async fn record_spans(
         let message = answer.error.map(|error| error.message).unwrap_or_default();
         return Err(Failure { status, message });
     }
-    Ok(partial_of(&answer))
+    Ok(partial_of(&answer, &large))
 }
 
-async fn take_slice(submission: &mut Submission<'_>, slice: Vec<Item>) -> Result<(), Halt> {
+/// Spans that the broker may find too large: when it does, their operations are gone.
+#[derive(Debug, Default)]
+struct LargeSpans {
+    /// Items that were taken.
+    items: u64,
+    /// What refusals call those that are large, by their place.
+    labels: HashMap<u64, String>,
+}
+
+impl LargeSpans {
+    fn note(&mut self, item: &Item) {
+        if let Ok(operation) = item
+            && content_bytes(operation) > MAY_BE_TOO_LARGE
+        {
+            self.labels.insert(self.items, label_of(operation));
+        }
+        self.items += 1;
+    }
+}
+
+fn content_bytes(operation: &Operation) -> usize {
+    let contents =
+        [&operation.system_prompt, &operation.input_messages, &operation.output_messages, &operation.tool_definitions];
+    contents.into_iter().flatten().map(String::len).sum()
+}
+
+async fn take_slice(submission: &mut Submission<'_>, slice: Vec<Item>, large: &mut LargeSpans) -> Result<(), Halt> {
     for item in slice {
+        large.note(&item);
         let item = item.map_err(|reason| Flaw::of_item("no_operation", reason));
         submission.take(item, b"", None).await?;
     }
@@ -111,13 +144,17 @@ impl From<DecodeError> for Failure {
     }
 }
 
-fn partial_of(answer: &IntakeAnswer) -> Option<Partial> {
+fn partial_of(answer: &IntakeAnswer, large: &LargeSpans) -> Option<Partial> {
     let listed = u64::try_from(answer.refused.len()).unwrap_or(u64::MAX);
     let rejected = listed + answer.refused_not_listed;
     if rejected == 0 {
         return None;
     }
-    let reasons: Vec<&str> = answer.refused.iter().take(NAMED_REASONS).map(|refusal| refusal.reason.as_str()).collect();
+    let reasons = answer.refused.iter().take(NAMED_REASONS).map(|refusal| {
+        let by_broker = large.labels.get(&refusal.index).filter(|label| !refusal.reason.starts_with(label.as_str()));
+        by_broker.map_or_else(|| refusal.reason.clone(), |label| format!("{label}: {}", refusal.reason))
+    });
+    let reasons: Vec<String> = reasons.collect();
     let more = if rejected > NAMED_REASONS as u64 { "; …" } else { "" };
     Some(Partial { rejected, message: reasons.join("; ") + more, ..Partial::default() })
 }

@@ -8,6 +8,7 @@ use super::credentials::{MARKER, is_credential};
 use super::dialects::Meaning;
 use super::family::{Member, associations};
 use super::kept::{Kept, LONGEST_NAME, cut};
+use super::label::SPAN_NAME;
 use super::model::Value;
 use super::operation::texts;
 use super::said::Said;
@@ -49,7 +50,7 @@ pub(super) fn set_open_ends(
             metadata.insert(name.to_owned(), number.into());
         }
     }
-    metadata.insert("otel.span.name".to_owned(), cut(&span.name, LONGEST_NAME).into());
+    metadata.insert(SPAN_NAME.to_owned(), cut(&span.name, LONGEST_NAME).into());
     if !scope.name.is_empty() {
         metadata.insert("otel.scope.name".to_owned(), cut(&scope.name, LONGEST_NAME).into());
     }

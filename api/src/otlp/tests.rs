@@ -335,7 +335,7 @@ fn a_span_without_ids_or_start_is_refused_alone() {
     let items = convert(request.to_string().as_bytes(), Encoding::Json, &terms()).unwrap().items;
     let refused: Vec<bool> = items.iter().map(Result::is_err).collect();
     assert_eq!(refused, [true, true, true, false]);
-    assert!(items[0].as_ref().unwrap_err().contains("\"a call\": its trace id is not 32 hexadecimal digits"));
+    assert!(items[0].as_ref().unwrap_err().starts_with("span \"a call\" (0000000000000001): its trace id is not 32"));
 }
 
 #[test]

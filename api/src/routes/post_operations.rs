@@ -58,6 +58,7 @@ pub(crate) async fn post_operations(
         now,
         idempotency_key: idempotency_key(&headers)?,
         content: state.content,
+        subject: None,
     };
     let deadline = deadline_of(state.limits);
     let memory = state.body_budget.begin(deadline).await.map_err(BodyError::from)?;

@@ -15,6 +15,7 @@ fn admitted(attributes: Json) -> Operation {
         now: UtcMicros::default(),
         idempotency_key: None,
         content: ContentCapture::On,
+        subject: Some(super::super::label::SPAN),
     };
     assert_ne!(operation.operation_id, OperationId::MIN);
     let admitted = admission.admit(operation, Source { index: 0, text: b"{}" });

@@ -71,12 +71,40 @@ async fn refused_spans_are_a_partial_success_with_reasons() {
     let partial = &answer.json()["partialSuccess"];
     assert_eq!(partial["rejectedSpans"], "2");
     let message = partial["errorMessage"].as_str().unwrap();
-    assert!(message.contains("span id is not 16") && message.contains("1970"), "{message}");
+    let reasons: Vec<&str> = message.split("; ").collect();
+    assert!(
+        reasons[0].starts_with("span \"chat\" (0000000000000002): the time of startTimeUnixNano is 1970"),
+        "{message}"
+    );
+    assert!(reasons[1].starts_with("span \"chat\" (0000000000000000): its span id is not 16"), "{message}");
     let all_refused = post(&api, JSON, request(&[old])).await;
     assert_eq!(
         (all_refused.status.as_u16(), &all_refused.json()["partialSuccess"]["rejectedSpans"]),
         (200, &json!("1"))
     );
+}
+
+#[tokio::test]
+async fn every_reason_begins_with_the_span_that_it_is_about() {
+    let api = Fixture::new().await;
+    let long = "x".repeat(2000);
+    let spans = [
+        span(1, &json!({"gen_ai.operation.name": "chat", "session.id": long})),
+        span(2, &json!({"gen_ai.operation.name": "chat", "gen_ai.tool.name": long})),
+    ];
+    let partial = post(&api, JSON, request(&spans)).await.json()["partialSuccess"].take();
+    assert_eq!(
+        partial["errorMessage"],
+        "span \"chat\" (0000000000000001): session_id has 2000 bytes; at most 1024 are allowed; \
+         span \"chat\" (0000000000000002): action_id has 2000 bytes; at most 1024 are allowed"
+    );
+    // Also when it is the producer who finds it too large.
+    let api =
+        Fixture::with(Setup { sink: Some(Sink::Kafka(ProducerConfig::new("127.0.0.1:1"))), ..Setup::default() }).await;
+    let large = span(3, &json!({"gen_ai.operation.name": "chat", "input.value": "y".repeat(12 << 20)}));
+    let partial = post(&api, JSON, request(&[large])).await.json()["partialSuccess"].take();
+    let message = partial["errorMessage"].as_str().unwrap();
+    assert!(message.starts_with("span \"chat\" (0000000000000003): ") && message.contains(" bytes"), "{message}");
 }
 
 #[tokio::test]
