@@ -16,12 +16,13 @@ use axum::extract::{Request, State};
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, Method, Uri};
 use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 
 use self::credentials::presents;
 use self::host::{host_of_origin, host_without_port, is_loopback_name};
 use crate::Secret;
 use crate::error::ApiError;
+use crate::otlp;
 use crate::rate::{Meter, RateLimits, refuse};
 
 /// The rules of one listener.
@@ -60,7 +61,7 @@ impl Guard {
     }
 }
 
-/// Middleware: answers refused requests itself and passes on the others.
+/// Middleware: answers refused requests itself, exporters as they expect it, and passes on the others.
 pub(crate) async fn guard(State(guard): State<Arc<Guard>>, mut request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let has_token = guard.token.as_ref().is_some_and(|token| has_token(token, path, request.headers()));
@@ -72,7 +73,7 @@ pub(crate) async fn guard(State(guard): State<Arc<Guard>>, mut request: Request,
         return refuse(&request, exceeded);
     }
     if let Err(error) = guard.check(request.method(), request.uri(), request.headers()) {
-        return error.into_response();
+        return otlp::refused(path, request.headers(), error);
     }
     request.extensions_mut().insert(allowance);
     next.run(request).await

@@ -4,7 +4,8 @@
 //! Both encodings are read into one shape ([`model`], [`protobuf`], [`lenient`]) within a [`budget`]. What an attribute means stands in a
 //! table for each dialect ([`dialects`]); [`said`] sorts a span's attributes by it, [`kind`] says whether the span is an operation, and
 //! [`family`] what it inherits from the spans around it. [`operation`] and [`content`] make the operation, whose id follows from the
-//! workspace and the span's ids: spans that are sent again are the same operations. [`intake`] records them, and [`answer`] or [`grpc`] says so, or [`mod@throttled`] that nothing is taken now.
+//! workspace and the span's ids: spans that are sent again are the same operations. [`intake`] records them, and [`answer`] or [`grpc`] says so, or, before
+//! anything is read, [`protocol`] and [`mod@throttled`] why not.
 
 mod answer;
 mod budget;
@@ -28,6 +29,7 @@ mod open_ends;
 mod operation;
 mod parameters;
 mod protobuf;
+mod protocol;
 mod said;
 mod same_call;
 mod screen;
@@ -37,6 +39,7 @@ mod tree;
 pub(crate) use answer::{Encoding, Failure, Partial};
 pub(crate) use intake::record_spans;
 pub(crate) use log_intake::record_logs;
+pub(crate) use protocol::{refused, unknown_call};
 pub(crate) use throttled::throttled;
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderName, HeaderValue, Method, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
@@ -15,6 +15,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::error::ApiError;
 use crate::guard::{Guard, guard};
 use crate::metrics::measure;
+use crate::otlp::unknown_call;
 use crate::rate::throttle_intake;
 use crate::routes::{
     breakdown, health, list_operations, lookup, openapi, page, percentiles, post_logs, post_metrics, post_operations,
@@ -126,16 +127,22 @@ fn surround<S: Clone + Send + Sync + 'static>(routes: Router<S>, rules: Guard) -
         .layer(from_fn(measure))
 }
 
-async fn not_found(uri: Uri) -> ApiError {
+async fn not_found(uri: Uri, headers: HeaderMap) -> Response {
+    if let Some(response) = unknown_call(uri.path(), &headers) {
+        return response;
+    }
     let path: String = uri.path().chars().take(200).collect();
-    ApiError::NotFound { message: format!("nothing is at {path}; /v1/openapi.json lists the routes") }
+    ApiError::NotFound { message: format!("nothing is at {path}; /v1/openapi.json lists the routes") }.into_response()
 }
 
-async fn not_found_for_exporters() -> ApiError {
+async fn not_found_for_exporters(uri: Uri, headers: HeaderMap) -> Response {
+    if let Some(response) = unknown_call(uri.path(), &headers) {
+        return response;
+    }
     let message = format!(
         "here are only POST {TRACES}, {METRICS}, {LOGS}, the same over gRPC, and /health; the page and the api are at another port"
     );
-    ApiError::NotFound { message }
+    ApiError::NotFound { message }.into_response()
 }
 
 async fn not_found_beside_health() -> ApiError {

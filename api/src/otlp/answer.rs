@@ -197,9 +197,11 @@ impl Encoding {
 pub(super) fn rpc_code(status: StatusCode) -> i32 {
     match status {
         StatusCode::BAD_REQUEST => 3,
+        StatusCode::FORBIDDEN => 7,
         StatusCode::TOO_MANY_REQUESTS | StatusCode::PAYLOAD_TOO_LARGE => 8,
         StatusCode::UNSUPPORTED_MEDIA_TYPE | StatusCode::NOT_IMPLEMENTED => 12,
         StatusCode::SERVICE_UNAVAILABLE => 14,
+        StatusCode::UNAUTHORIZED => 16,
         _ => 2,
     }
 }

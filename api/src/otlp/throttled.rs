@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::answer::{Any, Encoding, Failure, RpcStatus, rpc_code};
 use super::grpc;
+use super::protocol::Protocol;
 
 const STATUS_DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 const RETRY_INFO_TYPE: &str = "type.googleapis.com/google.rpc.RetryInfo";
@@ -30,24 +31,19 @@ struct Duration {
 /// The answer to an exporter that may try again after so many seconds; none for a request that is not one's.
 pub(crate) fn throttled(path: &str, headers: &HeaderMap, message: &str, seconds: u64) -> Option<Response> {
     let failure = Failure { status: StatusCode::TOO_MANY_REQUESTS, message: message.to_owned() };
-    let mut response = if grpc::check_content_type(headers).is_ok() {
-        let details = HeaderValue::try_from(BASE64_STANDARD_NO_PAD.encode(status_of(&failure, seconds)));
-        let mut response = grpc::respond(Err(failure));
-        response.headers_mut().insert(STATUS_DETAILS, details.expect("base64 is visible text"));
-        response
-    } else if matches!(path, "/v1/traces" | "/v1/metrics" | "/v1/logs") {
-        let encoding = Encoding::of(headers).unwrap_or(Encoding::Json);
-        let body = match encoding {
-            Encoding::Protobuf => status_of(&failure, seconds),
-            Encoding::Json => {
-                let detail = json!({"@type": RETRY_INFO_TYPE, "retryDelay": format!("{seconds}s")});
-                let code = rpc_code(failure.status);
-                json!({"code": code, "message": failure.message, "details": [detail]}).to_string().into_bytes()
-            }
-        };
-        encoding.respond(failure.status, body)
-    } else {
-        return None;
+    let mut response = match Protocol::of(path, headers)? {
+        Protocol::Grpc => {
+            let details = HeaderValue::try_from(BASE64_STANDARD_NO_PAD.encode(status_of(&failure, seconds)));
+            let mut response = grpc::respond(Err(failure));
+            response.headers_mut().insert(STATUS_DETAILS, details.expect("base64 is visible text"));
+            response
+        }
+        Protocol::Http(Encoding::Protobuf) => Encoding::Protobuf.respond(failure.status, status_of(&failure, seconds)),
+        Protocol::Http(Encoding::Json) => {
+            let detail = json!({"@type": RETRY_INFO_TYPE, "retryDelay": format!("{seconds}s")});
+            let body = json!({"code": rpc_code(failure.status), "message": failure.message, "details": [detail]});
+            Encoding::Json.respond(failure.status, body.to_string().into_bytes())
+        }
     };
     response.headers_mut().insert(RETRY_AFTER, seconds.into());
     Some(response)

@@ -1,7 +1,7 @@
 //! What surrounds every route.
 
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{HeaderValue, Request};
 
 use super::{EXPORT_LOGS, EXPORT_METRICS, EXPORT_TRACES, LOGS, METRICS, OPERATIONS, TRACES};
 use crate::Secret;
@@ -58,6 +58,21 @@ async fn with_a_token_nothing_is_answered_without_it() {
 }
 
 #[tokio::test]
+async fn a_call_of_an_unknown_service_is_unimplemented_at_every_port() {
+    let api = Fixture::new().await;
+    let call = |content_type: &str| {
+        Request::post("/any.Service/Call").header("content-type", content_type).body(Body::empty()).unwrap()
+    };
+    for answer in
+        [api.send(call("application/grpc")).await, api.send_to_otlp_port(call("application/grpc+proto")).await]
+    {
+        assert_eq!((answer.status.as_u16(), &answer.headers["grpc-status"]), (200, &HeaderValue::from(12)));
+        assert!(answer.headers["grpc-message"].to_str().unwrap().contains("/any.Service/Call is not served here"));
+    }
+    assert_eq!(api.send(call("application/json")).await.status, 404);
+}
+
+#[tokio::test]
 async fn a_port_for_exporters_takes_what_they_send_and_answers_nothing_else() {
     let token = Secret::new("0123456789abcdef").unwrap();
     let api = Fixture::with(Setup { token: Some(token), ..Setup::default() }).await;
@@ -74,7 +89,8 @@ async fn a_port_for_exporters_takes_what_they_send_and_answers_nothing_else() {
     for path in [EXPORT_TRACES, EXPORT_METRICS, EXPORT_LOGS] {
         let answer = send("POST", path, bearer, "application/grpc").await;
         assert_eq!(answer.headers["content-type"], "application/grpc", "{path}");
-        assert_eq!(send("POST", path, "none", "application/grpc").await.status, 401, "{path}");
+        let refused = send("POST", path, "none", "application/grpc").await;
+        assert_eq!((refused.status.as_u16(), &refused.headers["grpc-status"]), (200, &HeaderValue::from(16)), "{path}");
     }
     assert_eq!(send("GET", "/health/ready", "none", "").await.status, 200);
     for (method, path) in [("GET", "/"), ("GET", "/v1/totals"), ("POST", OPERATIONS), ("GET", "/metrics")] {
