@@ -83,18 +83,23 @@ pub(super) fn operation_of(family: &Family<'_, '_>, place: usize, terms: &Terms)
     }
     let mut screen = Screen::new(terms.content);
     set_parameters(&mut operation, said, &mut screen);
-    let is_wanted = terms.content == ContentCapture::On;
-    if is_wanted || operation.finish_reasons.is_empty() {
-        let content = Content::of(member);
-        if operation.finish_reasons.is_empty() {
-            operation.finish_reasons = finish_reasons(content.finish_reasons());
-        }
-        if is_wanted {
-            content.apply(&mut operation);
-        }
-    }
+    set_content(&mut operation, member, terms.content);
     set_open_ends(&mut operation, member, of_resource, screen);
     Ok(operation)
+}
+
+fn set_content(operation: &mut Operation, member: &Member<'_, '_>, wanted: ContentCapture) {
+    let is_wanted = wanted == ContentCapture::On;
+    if !is_wanted && !operation.finish_reasons.is_empty() {
+        return;
+    }
+    let content = Content::of(member);
+    if operation.finish_reasons.is_empty() {
+        operation.finish_reasons = finish_reasons(content.finish_reasons());
+    }
+    if is_wanted {
+        content.apply(operation);
+    }
 }
 
 fn inherit(operation: &mut Operation, inherited: Inherited) {
