@@ -1,6 +1,6 @@
 //! How posted operations become records: body → items → operations → acknowledged records.
 //!
-//! Bodies arrive piece by piece within their bounds and are unpacked ([`body`], [`unpack`], [`memory`]).
+//! Bodies arrive piece by piece within their bounds and are unpacked ([`arrival`], [`body`], [`unpack`], [`memory`]).
 //! A document or a stream of lines is taken apart without holding more than its text ([`document`], [`lines`]); each
 //! item is read and named ([`item`], [`usage`], [`identity`]), checked ([`admission`], [`shape`]) and handed to the producer in chunks
 //! ([`submission`]), whose answer counts what the broker has acknowledged ([`answer`]). Nothing is written anywhere
@@ -8,6 +8,7 @@
 
 mod admission;
 mod answer;
+mod arrival;
 mod body;
 #[cfg(test)]
 mod bombs;

@@ -3,24 +3,20 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, BodyDataStream, Bytes};
+use axum::body::{Body, Bytes};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_LENGTH;
-use futures_util::StreamExt;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
+use super::arrival::{Arrival, PIECE_PATIENCE, PROGRESS_PATIENCE};
 use super::memory::{BodyMemory, OutOfMemory};
 use super::unpack::{Packing, UnpackError, Unpacker};
 use crate::error::ApiError;
 use crate::rate::Allowance;
 
-/// How long a client may leave us without the next piece. A connection that is merely slow has a piece every second.
-const PIECE_PATIENCE: Duration = Duration::from_secs(10);
-
 /// The pieces of a body as they arrive, unpacked.
 pub(crate) struct Pieces {
-    stream: BodyDataStream,
-    received_bytes: usize,
+    arrival: Arrival,
     unpacked_bytes: usize,
     bounds: BodyBounds,
     unpacker: Option<Unpacker>,
@@ -38,6 +34,8 @@ pub(crate) struct BodyBounds {
     pub(crate) max_bytes: usize,
     /// How long there may be no next piece.
     pub(crate) patience: Duration,
+    /// How long a little may take to come.
+    pub(crate) progress_patience: Duration,
     /// When the request must have been answered.
     pub(crate) deadline: Instant,
 }
@@ -84,7 +82,7 @@ impl From<BodyError> for ApiError {
 impl BodyBounds {
     /// At most so many bytes until `deadline`.
     pub(crate) const fn new(max_bytes: usize, deadline: Instant) -> Self {
-        Self { max_bytes, patience: PIECE_PATIENCE, deadline }
+        Self { max_bytes, patience: PIECE_PATIENCE, progress_patience: PROGRESS_PATIENCE, deadline }
     }
 }
 
@@ -95,8 +93,7 @@ impl Pieces {
     /// When there is no memory to unpack it.
     pub(crate) fn of(body: Body, packing: Packing, bounds: BodyBounds) -> Result<Self, BodyError> {
         Ok(Self {
-            stream: body.into_data_stream(),
-            received_bytes: 0,
+            arrival: Arrival::of(body, bounds),
             unpacked_bytes: 0,
             bounds,
             unpacker: Unpacker::new(packing)?,
@@ -123,7 +120,7 @@ impl Pieces {
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
         let next = self.read_next().await;
         // Whatever it was worth: a body that is refused was read all the same.
-        let bytes = self.received_bytes.max(self.unpacked_bytes);
+        let bytes = self.arrival.bytes().max(self.unpacked_bytes);
         self.allowance.take_bytes(bytes - self.charged_bytes);
         self.charged_bytes = bytes;
         next
@@ -131,11 +128,11 @@ impl Pieces {
 
     async fn read_next(&mut self) -> Result<Option<Bytes>, BodyError> {
         let Some(unpacker) = &mut self.unpacker else {
-            return receive(&mut self.stream, self.bounds, &mut self.received_bytes).await;
+            return self.arrival.next().await;
         };
         loop {
             let is_last = self.packed.is_empty() && {
-                let received = receive(&mut self.stream, self.bounds, &mut self.received_bytes).await?;
+                let received = self.arrival.next().await?;
                 let is_last = received.is_none();
                 self.packed = received.unwrap_or_default();
                 is_last
@@ -155,30 +152,7 @@ impl Pieces {
     }
 }
 
-/// What arrives next, as it arrives.
-async fn receive(
-    stream: &mut BodyDataStream,
-    bounds: BodyBounds,
-    received_bytes: &mut usize,
-) -> Result<Option<Bytes>, BodyError> {
-    let patience = Instant::now() + bounds.patience;
-    let until = patience.min(bounds.deadline);
-    let piece = match timeout_at(until, stream.next()).await {
-        Ok(None) => return Ok(None),
-        Ok(Some(Ok(piece))) => piece,
-        Ok(Some(Err(error))) => return Err(BodyError::BrokenOff { reason: error.to_string() }),
-        Err(_) if until < patience => return Err(BodyError::OutOfTime),
-        Err(_) => {
-            let reason = format!("nothing came for {:?}", bounds.patience);
-            return Err(BodyError::BrokenOff { reason });
-        }
-    };
-    *received_bytes += piece.len();
-    check_size(*received_bytes, bounds.max_bytes)?;
-    Ok(Some(piece))
-}
-
-fn check_size(bytes: usize, max_bytes: usize) -> Result<(), BodyError> {
+pub(super) fn check_size(bytes: usize, max_bytes: usize) -> Result<(), BodyError> {
     if bytes > max_bytes { Err(BodyError::TooLarge { max_bytes }) } else { Ok(()) }
 }
 
@@ -189,7 +163,7 @@ fn check_size(bytes: usize, max_bytes: usize) -> Result<(), BodyError> {
 pub(crate) async fn read_body(mut pieces: Pieces, memory: &mut BodyMemory) -> Result<Vec<u8>, BodyError> {
     let mut whole = Vec::new();
     while let Some(piece) = pieces.next().await? {
-        memory.hold(whole.len() + piece.len() + pieces.held_bytes())?;
+        memory.wait_to_hold(whole.len() + piece.len() + pieces.held_bytes()).await?;
         whole.extend_from_slice(&piece);
     }
     Ok(whole)
@@ -224,49 +198,20 @@ pub(crate) fn check_announced_length(headers: &HeaderMap, max_bytes: usize) -> R
 
 #[cfg(test)]
 mod tests {
-    use futures_util::stream;
-
     use super::super::memory::BodyBudget;
     use super::*;
-
-    /// A body that sends one piece and then nothing, neither more nor its end.
-    fn stopping() -> Body {
-        let piece = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"[{}"))]);
-        Body::from_stream(piece.chain(stream::pending()))
-    }
-
-    const SHORT: Duration = Duration::from_millis(20);
-    const LONG: Duration = Duration::from_mins(10);
-
-    async fn end_of_stopping(patience: Duration, time: Duration) -> BodyError {
-        let bounds = BodyBounds { max_bytes: 100, patience, deadline: Instant::now() + time };
-        let mut pieces = Pieces::of(stopping(), Packing::None, bounds).unwrap();
-        assert_eq!(pieces.next().await.unwrap().unwrap(), "[{}");
-        pieces.next().await.unwrap_err()
-    }
-
-    #[tokio::test]
-    async fn a_client_that_stops_in_the_middle_is_not_waited_for() {
-        let error = end_of_stopping(SHORT, LONG).await;
-        assert_eq!(error.to_string(), "the body broke off: nothing came for 20ms");
-    }
 
     #[tokio::test]
     async fn the_window_of_a_packed_body_is_memory_too() {
         let budget = BodyBudget::for_bodies_of(1 << 20);
-        let deadline = Instant::now() + LONG;
-        let mut others = budget.begin(deadline).await.unwrap();
+        let (soon, later) = (Instant::now() + Duration::from_millis(20), Instant::now() + Duration::from_mins(10));
+        let [mut others, mut other, mut memory] = [(); 3].map(|()| budget.for_one(soon));
         others.hold(58 << 20).unwrap();
-        let mut memory = budget.begin(deadline).await.unwrap();
+        other.hold(6 << 20).unwrap();
         let packed = zstd::encode_all(&b"[]"[..], 1).unwrap();
-        let body = || Pieces::of(packed.clone().into(), Packing::Zstd, BodyBounds::new(100, deadline)).unwrap();
+        let body = || Pieces::of(packed.clone().into(), Packing::Zstd, BodyBounds::new(100, later)).unwrap();
         assert!(matches!(read_body(body(), &mut memory).await, Err(BodyError::OutOfMemory(_))));
-        drop(others);
+        drop(other);
         assert_eq!(read_body(body(), &mut memory).await.unwrap(), b"[]");
-    }
-
-    #[tokio::test]
-    async fn the_time_of_the_request_ends_the_body_too() {
-        assert!(matches!(end_of_stopping(LONG, SHORT).await, BodyError::OutOfTime));
     }
 }

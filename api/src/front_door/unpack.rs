@@ -21,7 +21,7 @@ const WINDOW_LOG: u32 = 23;
 /// What unpacking gzip takes: its window and tables.
 const GZIP_BYTES: usize = 128 << 10;
 /// What unpacking zstd takes at most: its window, and tables and buffers beside it.
-const ZSTD_BYTES: usize = (1 << WINDOW_LOG) + (512 << 10);
+pub(super) const ZSTD_BYTES: usize = (1 << WINDOW_LOG) + (512 << 10);
 /// Most parts (members of gzip, frames of zstd) one after the other. Tools that pack in parallel make one for each few KiB.
 const MOST_PARTS: usize = 10_000;
 

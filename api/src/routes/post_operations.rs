@@ -61,7 +61,7 @@ pub(crate) async fn post_operations(
         subject: None,
     };
     let deadline = deadline_of(state.limits);
-    let memory = state.body_budget.begin(deadline).await.map_err(BodyError::from)?;
+    let memory = state.body_budget.for_one(deadline);
     let pieces = Pieces::of(body, packing, BodyBounds::new(state.limits.body_bytes, deadline))?;
     let posted = Posted { pieces: pieces.charged_to(allowance.clone()), memory };
     let mut submission = Submission::new(&state.producer, admission, Grant { deadline, allowance });
@@ -128,7 +128,7 @@ async fn submit_lines(submission: &mut Submission<'_>, mut posted: Posted, limit
         if posted.memory.hold(submission.held_bytes() + partial).is_err() {
             // What waits to be sent needs no memory once it is sent.
             submission.send_chunk().await?;
-            posted.memory.hold(partial).map_err(BodyError::from)?;
+            posted.memory.wait_to_hold(partial).await.map_err(BodyError::from)?;
         }
         while let Some(line) = splitter.next_line(&mut piece) {
             take_line(submission, line, limits).await?;

@@ -7,7 +7,7 @@ use axum::response::Response;
 
 use super::post_operations::deadline_of;
 use crate::error::ApiError;
-use crate::front_door::{BodyBounds, BodyError, BodyMemory, Grant, Packing, Pieces, check_announced_length, read_body};
+use crate::front_door::{BodyBounds, BodyMemory, Grant, Packing, Pieces, check_announced_length, read_body};
 use crate::otlp::{Encoding, Failure, grpc, record_spans};
 use crate::rate::Allowance;
 use crate::state::Shared;
@@ -82,7 +82,7 @@ pub(super) async fn arrive(
     let packing = Packing::of(headers).map_err(ApiError::from)?;
     check_announced_length(headers, limits.body_bytes)?;
     let deadline = deadline_of(limits);
-    let mut memory = state.body_budget.begin(deadline).await.map_err(BodyError::from)?;
+    let mut memory = state.body_budget.for_one(deadline);
     let pieces = Pieces::of(body, packing, BodyBounds::new(limits.body_bytes, deadline))?;
     let body = read_body(pieces.charged_to(allowance.clone()), &mut memory).await?;
     Ok(Arrived { body, grant: Grant { deadline, allowance }, memory })
