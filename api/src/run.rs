@@ -43,10 +43,9 @@ pub async fn run(listeners: Listeners, config: ApiConfig, shutdown: Cancellation
 
     let mut tasks = JoinSet::new();
     tasks.spawn(keep_house(state.clone()));
-    let bounds = Bounds::default();
     let doors = doors(listeners, &state, token.as_ref())?;
-    join_all(doors.into_iter().map(|(listener, app)| serve_connections(listener, app, bounds.clone(), &shutdown)))
-        .await;
+    let bounds = Bounds::shared_by(doors.len());
+    join_all(doors.into_iter().map(|(listener, app)| serve_connections(listener, app, bounds, &shutdown))).await;
     tasks.shutdown().await;
     state.producer.close(PRODUCER_GRACE).await;
     Ok(())
@@ -84,7 +83,7 @@ pub async fn serve_health(
     let mut tasks = JoinSet::new();
     tasks.spawn(drain_histograms(config.metrics));
     tracing::info!(%address, "the health port listens");
-    serve_connections(listener, app, Bounds::default(), &shutdown).await;
+    serve_connections(listener, app, Bounds::shared_by(1), &shutdown).await;
     tasks.shutdown().await;
     Ok(())
 }

@@ -2,17 +2,16 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use axum::body::{Bytes, HttpBody};
 use axum::extract::Request;
 use axum::response::Response;
 use axum::{BoxError, Router};
-use tokio::sync::watch;
-use tokio::time::timeout;
 use tower::{Service, ServiceExt as _};
 
+use super::activity::Activity;
 use crate::rate::Peer;
 
 /// The app as one connection sees it.
@@ -20,30 +19,13 @@ use crate::rate::Peer;
 pub(super) struct Counting {
     app: Router,
     peer: Peer,
-    requests: watch::Sender<usize>,
+    activity: Arc<Activity>,
 }
-
-/// Counts one request for as long as it lives: a client that goes away has it dropped in the middle.
-struct UnderWay(watch::Sender<usize>);
 
 impl Counting {
-    /// `app` for requests from this address, and the number of requests that it is answering.
-    pub(super) fn new(app: Router, peer: Peer) -> (Self, watch::Receiver<usize>) {
-        let (requests, count) = watch::channel(0);
-        (Self { app, peer, requests }, count)
-    }
-}
-
-impl UnderWay {
-    fn begin(requests: watch::Sender<usize>) -> Self {
-        requests.send_modify(|count| *count += 1);
-        Self(requests)
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        self.0.send_modify(|count| *count -= 1);
+    /// `app` for requests from this address, on the connection that is busy with them.
+    pub(super) fn new(app: Router, peer: Peer, activity: Arc<Activity>) -> Self {
+        Self { app, peer, activity }
     }
 }
 
@@ -62,30 +44,12 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         request.extensions_mut().insert(self.peer);
-        let under_way = UnderWay::begin(self.requests.clone());
+        let under_way = self.activity.begin_request();
         let answer = self.app.clone().oneshot(request);
         Box::pin(async move {
             let answer = answer.await;
             drop(under_way);
             answer
         })
-    }
-}
-
-/// Returns once no request has been under way for `idle`.
-pub(super) async fn none_for(idle: Duration, requests: &mut watch::Receiver<usize>) {
-    loop {
-        let changed = if *requests.borrow_and_update() > 0 {
-            requests.changed().await
-        } else {
-            match timeout(idle, requests.changed()).await {
-                Ok(changed) => changed,
-                Err(_) => return,
-            }
-        };
-        if changed.is_err() {
-            // The connection has ended, and whoever serves it is told so.
-            std::future::pending::<()>().await;
-        }
     }
 }
