@@ -1,6 +1,7 @@
 //! The front door as clients see it. A file stands in for the broker.
 
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -11,6 +12,8 @@ use serde_json::{Value, json};
 
 use crate::fixture::{Answer, Fixture, Setup, gzip};
 use crate::{ContentCapture, RequestLimits};
+
+mod ids;
 
 const JSON: &str = "application/json";
 const NDJSON: &str = "application/x-ndjson";
@@ -118,52 +121,6 @@ async fn a_document_that_is_broken_anywhere_sends_nothing() {
         assert_eq!((answer.status.as_u16(), &answer.json()["error"]["code"]), (400, &json!(code)));
     }
     assert!(api.recorded().is_empty());
-}
-
-#[tokio::test]
-async fn new_ids_come_with_a_warning() {
-    let api = Fixture::new().await;
-    let answer = post(&api, JSON, r#"{"model": "m"}"#).await.json();
-    assert_eq!((&answer["accepted"], &answer["minted"]), (&json!(1), &json!(1)));
-    assert!(answer["warning"].as_str().unwrap().contains("twice"));
-    assert_eq!(answer["minted_ids"][0]["operation_id"], api.recorded()[0]["operation_id"]);
-}
-
-#[tokio::test]
-async fn a_retry_with_the_same_key_has_the_same_ids() {
-    let api = Fixture::new().await;
-    let body = json!([{ "started_at": "2026-11-23T08:00:00Z" }, { "started_at": "2026-11-23T08:00:00Z" }, {}]);
-    for _ in 0..2 {
-        let request = Request::post("/v1/operations").header("content-type", JSON).header("idempotency-key", "batch 7");
-        let answer = api.send(request.body(body.to_string().into()).unwrap()).await.json();
-        assert_eq!((&answer["accepted"], &answer["minted"]), (&json!(2), &json!(0)));
-        assert_eq!(answer["refused"][0]["field"], "started_at");
-    }
-    let ids: Vec<Value> = api.recorded().iter().map(|operation| operation["operation_id"].clone()).collect();
-    assert_eq!((&ids[0], &ids[1]), (&ids[2], &ids[3]));
-    assert_ne!(ids[0], ids[1]);
-    let request = Request::post("/v1/operations").header("content-type", JSON).header("idempotency-key", "");
-    assert_eq!(api.send(request.body("{}".into()).unwrap()).await.status, 400);
-}
-
-#[tokio::test]
-async fn the_same_key_in_another_packing_or_format_repeats_and_with_another_body_does_not() {
-    let api = Fixture::new().await;
-    let post = async |content_type: &str, encoding: &str, body: Vec<u8>| {
-        let request = Request::post("/v1/operations").header("content-type", content_type);
-        let request = request.header("idempotency-key", "batch 7").header("content-encoding", encoding);
-        let answer = api.send(request.body(body.into()).unwrap()).await.json();
-        assert_eq!((&answer["accepted"], &answer["minted"]), (&json!(1), &json!(0)), "{answer}");
-    };
-    let first = br#"{"started_at":"2026-11-23T08:00:00Z","model":"a"}"#;
-    let other = br#"{"started_at":"2026-11-23T08:00:00Z","model":"b"}"#;
-    post(JSON, "identity", first.to_vec()).await;
-    post(JSON, "gzip", gzip(first)).await;
-    post(NDJSON, "zstd", zstd::encode_all(first.as_slice(), 0).unwrap()).await;
-    post(JSON, "identity", other.to_vec()).await;
-    let ids: Vec<Value> = api.recorded().iter().map(|operation| operation["operation_id"].clone()).collect();
-    assert_eq!((&ids[0], &ids[0]), (&ids[1], &ids[2]));
-    assert_ne!(ids[0], ids[3], "another operation is never taken for the first");
 }
 
 #[tokio::test]
@@ -294,22 +251,6 @@ fn stopping_after(text: String) -> Body {
 }
 
 #[tokio::test]
-async fn a_corrected_item_is_never_taken_for_the_accepted_one_whose_place_it_has() {
-    let api = Fixture::new().await;
-    let post = async |body: Value| {
-        let request = Request::post("/v1/operations").header("content-type", JSON).header("idempotency-key", "batch 7");
-        api.send(request.body(body.to_string().into()).unwrap()).await.json()
-    };
-    let second = "2026-11-23T08:00:00Z";
-    let both =
-        post(json!([{ "started_at": second, "model": "a" }, { "started_at": second, "model": "b", "x": 1 }])).await;
-    assert_eq!((&both["accepted"], &both["refused"][0]["index"]), (&json!(1), &json!(1)));
-    assert_eq!(post(json!([{ "started_at": second, "model": "b" }])).await["accepted"], 1);
-    let recorded = api.recorded();
-    assert_ne!(recorded[0]["operation_id"], recorded[1]["operation_id"]);
-}
-
-#[tokio::test]
 async fn a_request_that_runs_out_of_time_says_what_was_accepted() {
     // Long enough to read the chunk on a busy machine.
     let limits = RequestLimits { timeout: Duration::from_secs(4), ..RequestLimits::default() };
@@ -351,6 +292,27 @@ async fn clients_that_announce_much_and_send_little_hold_up_nobody() {
     assert_eq!(answer.status, 200);
     assert!(slow.try_join_next().is_none(), "it was not answered before one of them gave up");
     slow.shutdown().await;
+}
+
+#[tokio::test]
+async fn others_have_their_turn_among_thousands_of_tiny_items() {
+    let api = Fixture::new().await;
+    let turns = std::sync::Arc::new(AtomicUsize::new(0));
+    let counted = turns.clone();
+    let mut other = tokio::task::JoinSet::new();
+    other.spawn(async move {
+        loop {
+            counted.fetch_add(1, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+        }
+    });
+    for (content_type, body) in [(NDJSON, "x\n".repeat(20_000)), (JSON, format!("[1{}]", ",1".repeat(19_999)))] {
+        turns.store(0, Ordering::Relaxed);
+        let answer = post(&api, content_type, body).await.json();
+        assert_eq!((&answer["error"]["code"], &answer["refused_not_listed"]), (&json!("all_refused"), &json!(19_000)));
+        let turns = turns.load(Ordering::Relaxed);
+        assert!(turns >= 50, "{turns} turns");
+    }
 }
 
 #[tokio::test]
