@@ -2,7 +2,7 @@
 //!
 //! Bodies arrive piece by piece within their bounds and are unpacked ([`arrival`], [`body`], [`unpack`], [`memory`]).
 //! A document or a stream of lines is taken apart without holding more than its text ([`document`], [`lines`]); each
-//! item is read and named ([`item`], [`usage`], [`identity`]), checked ([`admission`], [`shape`]) and handed to the producer in chunks
+//! item is read and named ([`item`], [`usage`], [`identity`], [`canonical`]), checked ([`admission`], [`shape`]) and handed to the producer in chunks
 //! ([`submission`]), whose answer counts what the broker has acknowledged ([`answer`]). Nothing is written anywhere
 //! else: the topic is the only way into the system.
 
@@ -12,6 +12,7 @@ mod arrival;
 mod body;
 #[cfg(test)]
 mod bombs;
+mod canonical;
 mod document;
 #[cfg(test)]
 mod hostile;

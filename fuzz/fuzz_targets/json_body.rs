@@ -31,6 +31,7 @@ pub(crate) enum ContentCapture {
 #[path = "../../api/src/front_door"]
 mod front_door {
     mod admission;
+    mod canonical;
     mod document;
     pub(crate) mod hostile;
     mod identity;

@@ -4,6 +4,7 @@ use opstream_schemas::{Operation, OperationId, UtcMicros};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::canonical::canonical;
 use super::item::Flaw;
 
 /// Separates ids derived here from ids derived of spans and lines.
@@ -14,8 +15,8 @@ const DERIVATION: &[u8] = b"idempotency-key";
 pub(crate) enum IdSource {
     /// The caller sent it.
     Caller,
-    /// Derived from the workspace, the idempotency key, the item's position and its text: a retry of the whole request gives it
-    /// again, and no other item does.
+    /// Derived from the workspace, the idempotency key, the item's position and what it says: a retry of the whole request gives
+    /// it again, however it is written, and no other item does.
     Derived,
     /// New: a retry doubles the operation.
     Minted,
@@ -80,9 +81,9 @@ pub(crate) fn identify(
                           send it or an operation_id";
             return Err(Flaw::of_field("started_at", "missing_time", reason));
         }
-        // The position tells equal items apart; the text keeps an item that takes the place of another from taking its id.
-        let position = source.index.to_be_bytes();
-        let parts = [operation.workspace.as_bytes(), DERIVATION, key.as_bytes(), &position, source.text];
+        // The position tells equal items apart; the content keeps an item that takes the place of another from taking its id.
+        let (position, content) = (source.index.to_be_bytes(), canonical(source.text));
+        let parts = [operation.workspace.as_bytes(), DERIVATION, key.as_bytes(), &position, &content];
         operation.operation_id = OperationId::derive(operation.started_at.to_millis(), &parts);
         return Ok(IdSource::Derived);
     }

@@ -31,7 +31,8 @@ const QUICKLY_CHECKED_BYTES: usize = 256 << 10;
 /// retry would double it.
 #[utoipa::path(post, path = "/v1/operations", tag = "operations",
     params(("Idempotency-Key" = Option<String>, Header,
-        description = "Derives the ids of items without operation_id; they need started_at")),
+        description = "Derives the ids of items without operation_id, from their content, however it is written, and their position; \
+            they need started_at. To repeat a request send all its items again, at the same places")),
     request_body(content(
         (crate::routes::openapi::Operation = "application/json"), (String = "application/x-ndjson"),
     )),

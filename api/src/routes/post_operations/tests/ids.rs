@@ -40,6 +40,25 @@ async fn the_same_key_in_another_packing_or_format_repeats_and_with_another_body
 }
 
 #[tokio::test]
+async fn the_same_key_repeats_however_the_items_are_written() {
+    let api = Fixture::new().await;
+    let post = async |content_type: &str, body: &str| {
+        let request = Request::post("/v1/operations").header("content-type", content_type);
+        let answer = api.send(request.header("idempotency-key", "batch 7").body(body.to_owned().into()).unwrap()).await;
+        assert_eq!(answer.json()["accepted"], 1, "{answer:?}");
+    };
+    let written = r#"{"started_at": "2026-11-23T08:00:00Z", "metadata": {"b": 1.0, "a": "\u0041"}, "model": "a"}"#;
+    post(JSON, written).await;
+    post(NDJSON, &format!("{written}\n")).await;
+    post(NDJSON, &format!("{written}\r\n")).await;
+    post(JSON, r#"[{"metadata":{"a":"A","b":1.0},"model":"a","started_at":"2026-11-23T08:00:00Z"}]"#).await;
+    post(JSON, &written.replace("1.0", "1")).await;
+    let ids: Vec<Value> = api.recorded().iter().map(|operation| operation["operation_id"].clone()).collect();
+    assert!(ids[..4].iter().all(|id| *id == ids[0]), "{ids:?}");
+    assert_ne!(ids[0], ids[4], "numbers count as they are written");
+}
+
+#[tokio::test]
 async fn a_corrected_item_is_never_taken_for_the_accepted_one_whose_place_it_has() {
     let api = Fixture::new().await;
     let post = async |body: Value| {
