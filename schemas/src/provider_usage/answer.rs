@@ -7,6 +7,8 @@ use super::shape::UsageShape;
 
 /// Names of the usage object.
 const USAGE_KEYS: [&str; 3] = ["usage", "usageMetadata", "usage_metadata"];
+/// What providers answer with: OpenAI's chats, responses and embeddings, Gemini, Anthropic, Cohere and Bedrock.
+const ANSWER_KEYS: [&str; 6] = ["choices", "output", "data", "candidates", "content", "message"];
 /// What events wrap around the usage object: responses and Anthropic's start; Cohere's end; Bedrock's end; Groq's.
 const USAGE_WRAPPERS: [&str; 5] = ["response", "message", "delta", "metadata", "x_groq"];
 /// What events wrap around the answer. Not `metadata`, which in a response is the caller's.
@@ -63,9 +65,10 @@ pub(super) fn open<'a>(provider: Option<&str>, value: &'a Value) -> Result<Answe
     Ok(answer)
 }
 
-/// Whether an answer has room for a usage object and leaves it empty.
+/// Whether this is an answer without a usage object: its place is empty, or there is what was answered and no place.
 pub(super) fn leaves_usage_out(value: &Value) -> bool {
-    USAGE_KEYS.iter().any(|key| value.get(key).is_some())
+    let is_answered = |key: &&str| value.get(key).is_some_and(|part| part.is_array() || part.is_object());
+    USAGE_KEYS.iter().any(|key| value.get(key).is_some()) || ANSWER_KEYS.iter().any(is_answered)
 }
 
 pub(super) fn not_an_object(field: &str, value: &Value) -> UsageError {

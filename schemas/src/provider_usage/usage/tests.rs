@@ -50,6 +50,10 @@ fn errors_name_the_field_and_the_way_out() {
     assert!(error("{").to_string().starts_with("usage is not JSON: EOF"), "{}", error("{"));
     assert_eq!(error(r#"{"choices": [], "usage": null}"#), UsageError::Missing);
     assert_eq!(error("[]"), UsageError::Missing);
+    for answer in [r#"{"id": "c", "choices": []}"#, r#"{"candidates": [{}]}"#, r#"{"output": {"message": {}}}"#] {
+        assert_eq!(error(answer), UsageError::Missing, "{answer}");
+    }
+    assert_eq!(error(r#"{"input": 3, "output": 4}"#).code(), "unknown_usage");
 }
 
 #[test]
