@@ -42,7 +42,7 @@ impl JsonLinesArgs {
 /// Opens the file or standard input.
 ///
 /// # Errors
-/// When the file cannot be opened.
+/// When the file cannot be opened, or is a folder.
 pub(super) fn open(args: JsonLinesArgs) -> anyhow::Result<Input> {
     let path = args.file;
     if path == Path::new("-") {
@@ -51,7 +51,14 @@ pub(super) fn open(args: JsonLinesArgs) -> anyhow::Result<Input> {
         return Ok(Input { name, extent: Extent::Unknown, read: Box::new(read) });
     }
     let file = File::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
-    let n_bytes = file.metadata().with_context(|| format!("cannot read {}", path.display()))?.len();
+    let metadata = file.metadata().with_context(|| format!("cannot read {}", path.display()))?;
+    if metadata.is_dir() {
+        let folder = path.display();
+        anyhow::bail!(
+            "{folder} is a folder; name a file, or send several: cat {folder}/*.jsonl | opstream import jsonl -"
+        );
+    }
+    let n_bytes = metadata.len();
     let shown = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let read = move |feed: &Feed| read(BufReader::new(file), &shown, feed);
     Ok(Input { name: path.display().to_string(), extent: Extent::Bytes(n_bytes), read: Box::new(read) })

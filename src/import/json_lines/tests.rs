@@ -68,3 +68,12 @@ async fn text_that_is_not_utf8_is_refused_and_not_mended() {
     let all = drain(open(JsonLinesArgs { file }).unwrap()).await;
     assert_eq!(all.refusals[0].reason, "the line is not UTF-8 text");
 }
+
+#[test]
+fn a_folder_is_named_with_the_way_to_import_what_is_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().display().to_string();
+    let error = open(JsonLinesArgs { file: folder.path().to_owned() }).err().unwrap().to_string();
+    assert!(error.starts_with(&format!("{path} is a folder; name a file")), "{error}");
+    assert!(error.ends_with(&format!("cat {path}/*.jsonl | opstream import jsonl -")), "{error}");
+}
