@@ -2,7 +2,7 @@
 //!
 //! Bodies arrive piece by piece within their bounds and are unpacked ([`arrival`], [`body`], [`unpack`], [`memory`]).
 //! A document or a stream of lines is taken apart without holding more than its text ([`document`], [`lines`]); each
-//! item is read and named ([`item`], [`usage`], [`identity`], [`canonical`]), checked ([`admission`], [`shape`]) and handed to the producer in chunks
+//! item is read and named ([`item`], [`words`], [`usage`], [`identity`], [`canonical`]), checked ([`admission`], [`shape`]) and handed to the producer in chunks
 //! ([`submission`]), whose answer counts what the broker has acknowledged ([`answer`]). Nothing is written anywhere
 //! else: the topic is the only way into the system.
 
@@ -24,6 +24,7 @@ pub(crate) mod shape;
 mod submission;
 mod unpack;
 mod usage;
+mod words;
 
 pub(crate) use admission::{Admission, Subject};
 pub(crate) use answer::{Halt, IntakeAnswer, respond};

@@ -39,6 +39,7 @@ mod front_door {
     mod lines;
     mod shape;
     mod usage;
+    mod words;
 }
 
 fuzz_target!(|bytes: &[u8]| {

@@ -44,7 +44,9 @@ pub(crate) struct BodyBounds {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BodyError {
     /// Send less at once.
-    #[error("the body has more than {max_bytes} bytes; send the operations in several requests")]
+    #[error(
+        "the body has more than {max_bytes} bytes; send the operations in several requests (the server's --max-body-mib sets the limit)"
+    )]
     TooLarge {
         /// The limit.
         max_bytes: usize,

@@ -5,8 +5,10 @@
 
 use serde::de::IgnoredAny;
 
+use super::words;
+
 /// Most elements of an array. An operation takes a hundred bytes of the topic, however few its element has; lines, which are
-/// taken as they come, may be any number.
+/// taken as they come, may be as many as the bytes of a body hold.
 const MOST_ITEMS: usize = 500_000;
 
 /// A checked document.
@@ -73,7 +75,8 @@ impl Document {
             let line = error.as_bytes()[..byte].split(|byte| *byte == b'\n').count();
             DocumentError::NotUtf8 { byte, line }
         })?;
-        let malformed = |error: serde_json::Error| DocumentError::Malformed { reason: error.to_string() };
+        let malformed =
+            |error: serde_json::Error| DocumentError::Malformed { reason: words::of_syntax(&error.to_string()) };
         let json = without_mark(&text);
         let first = json.trim_start().as_bytes().first();
         if first == Some(&b'[') {

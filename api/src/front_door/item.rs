@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use super::document::value_length;
 use super::usage::{USAGE_FIELD, fill_counts};
+use super::words;
 
 /// Fields whose text is JSON; a JSON value in their place is kept as its text.
 pub(crate) const JSON_FIELDS: [&str; 6] =
@@ -120,7 +121,7 @@ impl Parted {
             let value = &item[start..end];
             if name == USAGE_FIELD {
                 if usage.is_some() {
-                    return Err(Flaw::of_field(USAGE_FIELD, "invalid_value", "duplicate field `usage`"));
+                    return Err(given_twice(USAGE_FIELD));
                 }
                 // JSON, or text that contains it.
                 usage = Some(serde_json::from_str(value).unwrap_or_else(|_| Some(value.to_owned())));
@@ -187,7 +188,10 @@ fn flaw_of(error: &serde_path_to_error::Error<serde_json::Error>) -> Flaw {
     }
     // The column would be that of the text with the quotes.
     let reason = text.rsplit_once(" at line ").map_or(text.as_str(), |(reason, _)| reason);
-    let mut reason = excerpt(reason, MAX_REASON_CHARACTERS);
+    if let Some(field) = reason.strip_prefix("duplicate field `") {
+        return given_twice(field.trim_end_matches('`'));
+    }
+    let mut reason = excerpt(&words::of_value(reason), MAX_REASON_CHARACTERS);
     let path = error.path().to_string();
     if path == "." {
         return Flaw::of_item("invalid_value", reason);
@@ -201,6 +205,10 @@ fn flaw_of(error: &serde_path_to_error::Error<serde_json::Error>) -> Flaw {
     Flaw::of_field(&path, "invalid_value", reason)
 }
 
+fn given_twice(field: &str) -> Flaw {
+    Flaw::of_field(field, "invalid_value", "the field is given twice; leave one of them out")
+}
+
 /// Whether the refused id, which the reason quotes first, is 26 characters of Crockford's base 32.
 fn is_ulid_like(reason: &str) -> bool {
     let quoted = reason.split('"').nth(1).unwrap_or_default();
@@ -210,7 +218,7 @@ fn is_ulid_like(reason: &str) -> bool {
 fn malformed(error: &serde_json::Error) -> Flaw {
     // The parser counts lines within the item; beside the item's own line in the body, "line 1" would mislead.
     let reason = error.to_string().replacen(" at line 1 column ", " at column ", 1);
-    Flaw::of_item("malformed_json", format!("not JSON: {reason}"))
+    Flaw::of_item("malformed_json", format!("not JSON: {}", words::of_syntax(&reason)))
 }
 
 /// The first characters of a text, with a sign that there are more.
@@ -253,7 +261,7 @@ mod tests {
             Flaw {
                 field: Some("input_tokens".to_owned()),
                 code: "invalid_value",
-                reason: "invalid type: string \"3\", expected i64".to_owned(),
+                reason: "expected a whole number, not the text \"3\"".to_owned(),
             }
         );
     }
@@ -279,12 +287,22 @@ mod tests {
 
     #[test]
     fn text_that_is_not_json_is_refused_with_its_column() {
-        assert_eq!(flaw(r#"{"model": nope}"#).reason, "not JSON: expected ident at column 12");
+        assert_eq!(
+            flaw(r#"{"model": nope}"#).reason,
+            "not JSON: expected null, true, false or a text in quotes at column 12"
+        );
         assert_eq!(flaw("{} {}").code, "malformed_json");
         assert_eq!(
             read_line(b"{\"model\":\"\xc3\x28\"}").unwrap_err().reason,
             "not UTF-8: byte 10 of the line starts no character"
         );
+    }
+
+    #[test]
+    fn a_field_that_is_given_twice_is_named() {
+        let refused = flaw(r#"{"model": "a", "input_tokens": 1, "model": "b"}"#);
+        assert_eq!((refused.field.as_deref(), refused.code), (Some("model"), "invalid_value"));
+        assert!(refused.reason.contains("given twice"), "{}", refused.reason);
     }
 
     #[test]

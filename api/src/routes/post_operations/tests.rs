@@ -161,6 +161,7 @@ async fn what_is_too_large_is_refused_as_a_whole_or_as_an_item() {
     for content_type in [JSON, NDJSON] {
         let announced = post(&api, content_type, " ".repeat(2001)).await;
         assert_eq!((announced.status.as_u16(), &announced.json()["error"]["code"]), (413, &json!("too_large")));
+        assert!(announced.text.contains("--max-body-mib"), "{}", announced.text);
     }
     assert_eq!(api.recorded().len(), recorded);
 }
