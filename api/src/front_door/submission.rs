@@ -81,7 +81,7 @@ impl<'a> Submission<'a> {
     /// Takes the next item, read or refused, and its JSON.
     ///
     /// # Errors
-    /// When the broker does not acknowledge: the rest of the request is not looked at.
+    /// When the broker does not acknowledge, or the time of the request is over: the rest of the request is not looked at.
     pub(crate) async fn take(
         &mut self,
         item: Result<Operation, Flaw>,
@@ -103,6 +103,10 @@ impl<'a> Submission<'a> {
         if self.turn.0 >= TURN_BYTES || self.turn.1 >= TURN_ITEMS {
             self.turn = (0, 0);
             tokio::task::yield_now().await;
+            // Items that are all refused are never sent, where the time is looked at else.
+            if Instant::now() >= self.deadline {
+                return Err(out_of_time());
+            }
         }
         if self.chunk.len() >= CHUNK_OPERATIONS || self.chunk_bytes >= CHUNK_BYTES {
             self.send_chunk().await?;

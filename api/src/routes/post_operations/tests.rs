@@ -317,6 +317,16 @@ async fn others_have_their_turn_among_thousands_of_tiny_items() {
 }
 
 #[tokio::test]
+async fn items_that_are_all_refused_have_no_more_time_than_others() {
+    let limits = RequestLimits { timeout: Duration::ZERO, ..RequestLimits::default() };
+    let api = Fixture::with(Setup { limits, ..Setup::default() }).await;
+    for (content_type, body) in [(NDJSON, "x\n".repeat(20_000)), (JSON, format!("[1{}]", ",1".repeat(19_999)))] {
+        let answer = post(&api, content_type, body).await;
+        assert_eq!((answer.status.as_u16(), &answer.json()["error"]["code"]), (503, &json!("timed_out")));
+    }
+}
+
+#[tokio::test]
 async fn every_text_of_the_schema_is_searched_for_what_sql_cannot_hold() {
     let api = Fixture::new().await;
     let schema: Value = serde_json::from_str(opstream_schemas::avro::OPERATION_V1).unwrap();
