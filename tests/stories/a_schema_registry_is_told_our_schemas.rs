@@ -88,6 +88,13 @@ async fn what_the_registry_has_against_it_is_said() {
     }
     registry.break_with(None);
 
+    // What is written under this id would be read by nobody.
+    let registry = SchemaRegistry::start().await;
+    assert_eq!(schemas(&registry.url(), &["register"]).await.0, 0);
+    registry.mistake(100_001, "\"string\"");
+    let (code, said) = schemas(&registry.url(), &["check"]).await;
+    assert!(code == 1 && said.contains("under that id it has another schema"), "{said}");
+
     // Every opstream takes this id for that of its own windows.
     let registry = SchemaRegistry::start().await;
     registry.continue_at(WINDOW_V1_ID.0);

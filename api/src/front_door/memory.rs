@@ -68,17 +68,6 @@ impl BodyBudget {
     pub(crate) fn for_one(&self, deadline: Instant) -> BodyMemory {
         BodyMemory { pools: self.0.clone(), deadline, common: None, reserve: None }
     }
-
-    /// The same, once it holds something.
-    ///
-    /// # Errors
-    /// When there is none in time.
-    #[cfg(test)]
-    pub(crate) async fn begin(&self, deadline: Instant) -> Result<BodyMemory, OutOfMemory> {
-        let mut memory = self.for_one(deadline);
-        memory.wait_to_hold(1).await?;
-        Ok(memory)
-    }
 }
 
 impl BodyMemory {
@@ -207,7 +196,7 @@ mod tests {
         let budget = BodyBudget::of_units(1, 1, LONG);
         let mut other = budget.for_one(later());
         other.hold(2 * UNIT_BYTES).unwrap();
-        assert_eq!(budget.begin(Instant::now() + SHORT).await.unwrap_err(), OutOfMemory);
+        assert_eq!(budget.for_one(Instant::now() + SHORT).wait_to_hold(1).await.unwrap_err(), OutOfMemory);
     }
 
     #[test]

@@ -83,7 +83,7 @@ async fn unpack(mut packed: Bytes, max_bytes: usize, memory: &mut BodyMemory) ->
         if message.len() + piece.len() > max_bytes {
             return Err(BodyError::TooLarge { max_bytes });
         }
-        memory.hold(packed_bytes + message.len() + piece.len() + unpacker.held_bytes())?;
+        memory.wait_to_hold(packed_bytes + message.len() + piece.len() + unpacker.held_bytes()).await?;
         message.extend_from_slice(&piece);
         // A few packets can become hundreds of pieces, between which others have their turn.
         tokio::task::coop::consume_budget().await;
@@ -151,7 +151,7 @@ mod tests {
 
     async fn unframed(body: Vec<u8>, headers: &HeaderMap, max_bytes: usize) -> Result<Vec<u8>, Failure> {
         let soon = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
-        let mut memory = BodyBudget::for_bodies_of(max_bytes).begin(soon).await.unwrap();
+        let mut memory = BodyBudget::for_bodies_of(max_bytes).for_one(soon);
         unframe(body, headers, max_bytes, &mut memory).await
     }
 
