@@ -39,6 +39,15 @@ const MEASURES: [&str; 17] = [
     "latency_us",
     "ttft_us",
 ];
+/// The same, in files that this version wrote. Where others have no such column it adds nothing.
+const LATER_MEASURES: [&str; 6] = [
+    "input_cost_nano_usd",
+    "cache_read_cost_nano_usd",
+    "cache_write_cost_nano_usd",
+    "output_cost_nano_usd",
+    "unit_cost_nano_usd",
+    "cache_savings_nano_usd",
+];
 
 /// The operations of one combination in one minute.
 #[derive(Clone, Debug, PartialEq)]
@@ -105,7 +114,10 @@ pub(crate) fn read_groups(path: &Path, expected: i64) -> Result<Vec<Group>, File
     }
     let mut groups = Vec::new();
     for start in (0..rows).step_by(SLICE_ROWS) {
-        let reader = open(path)?.with_slice(Some((start, SLICE_ROWS))).with_columns(Some(needed_columns()));
+        let mut reader = open(path)?;
+        let present = reader.schema().map_err(unreadable)?;
+        let columns = needed_columns(&present);
+        let reader = reader.with_slice(Some((start, SLICE_ROWS))).with_columns(Some(columns));
         let frame = reader.read_parallel(ParallelStrategy::None).finish().map_err(unreadable)?;
         Slice::group(&frame).map_err(unreadable)?.collect(path, &mut groups)?;
     }
@@ -118,9 +130,11 @@ fn open(path: &Path) -> Result<ParquetReader<File>, FileError> {
     Ok(ParquetReader::new(file))
 }
 
-fn needed_columns() -> Vec<String> {
+/// The columns to read of a file with these.
+fn needed_columns(present: &ArrowSchema) -> Vec<String> {
     let dimensions = Dimension::ALL.into_iter().map(Dimension::column);
-    dimensions.chain(MEASURES).map(str::to_owned).collect()
+    let later = LATER_MEASURES.into_iter().filter(|name| present.contains(name));
+    dimensions.chain(MEASURES).chain(later).map(str::to_owned).collect()
 }
 
 /// Operations in memory, with the group of each.
@@ -187,6 +201,7 @@ impl<'a> Slice<'a> {
             "ttft_count" => Some(count_values(ints("ttft_us")?, &self.group_of_row, groups)),
             "latency_sum_us" => sum_column(ints("latency_us")?, &self.group_of_row, groups),
             "ttft_sum_us" => sum_column(ints("ttft_us")?, &self.group_of_row, groups),
+            name if is_absent(self.frame, name) => Some(vec![0; groups]),
             name => sum_column(ints(name)?, &self.group_of_row, groups),
         })
     }
@@ -201,6 +216,11 @@ impl<'a> Slice<'a> {
         let dimensions = Dimensions::from_values(DimensionSet::Base, |dimension| value(dimension).map(str::to_owned));
         Ok((Level::Minute.window_start(UtcMillis::from_millis(millis)), dimensions))
     }
+}
+
+/// Whether the file was written before there was such a column.
+fn is_absent(frame: &DataFrame, name: &str) -> bool {
+    LATER_MEASURES.contains(&name) && frame.get_column_index(name).is_none()
 }
 
 /// Polars names the rows of a group one by one or as a span.

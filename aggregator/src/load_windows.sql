@@ -25,6 +25,12 @@ select
     stored.latency_sum_us,
     stored.ttft_count,
     stored.ttft_sum_us,
+    stored.input_cost_nano_usd,
+    stored.cache_read_cost_nano_usd,
+    stored.cache_write_cost_nano_usd,
+    stored.output_cost_nano_usd,
+    stored.unit_cost_nano_usd,
+    stored.cache_savings_nano_usd,
     stored.latency_sketch,
     stored.ttft_sketch
 from (values {rows}) as wanted

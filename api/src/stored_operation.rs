@@ -69,6 +69,14 @@ pub(crate) fn json_name(column: &Column) -> &'static str {
         "started_at_us" => "started_at",
         "cost_nano_usd" => "cost_usd",
         "reported_cost_nano_usd" => "reported_cost_usd",
+        "input_cost_nano_usd" => "input_cost_usd",
+        "cache_read_cost_nano_usd" => "cache_read_cost_usd",
+        "cache_write_cost_nano_usd" => "cache_write_cost_usd",
+        "output_cost_nano_usd" => "output_cost_usd",
+        "unit_cost_nano_usd" => "unit_cost_usd",
+        "cache_savings_nano_usd" => "cache_savings_usd",
+        "catalogue_cost_nano_usd" => "catalogue_cost_usd",
+        "billed_cost_nano_usd" => "billed_cost_usd",
         name => name,
     }
 }
@@ -82,7 +90,7 @@ fn read_column(row: &Row, column: &Column) -> Result<Value, sqlx::Error> {
             match name {
                 "time_ms" => text(number.map(UtcMillis::from_millis)),
                 "started_at_us" => text(number.map(UtcMicros::from_micros)),
-                "cost_nano_usd" | "reported_cost_nano_usd" => text(number.map(NanoUsd::from_nanos)),
+                name if name.ends_with("_nano_usd") => text(number.map(NanoUsd::from_nanos)),
                 _ => number.into(),
             }
         }

@@ -9,6 +9,7 @@ use arrow_array::builder::StringBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::{
     Array, ArrayRef, BooleanArray, FixedSizeBinaryArray, Int32Array, Int64Array, RecordBatch, StringArray, UInt32Array,
+    new_null_array,
 };
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use arrow_select::take::take;
@@ -99,6 +100,7 @@ pub fn operation_columns(
                 BooleanArray::from(vec![false; decoded.num_rows()])
             }),
             "provider" => Arc::new(without_nul(&canonical_providers(field(decoded, "provider").as_string()))),
+            _ if column.is_later => new_null_array(&data_type(column.kind), decoded.num_rows()),
             name => stored_column(field(decoded, name), column.kind),
         })
         .collect();

@@ -24,6 +24,8 @@ pub use writer_schema::WriterSchema;
 pub const OPERATION_V1: &str = include_str!("../avro/operation.v1.avsc");
 /// Schema text of `opstream.Window` v1.
 pub const WINDOW_V1: &str = include_str!("../avro/window.v1.avsc");
+/// Schema text of `opstream.Window` v2.
+pub const WINDOW_V2: &str = include_str!("../avro/window.v2.avsc");
 /// Schema text of `opstream.SpanContent` v1.
 pub const SPAN_CONTENT_V1: &str = include_str!("../avro/span_content.v1.avsc");
 
@@ -32,6 +34,8 @@ pub const SPAN_CONTENT_V1: &str = include_str!("../avro/span_content.v1.avsc");
 pub const OPERATION_V1_ID: SchemaId = SchemaId(0x7F00_0001);
 /// Built-in id of `opstream.Window` v1.
 pub const WINDOW_V1_ID: SchemaId = SchemaId(0x7F00_0101);
+/// Built-in id of `opstream.Window` v2.
+pub const WINDOW_V2_ID: SchemaId = SchemaId(0x7F00_0102);
 /// Built-in id of `opstream.SpanContent` v1.
 pub const SPAN_CONTENT_V1_ID: SchemaId = SchemaId(0x7F00_0201);
 
@@ -83,6 +87,7 @@ impl Record {
 pub const BUILTIN_SCHEMAS: &[BuiltinSchema] = &[
     BuiltinSchema { id: OPERATION_V1_ID, record: Record::Operation, version: 1, text: OPERATION_V1 },
     BuiltinSchema { id: WINDOW_V1_ID, record: Record::Window, version: 1, text: WINDOW_V1 },
+    BuiltinSchema { id: WINDOW_V2_ID, record: Record::Window, version: 2, text: WINDOW_V2 },
     BuiltinSchema { id: SPAN_CONTENT_V1_ID, record: Record::SpanContent, version: 1, text: SPAN_CONTENT_V1 },
 ];
 

@@ -46,10 +46,17 @@ pub struct Column {
     pub kind: ColumnKind,
     /// Whether it may be null.
     pub nullable: Nullable,
+    /// Whether files that earlier versions wrote are without it. Their rows are null there, in SQL too.
+    pub is_later: bool,
 }
 
 const fn column(name: &'static str, kind: ColumnKind, nullable: Nullable) -> Column {
-    Column { name, kind, nullable }
+    Column { name, kind, nullable, is_later: false }
+}
+
+/// A column that files of earlier versions do not have.
+const fn later(name: &'static str, kind: ColumnKind) -> Column {
+    Column { name, kind, nullable: Nullable::Yes, is_later: true }
 }
 
 /// Columns of the table `operations` and of the operations' files, in their order.
@@ -121,6 +128,15 @@ pub const OPERATION_COLUMNS: &[Column] = &[
     column("tags", ColumnKind::Json, Nullable::Yes),
     column("metadata", ColumnKind::Json, Nullable::Yes),
     column("has_content", ColumnKind::Bool, Nullable::No),
+    later("price_key", ColumnKind::Text),
+    later("input_cost_nano_usd", ColumnKind::Int),
+    later("cache_read_cost_nano_usd", ColumnKind::Int),
+    later("cache_write_cost_nano_usd", ColumnKind::Int),
+    later("output_cost_nano_usd", ColumnKind::Int),
+    later("unit_cost_nano_usd", ColumnKind::Int),
+    later("cache_savings_nano_usd", ColumnKind::Int),
+    later("catalogue_cost_nano_usd", ColumnKind::Int),
+    later("billed_cost_nano_usd", ColumnKind::Int),
 ];
 
 /// Columns of the table `operation_contents` and of the contents' files, in their order.

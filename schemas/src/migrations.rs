@@ -26,7 +26,7 @@ macro_rules! step {
     };
 }
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     step!("0001_create_tables"),
     step!("0002_create_windows"),
     step!("0003_extend_windows"),
@@ -36,6 +36,7 @@ const STEPS: [Step; 9] = [
     step!("0007_prepare_retention"),
     step!("0008_mark_checkpoints"),
     step!("0009_create_span_contents"),
+    step!("0010_split_costs"),
 ];
 
 static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| migrator(|step| step.postgres));

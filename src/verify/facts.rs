@@ -180,12 +180,16 @@ pub(super) struct FactColumns<'a> {
 
 /// A column that is only hashed, by its stored type.
 enum OtherColumn<'a> {
+    /// Of a file that was written before there was such a column: null.
+    Absent,
     Text(&'a StringArray),
     Float(&'a PrimitiveArray<Float64Type>),
 }
 
 /// A numeric column by its stored type.
 pub(super) enum NumberColumn<'a> {
+    /// Of a file that was written before there was such a column: null.
+    Absent,
     Int(&'a PrimitiveArray<Int64Type>),
     SmallInt(&'a PrimitiveArray<Int32Type>),
     Bool(&'a BooleanArray),
@@ -226,6 +230,9 @@ impl<'a> FactColumns<'a> {
 
 impl<'a> OtherColumn<'a> {
     fn of(batch: &'a RecordBatch, column: &Column) -> Result<Self, LakeFileError> {
+        if is_absent(batch, column) {
+            return Ok(Self::Absent);
+        }
         if column.kind != ColumnKind::Float {
             return text_column(batch, column.name).map(Self::Text);
         }
@@ -236,6 +243,7 @@ impl<'a> OtherColumn<'a> {
 
     fn hash(&self, row: usize) -> u64 {
         match self {
+            Self::Absent => hash_of_text(None),
             Self::Text(array) => hash_of_text(array.is_valid(row).then(|| array.value(row))),
             Self::Float(array) => hash_of_float(array.is_valid(row).then(|| array.value(row))),
         }
@@ -252,6 +260,9 @@ impl<'a> NumberColumn<'a> {
     /// Finds a numeric column of a file.
     pub(super) fn of(batch: &'a RecordBatch, column: &Column) -> Result<Self, LakeFileError> {
         let array = batch.column_by_name(column.name);
+        if is_absent(batch, column) {
+            return Ok(Self::Absent);
+        }
         let found = match column.kind {
             ColumnKind::SmallInt => array.and_then(|array| array.as_primitive_opt()).map(Self::SmallInt),
             ColumnKind::Bool => array.and_then(|array| array.as_boolean_opt()).map(Self::Bool),
@@ -263,11 +274,17 @@ impl<'a> NumberColumn<'a> {
     /// Value of this row of the batch.
     pub(super) fn value(&self, row: usize) -> Option<i64> {
         match self {
+            Self::Absent => None,
             Self::Int(array) => array.is_valid(row).then(|| array.value(row)),
             Self::SmallInt(array) => array.is_valid(row).then(|| array.value(row).into()),
             Self::Bool(array) => array.is_valid(row).then(|| array.value(row).into()),
         }
     }
+}
+
+/// Whether a file was written before there was such a column.
+fn is_absent(batch: &RecordBatch, column: &Column) -> bool {
+    column.is_later && batch.column_by_name(column.name).is_none()
 }
 
 /// The ids of a batch.

@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
-use arrow_array::{ArrayRef, RecordBatch};
+use arrow_array::{ArrayRef, RecordBatch, new_null_array};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use opstream_schemas::lake::{CONTENT_COLUMNS, Column, ColumnKind, FileKind, Nullable, OPERATION_COLUMNS};
 
@@ -19,16 +19,26 @@ pub(super) fn stored_schema(kind: FileKind) -> SchemaRef {
     })
 }
 
-/// The same columns in the stored order; `None` when one is missing, is one too many, has another type, or has a null where none may be:
-/// then merging could lose something.
+/// The same columns in the stored order, with nulls for those that earlier versions did not write; `None` when another is missing, one is
+/// too many, has another type, or has a null where none may be: then merging could lose something.
 pub(super) fn to_stored(kind: FileKind, batch: &RecordBatch) -> Option<RecordBatch> {
-    let schema = stored_schema(kind);
-    if batch.num_columns() != schema.fields().len() {
-        return None;
+    let columns = match kind {
+        FileKind::Operations => OPERATION_COLUMNS,
+        FileKind::Contents => CONTENT_COLUMNS,
+    };
+    let mut found = 0;
+    let mut stored = Vec::with_capacity(columns.len());
+    for column in columns {
+        match batch.column_by_name(column.name) {
+            Some(array) => {
+                found += 1;
+                stored.push(array.clone());
+            }
+            None if column.is_later => stored.push(new_null_array(&data_type(column.kind), batch.num_rows())),
+            None => return None,
+        }
     }
-    let columns: Vec<ArrayRef> =
-        schema.fields().iter().map(|field| batch.column_by_name(field.name()).cloned()).collect::<Option<_>>()?;
-    RecordBatch::try_new(schema, columns).ok()
+    if found == batch.num_columns() { RecordBatch::try_new(stored_schema(kind), stored).ok() } else { None }
 }
 
 /// Whether two batches hold the same values, bit by bit: a number that is none equals itself.
@@ -87,5 +97,18 @@ mod tests {
         assert!(to_stored(FileKind::Contents, &batch.project(&[0, 1, 2, 3]).unwrap()).is_none());
         assert!(to_stored(FileKind::Contents, &batch.project(&[0, 1, 2, 3, 3]).unwrap()).is_none());
         assert!(to_stored(FileKind::Operations, &batch).is_none());
+    }
+
+    #[test]
+    fn columns_that_earlier_versions_did_not_write_become_nulls() {
+        let whole = RecordBatch::new_empty(stored_schema(FileKind::Operations));
+        let of = |is_wanted: fn(&Column) -> bool| -> Vec<usize> {
+            let columns = OPERATION_COLUMNS.iter().enumerate().filter(|(_, column)| is_wanted(column));
+            columns.map(|(place, _)| place).collect()
+        };
+        let old = whole.project(&of(|column| !column.is_later)).unwrap();
+        assert_eq!(to_stored(FileKind::Operations, &old), Some(whole.clone()));
+        let partial = whole.project(&of(|column| column.name != "success")).unwrap();
+        assert_eq!(to_stored(FileKind::Operations, &partial), None);
     }
 }

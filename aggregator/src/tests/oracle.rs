@@ -22,6 +22,9 @@ pub(crate) struct TestOperation {
     /// The nine counts that are never null, in the order of the columns.
     pub(crate) parts: [i64; 9],
     pub(crate) cost: Option<i64>,
+    /// The five parts of the cost and what caches saved, in the order of [`SPLIT`]; a file without any has no such columns, as those of
+    /// earlier versions.
+    pub(crate) split: Option<[i64; 6]>,
     pub(crate) reported_cost: Option<i64>,
     pub(crate) latency_us: Option<i64>,
     pub(crate) ttft_us: Option<i64>,
@@ -47,6 +50,7 @@ impl TestOperation {
             output_tokens: Some(5),
             parts: [0; 9],
             cost: Some(1000),
+            split: None,
             reported_cost: None,
             latency_us: Some(1500),
             ttft_us: None,
@@ -59,6 +63,8 @@ impl TestOperation {
         let ((latency_count, latency_sum_us), (ttft_count, ttft_sum_us)) =
             (known(self.latency_us), known(self.ttft_us));
         let (reported, reported_cost) = known(self.reported_cost);
+        let [input_cost, cache_read_cost, cache_write_cost, output_cost, unit_cost, cache_savings] =
+            self.split.unwrap_or_default().map(NanoUsd::from_nanos);
         let sums = WindowSums {
             operations: 1,
             failures: i64::from(!self.success),
@@ -81,6 +87,12 @@ impl TestOperation {
             latency_sum_us,
             ttft_count,
             ttft_sum_us,
+            input_cost,
+            cache_read_cost,
+            cache_write_cost,
+            output_cost,
+            unit_cost,
+            cache_savings,
         };
         (sums, sketch(self.latency_us), sketch(self.ttft_us))
     }
@@ -127,10 +139,21 @@ pub(crate) async fn stored_windows(database: &Database, generation: i64) -> Wind
     windows
 }
 
+/// Columns of [`TestOperation::split`].
+pub(crate) const SPLIT: [&str; 6] = [
+    "input_cost_nano_usd",
+    "cache_read_cost_nano_usd",
+    "cache_write_cost_nano_usd",
+    "output_cost_nano_usd",
+    "unit_cost_nano_usd",
+    "cache_savings_nano_usd",
+];
+
 const WINDOW_COLUMNS: &str = "w.window_start_ms, w.operations, w.failures, w.unpriced, w.reported, w.input_tokens, \
     w.cache_read_tokens, w.cache_write_tokens, w.cache_write_1h_tokens, w.output_tokens, w.reasoning_tokens, w.input_audio_tokens, \
     w.output_audio_tokens, w.input_image_tokens, w.output_image_tokens, w.web_searches, w.cost_nano_usd, \
-    w.reported_cost_nano_usd, w.latency_count, w.latency_sum_us, w.ttft_count, w.ttft_sum_us, w.latency_sketch, w.ttft_sketch, \
+    w.reported_cost_nano_usd, w.latency_count, w.latency_sum_us, w.ttft_count, w.ttft_sum_us, w.input_cost_nano_usd, w.cache_read_cost_nano_usd, \
+    w.cache_write_cost_nano_usd, w.output_cost_nano_usd, w.unit_cost_nano_usd, w.cache_savings_nano_usd, w.latency_sketch, w.ttft_sketch, \
     cast(d.dimension_set as bigint) as dimension_set";
 
 /// Operations of the last two days, of few combinations, with everything that may be null null at times.
@@ -163,6 +186,7 @@ pub(crate) fn operations(most: usize) -> impl Strategy<Value = Vec<TestOperation
         dimensions,
         any::<bool>(),
         proptest::array::uniform9(0_i64..5000),
+        proptest::option::of(proptest::array::uniform6(-1000_i64..5000)),
         count(),
         count(),
         count(),
@@ -176,6 +200,7 @@ pub(crate) fn operations(most: usize) -> impl Strategy<Value = Vec<TestOperation
             dimensions,
             success,
             parts,
+            split,
             input_tokens,
             output_tokens,
             cost,
@@ -191,6 +216,7 @@ pub(crate) fn operations(most: usize) -> impl Strategy<Value = Vec<TestOperation
                 output_tokens,
                 parts,
                 cost,
+                split,
                 reported_cost,
                 latency_us,
                 ttft_us,

@@ -9,7 +9,7 @@ use opstream_schemas::{OperationId, UtcMillis};
 use polars::prelude::*;
 use sqlx::AssertSqlSafe;
 
-use super::oracle::TestOperation;
+use super::oracle::{SPLIT, TestOperation};
 use super::{NOON, at};
 use crate::config::LeaseStart;
 use crate::windower::{Turn, Windower};
@@ -160,7 +160,7 @@ fn frame_of(operations: &[TestOperation]) -> DataFrame {
         operations.iter().map(|o| get(o).map(String::as_str)).collect()
     };
     let ints = |get: fn(&TestOperation) -> Option<i64>| -> Vec<Option<i64>> { operations.iter().map(get).collect() };
-    df!(
+    let frame = df!(
         "time_ms" => ints(|o| Some(o.time_ms)),
         "workspace" => texts(|o| Some(&o.dimensions.workspace)),
         "project" => texts(|o| o.dimensions.project.as_ref()),
@@ -189,8 +189,15 @@ fn frame_of(operations: &[TestOperation]) -> DataFrame {
         "ttft_us" => ints(|o| o.ttft_us),
         // A column that nobody asks for, as files have many.
         "call_id" => texts(|_| None),
-    )
-    .unwrap()
+    );
+    let mut frame = frame.unwrap();
+    if operations.iter().any(|operation| operation.split.is_some()) {
+        for (place, name) in SPLIT.into_iter().enumerate() {
+            let values: Vec<Option<i64>> = operations.iter().map(|o| o.split.map(|split| split[place])).collect();
+            frame.with_column(Column::new(name.into(), values)).unwrap();
+        }
+    }
+    frame
 }
 
 /// A database of its own on a server.

@@ -28,6 +28,25 @@ pub(crate) struct Figures {
     reported_cost_usd: NanoUsd,
     /// Operations whose price is unknown; they are not in `cost_usd`.
     unpriced: i64,
+    /// Part of `cost_usd`: input that was neither read from nor written to a cache.
+    #[schema(value_type = String, example = "1.5")]
+    input_cost_usd: NanoUsd,
+    /// Part of `cost_usd`: input that was read from a cache.
+    #[schema(value_type = String, example = "0.1")]
+    cache_read_cost_usd: NanoUsd,
+    /// Part of `cost_usd`: input that was written to a cache.
+    #[schema(value_type = String, example = "0.00759")]
+    cache_write_cost_usd: NanoUsd,
+    /// Part of `cost_usd`: output.
+    #[schema(value_type = String, example = "1")]
+    output_cost_usd: NanoUsd,
+    /// Part of `cost_usd`: searches and whatever else is not billed by tokens. What the five parts do not add up to is the cost of
+    /// operations that were stored before costs were split, or that a provider reported.
+    #[schema(value_type = String, example = "0")]
+    unit_cost_usd: NanoUsd,
+    /// What input that was read from and written to caches cost less than other input; negative where writes cost more than reads saved.
+    #[schema(value_type = String, example = "0.9")]
+    cache_savings_usd: NanoUsd,
 }
 
 /// Mean of a duration over the operations that have it.
@@ -50,6 +69,12 @@ impl From<&WindowSums> for Figures {
             cost_usd: sums.cost,
             reported_cost_usd: sums.reported_cost,
             unpriced: sums.unpriced,
+            input_cost_usd: sums.input_cost,
+            cache_read_cost_usd: sums.cache_read_cost,
+            cache_write_cost_usd: sums.cache_write_cost,
+            output_cost_usd: sums.output_cost,
+            unit_cost_usd: sums.unit_cost,
+            cache_savings_usd: sums.cache_savings,
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::NanoUsd;
 use crate::database::Row;
 
 /// The columns of [`WindowSums`] in `windows`, in the order of its fields.
-pub const SUM_COLUMNS: [&str; 21] = [
+pub const SUM_COLUMNS: [&str; 27] = [
     "operations",
     "failures",
     "unpriced",
@@ -26,6 +26,12 @@ pub const SUM_COLUMNS: [&str; 21] = [
     "latency_sum_us",
     "ttft_count",
     "ttft_sum_us",
+    "input_cost_nano_usd",
+    "cache_read_cost_nano_usd",
+    "cache_write_cost_nano_usd",
+    "output_cost_nano_usd",
+    "unit_cost_nano_usd",
+    "cache_savings_nano_usd",
 ];
 
 /// Sums over operations. A value that an operation does not have adds nothing.
@@ -73,6 +79,18 @@ pub struct WindowSums {
     pub ttft_count: i64,
     /// Sum of the known times to first token, microseconds.
     pub ttft_sum_us: i64,
+    /// Part of `cost`: input that was neither read from nor written to a cache.
+    pub input_cost: NanoUsd,
+    /// Part of `cost`: input that was read from a cache.
+    pub cache_read_cost: NanoUsd,
+    /// Part of `cost`: input that was written to a cache.
+    pub cache_write_cost: NanoUsd,
+    /// Part of `cost`: output.
+    pub output_cost: NanoUsd,
+    /// Part of `cost`: searches and whatever else is not billed by tokens.
+    pub unit_cost: NanoUsd,
+    /// What input that was read from and written to caches cost less than other input; negative where writes cost more than reads saved.
+    pub cache_savings: NanoUsd,
 }
 
 /// A sum that left 64 bits.
@@ -108,6 +126,12 @@ impl WindowSums {
             self.latency_sum_us,
             self.ttft_count,
             self.ttft_sum_us,
+            self.input_cost.nanos(),
+            self.cache_read_cost.nanos(),
+            self.cache_write_cost.nanos(),
+            self.output_cost.nanos(),
+            self.unit_cost.nanos(),
+            self.cache_savings.nanos(),
         ]
     }
 
@@ -135,6 +159,12 @@ impl WindowSums {
             latency_sum_us: sums[18],
             ttft_count: sums[19],
             ttft_sum_us: sums[20],
+            input_cost: NanoUsd::from_nanos(sums[21]),
+            cache_read_cost: NanoUsd::from_nanos(sums[22]),
+            cache_write_cost: NanoUsd::from_nanos(sums[23]),
+            output_cost: NanoUsd::from_nanos(sums[24]),
+            unit_cost: NanoUsd::from_nanos(sums[25]),
+            cache_savings: NanoUsd::from_nanos(sums[26]),
         }
     }
 
@@ -169,7 +199,7 @@ mod tests {
 
     #[test]
     fn every_field_has_its_own_place() {
-        let numbers: [i64; 21] = std::array::from_fn(|i| i64::try_from(i).unwrap() + 1);
+        let numbers: [i64; 27] = std::array::from_fn(|i| i64::try_from(i).unwrap() + 1);
         assert_eq!(WindowSums::from_array(numbers).to_array(), numbers);
         assert_eq!(WindowSums::from_array(numbers).cost, NanoUsd::from_nanos(16));
         assert_eq!(WindowSums::from_array(numbers).ttft_sum_us, 21);

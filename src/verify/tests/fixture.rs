@@ -344,6 +344,9 @@ async fn add_window(tx: &mut Transaction, place: [Value; 4], operations: &[&Test
         reported_cost: NanoUsd::from_nanos(sum(|operation| operation.reported_cost.unwrap_or(0))),
         latency_count: count(|operation| operation.latency_us.is_some()),
         latency_sum_us: latencies().sum(),
+        input_cost: NanoUsd::from_nanos(sum(|operation| operation.cost.unwrap_or(0) / 3)),
+        output_cost: NanoUsd::from_nanos(sum(|operation| operation.cost.unwrap_or(0) / 2)),
+        cache_savings: NanoUsd::from_nanos(sum(|operation| -operation.cost.unwrap_or(0))),
         ..WindowSums::default()
     };
     let binds: Vec<String> = (7..7 + SUM_COLUMNS.len()).map(|n| format!("${n}")).collect();

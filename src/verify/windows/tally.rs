@@ -53,6 +53,12 @@ const SOURCES: [Source; SUM_COLUMNS.len()] = [
     Source::Sum(LATENCY),
     Source::Present(TTFT),
     Source::Sum(TTFT),
+    Source::Sum(number_place("input_cost_nano_usd")),
+    Source::Sum(number_place("cache_read_cost_nano_usd")),
+    Source::Sum(number_place("cache_write_cost_nano_usd")),
+    Source::Sum(number_place("output_cost_nano_usd")),
+    Source::Sum(number_place("unit_cost_nano_usd")),
+    Source::Sum(number_place("cache_savings_nano_usd")),
 ];
 
 /// The sums and sketches of one window.

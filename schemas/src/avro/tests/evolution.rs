@@ -30,13 +30,15 @@ macro_rules! golden {
     };
 }
 
-const GOLDEN: [Golden<'static>; 10] = [
+const GOLDEN: [Golden<'static>; 12] = [
     golden!("operation.v1.full", Record::Operation, OPERATION_V1),
     golden!("operation.v1.sparse", Record::Operation, OPERATION_V1),
     golden!("operation.oldest", Record::Operation, include_str!("../../../avro/golden/operation.oldest.avsc")),
     golden!("operation.newer", Record::Operation, include_str!("../../../avro/golden/operation.newer.avsc")),
     golden!("window.v1.full", Record::Window, WINDOW_V1),
     golden!("window.v1.sparse", Record::Window, WINDOW_V1),
+    golden!("window.v2.full", Record::Window, WINDOW_V2),
+    golden!("window.v2.sparse", Record::Window, WINDOW_V2),
     golden!("window.oldest", Record::Window, include_str!("../../../avro/golden/window.oldest.avsc")),
     golden!("window.newer", Record::Window, include_str!("../../../avro/golden/window.newer.avsc")),
     golden!("span_content.v1.full", Record::SpanContent, SPAN_CONTENT_V1),
