@@ -1,20 +1,22 @@
-//! Prices a batch of columns: the catalogue's rates at the moment each operation started.
+//! Prices a batch of columns by the catalogue, each operation by its own start, counts and terms.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
+use arrow_array::builder::StringBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, Int64Array, PrimitiveArray, RecordBatch, StringArray};
 use opstream_schemas::UtcMicros;
-use opstream_schemas::prices::{
-    Catalogue, Charge, PriceKey, Terms, Usage, bills_tokens, is_standard_service, was_refused,
-};
+use opstream_schemas::prices::{Catalogue, Charge, PriceKey, PriceTerms, Terms, Usage, bills_tokens, was_refused};
 
 /// Distinct (provider, model, answered model) whose look-up is remembered, and bytes of the three together up to which they
 /// are: hostile names must not fill the memory. No catalogue model has a name that is half as long.
 const REMEMBERED_NAMES: usize = 10_000;
 const REMEMBERED_BYTES: usize = 255;
+/// Bytes that a price key usually has; a first guess of the column's size.
+const PRICE_KEY_BYTES: usize = 24;
 
 /// Looks prices up and remembers what names mean.
 pub struct Pricer {
@@ -32,7 +34,7 @@ pub struct PriceColumns {
     pub cost_nano_usd: ArrayRef,
     /// Name of the status.
     pub cost_status: ArrayRef,
-    /// Catalogue model whose rates were used.
+    /// Price key: the model of the catalogue whose prices were used, and which of them.
     pub price_model: ArrayRef,
     /// Version of the catalogue.
     pub price_version: ArrayRef,
@@ -50,19 +52,25 @@ impl Pricer {
         let source = Source::new(columns);
         let mut costs = Vec::with_capacity(rows);
         let mut statuses = Vec::with_capacity(rows);
-        let mut models = Vec::with_capacity(rows);
+        let mut models = StringBuilder::with_capacity(rows, rows * PRICE_KEY_BYTES);
         for row in 0..rows {
             let names = source.names(row);
             let key = self.key(names);
             let priced = self.catalogue.price(key, &source.charge(row, names));
             costs.push(priced.cost.map(opstream_schemas::NanoUsd::nanos));
             statuses.push(priced.status.name());
-            models.push(key.filter(|_| priced.cost.is_some()).map(|key| self.catalogue.model(key).id.as_str()));
+            match priced.used {
+                Some(used) => {
+                    write!(models, "{used}").expect("memory takes what is written to it");
+                    models.append_value("");
+                }
+                None => models.append_null(),
+            }
         }
         PriceColumns {
             cost_nano_usd: Arc::new(Int64Array::from(costs)),
             cost_status: Arc::new(StringArray::from(statuses)),
-            price_model: Arc::new(StringArray::from(models)),
+            price_model: Arc::new(models.finish()),
             price_version: Arc::new(StringArray::from(vec![self.catalogue.version(); rows])),
         }
     }
@@ -115,6 +123,7 @@ struct Source<'a> {
     processing: &'a StringArray,
     service_tier: &'a StringArray,
     billable_units: &'a StringArray,
+    metadata: &'a StringArray,
     http_status: &'a PrimitiveArray<Int32Type>,
     started_at: &'a Int64Array,
     input: &'a Int64Array,
@@ -149,6 +158,7 @@ impl<'a> Source<'a> {
             processing: text("processing"),
             service_tier: text("service_tier"),
             billable_units: text("billable_units"),
+            metadata: text("metadata"),
             http_status: column("http_status").as_primitive::<Int32Type>(),
             started_at: column("started_at").as_primitive(),
             input: int("input_tokens"),
@@ -165,7 +175,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    fn charge(&self, row: usize, names: Names<'_>) -> Charge {
+    fn charge(&self, row: usize, names: Names<'_>) -> Charge<'a> {
         let [cache_read, cache_write, cache_write_1h, reasoning, audio_in, audio_out, image_in, image_out, searches] =
             self.parts.map(|column| column.value(row));
         Charge {
@@ -182,12 +192,14 @@ impl<'a> Source<'a> {
                 input_image_tokens: image_in,
                 output_image_tokens: image_out,
                 web_searches: searches,
-                has_other_units: self.billable_units.is_valid(row),
+                billable_units: text(self.billable_units, row),
             },
             terms: Terms {
                 bills_tokens: bills_tokens(self.operation_type.value(row), names.model),
-                is_standard: is_standard_service(text(self.processing, row), text(self.service_tier, row)),
                 was_refused: was_refused(self.http_status.is_valid(row).then(|| self.http_status.value(row))),
+                processing: text(self.processing, row),
+                service_tier: text(self.service_tier, row),
+                others: PriceTerms::read(text(self.metadata, row)),
             },
         }
     }

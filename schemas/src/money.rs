@@ -6,12 +6,15 @@
 
 use std::cmp::Ordering;
 use std::fmt;
-use std::ops::AddAssign;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+mod exact;
+
 #[cfg(test)]
 mod tests;
+
+pub use exact::{ExactRate, ExactUsd, Multiplier};
 
 /// Fraction digits of a nano-dollar.
 const NANO_PLACES: i64 = 9;
@@ -19,8 +22,6 @@ const NANO_PLACES: i64 = 9;
 const PRICE_PLACES: i64 = 6;
 /// Nano-dollars of one dollar.
 const NANOS_PER_USD: u64 = 1_000_000_000;
-/// Pico-dollars of one nano-dollar.
-const PICOS_PER_NANO: i128 = 1000;
 
 /// An amount in billionths of a US dollar: about ±9.2 billion dollars.
 ///
@@ -34,10 +35,6 @@ pub struct NanoUsd(i64);
 /// A published price in dollars per million tokens with at most six decimals is a whole number of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PicoUsdPerToken(i64);
-
-/// An amount in trillionths of a US dollar, the sum of an operation's token classes before it is rounded once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PicoUsd(i128);
 
 /// Why a text or number is not an amount. Nothing is retried: the caller names the field and refuses the value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -134,7 +131,7 @@ impl NanoUsd {
 }
 
 impl PicoUsdPerToken {
-    /// Highest accepted price. It bounds every product with a 64-bit count, so that sums of them fit 128 bits.
+    /// Highest accepted price.
     pub const MAX: Self = Self(1_000_000_000_000);
 
     /// Reads a price in dollars per million tokens: decimal text with at most six decimals.
@@ -153,24 +150,6 @@ impl PicoUsdPerToken {
     pub const fn picos(self) -> i64 {
         self.0
     }
-
-    /// What this many tokens cost, unrounded. A negative count gives a negative amount.
-    pub fn for_tokens(self, tokens: i64) -> PicoUsd {
-        PicoUsd(i128::from(self.0) * i128::from(tokens))
-    }
-}
-
-impl PicoUsd {
-    /// Trillionths of a dollar.
-    pub const fn picos(self) -> i128 {
-        self.0
-    }
-}
-
-impl AddAssign for PicoUsd {
-    fn add_assign(&mut self, other: Self) {
-        self.0 += other.0;
-    }
 }
 
 impl TryFrom<i128> for NanoUsd {
@@ -179,18 +158,6 @@ impl TryFrom<i128> for NanoUsd {
     /// A sum of nano-dollars, as long as it fits.
     fn try_from(nanos: i128) -> Result<Self, MoneyError> {
         i64::try_from(nanos).map(Self).map_err(|_| MoneyError::OutOfRange { text: format!("{nanos} nano-dollars") })
-    }
-}
-
-impl TryFrom<PicoUsd> for NanoUsd {
-    type Error = MoneyError;
-
-    /// Rounds half to even.
-    fn try_from(amount: PicoUsd) -> Result<Self, MoneyError> {
-        let below = amount.0.div_euclid(PICOS_PER_NANO);
-        let dropped = amount.0.rem_euclid(PICOS_PER_NANO);
-        let is_up = dropped * 2 > PICOS_PER_NANO || (dropped * 2 == PICOS_PER_NANO && below % 2 != 0);
-        Self::try_from(below + i128::from(is_up))
     }
 }
 

@@ -148,15 +148,6 @@ fn a_price_with_six_decimals_is_a_whole_number_of_picos() {
     assert!(matches!(refused("free"), MoneyError::Malformed { .. }));
 }
 
-#[test]
-fn picos_are_rounded_once_half_to_even() {
-    let rounded = |picos| NanoUsd::try_from(PicoUsd(picos)).unwrap().nanos();
-    assert_eq!([rounded(499), rounded(500), rounded(501), rounded(1500), rounded(2500)], [0, 0, 1, 2, 2]);
-    assert_eq!([rounded(-499), rounded(-500), rounded(-501), rounded(-1500)], [0, 0, -1, -2]);
-    assert!(NanoUsd::try_from(PicoUsd(i128::MAX)).is_err());
-    assert!(NanoUsd::try_from(PicoUsd(i128::MIN)).is_err());
-}
-
 proptest! {
     #[test]
     fn every_amount_survives_its_text(nanos: i64) {

@@ -1,7 +1,8 @@
 //! All price files together: finds the model that an operation's names mean.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use chrono::NaiveDate;
 use sha2::{Digest, Sha256};
 
 use super::entry::Model;
@@ -21,14 +22,15 @@ impl PriceKey {
 }
 
 /// A validated set of price files.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Catalogue {
+    date: NaiveDate,
     version: String,
     models: Vec<Model>,
     /// Names of the models of each price file.
     indexes: Vec<NameIndex>,
-    /// Place in `indexes` for each provider name.
-    providers: HashMap<String, usize>,
+    /// Places in `indexes` for each provider name: first the one that is asked first.
+    providers: HashMap<String, Vec<usize>>,
 }
 
 impl Catalogue {
@@ -37,17 +39,37 @@ impl Catalogue {
     /// # Errors
     /// The first fault, with the file, the model and the field it is in. A catalogue is taken whole or not at all.
     pub fn parse(files: &[(&str, &str)]) -> Result<Self, CatalogueError> {
-        let mut catalogue =
-            Self { version: String::new(), models: Vec::new(), indexes: Vec::new(), providers: HashMap::new() };
-        let mut latest = None;
-        for (name, text) in files {
-            let loaded = load::load_file(name, text, catalogue.models.len())?;
-            latest = latest.max(Some(loaded.catalogue));
-            catalogue.add(name, loaded)?;
+        let nothing = Self {
+            date: NaiveDate::MIN,
+            version: String::new(),
+            models: Vec::new(),
+            indexes: Vec::new(),
+            providers: HashMap::new(),
+        };
+        nothing.with_files(files, &fingerprint("", files))
+    }
+
+    /// This catalogue with other price files laid over it: names that the files claim are theirs, whatever this catalogue
+    /// says of them, and all others keep their prices. Keys of this catalogue mean the same in the new one.
+    ///
+    /// # Errors
+    /// Those of [`Catalogue::parse`].
+    pub fn overlay(&self, files: &[(&str, &str)]) -> Result<Self, CatalogueError> {
+        self.clone().with_files(files, &fingerprint(&self.version, files))
+    }
+
+    fn with_files(mut self, files: &[(&str, &str)], fingerprint: &str) -> Result<Self, CatalogueError> {
+        if files.is_empty() {
+            return Err(CatalogueError::Empty);
         }
-        let date = latest.ok_or(CatalogueError::Empty)?;
-        catalogue.version = format!("{date}-{}", fingerprint(files));
-        Ok(catalogue)
+        let mut added = HashSet::new();
+        for (name, text) in files {
+            let loaded = load::load_file(name, text, self.models.len())?;
+            self.date = self.date.max(loaded.catalogue);
+            self.add(name, loaded, &mut added)?;
+        }
+        self.version = format!("{}-{fingerprint}", self.date);
+        Ok(self)
     }
 
     /// Date of the newest file and eight hex digits over the content of all, such as `2026-11-23-5f0c9a1e`: the same
@@ -76,18 +98,26 @@ impl Catalogue {
     /// declared prefix that only a version number follows; then the same without a leading `models/` or the same
     /// provider's name and a slash.
     pub fn find(&self, provider: &str, model: &str) -> Option<PriceKey> {
-        let place = *self.providers.get(canonical_provider(provider).as_ref())?;
+        let places = self.providers.get(canonical_provider(provider).as_ref())?;
         let lower = model.trim().to_ascii_lowercase();
-        let mut name = lower.as_str();
+        match places.iter().find_map(|place| self.claim(*place, &lower))? {
+            Claim::Model(key) => Some(key),
+            Claim::Excluded => None,
+        }
+    }
+
+    /// Whom a lower-case name belongs to in the price file at this place.
+    fn claim(&self, place: usize, model: &str) -> Option<Claim> {
+        let mut name = model;
         loop {
-            match self.indexes[place].resolve(name) {
-                Some(Claim::Model(key)) => return Some(key),
-                Some(Claim::Excluded) => return None,
-                None => {}
+            let claim = self.indexes[place].resolve(name);
+            if claim.is_some() {
+                return claim;
             }
             let (qualifier, rest) = name.split_once('/')?;
-            let is_own = || self.providers.get(canonical_provider(qualifier).as_ref()) == Some(&place);
-            if qualifier != "models" && !is_own() {
+            let is_own = |places: &Vec<usize>| places.contains(&place);
+            if qualifier != "models" && !self.providers.get(canonical_provider(qualifier).as_ref()).is_some_and(is_own)
+            {
                 return None;
             }
             name = rest;
@@ -102,12 +132,14 @@ impl Catalogue {
         self.find(provider, response_model.filter(named).or(model.filter(named))?)
     }
 
-    fn add(&mut self, file: &str, loaded: LoadedFile) -> Result<(), CatalogueError> {
+    /// Adds a file in front of those that are there. `added` are the providers of the files beside it.
+    fn add(&mut self, file: &str, loaded: LoadedFile, added: &mut HashSet<String>) -> Result<(), CatalogueError> {
         let place = self.indexes.len();
         for provider in loaded.providers {
-            if self.providers.insert(provider.clone(), place).is_some() {
+            if !added.insert(provider.clone()) {
                 return Err(CatalogueError::in_file(file, "provider", Problem::Taken { name: provider }));
             }
+            self.providers.entry(provider).or_default().insert(0, place);
         }
         self.indexes.push(loaded.names);
         self.models.extend(loaded.models);
@@ -115,11 +147,12 @@ impl Catalogue {
     }
 }
 
-/// Eight hex digits over names and texts, independent of the order of the files.
-fn fingerprint(files: &[(&str, &str)]) -> String {
+/// Eight hex digits over the version beneath, names and texts, independent of the order of the files.
+fn fingerprint(beneath: &str, files: &[(&str, &str)]) -> String {
     let mut ordered = files.to_vec();
     ordered.sort_unstable();
     let mut hasher = Sha256::new();
+    hasher.update(beneath);
     for (name, text) in ordered {
         // The lengths keep text from moving unseen between a file and its neighbour.
         hasher.update(format!("{} {} ", name.len(), text.len()));

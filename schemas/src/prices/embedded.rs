@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use super::catalogue::Catalogue;
 
 /// File name and text of every price file.
-const FILES: [(&str, &str); 11] = [
+const FILES: [(&str, &str); 13] = [
     ("anthropic.toml", include_str!("../../prices/anthropic.toml")),
     ("cohere.toml", include_str!("../../prices/cohere.toml")),
     ("deepseek.toml", include_str!("../../prices/deepseek.toml")),
@@ -15,6 +15,8 @@ const FILES: [(&str, &str); 11] = [
     ("mistral_ai.toml", include_str!("../../prices/mistral_ai.toml")),
     ("moonshot_ai.toml", include_str!("../../prices/moonshot_ai.toml")),
     ("openai.toml", include_str!("../../prices/openai.toml")),
+    ("perplexity.toml", include_str!("../../prices/perplexity.toml")),
+    ("voyageai.toml", include_str!("../../prices/voyageai.toml")),
     ("x_ai.toml", include_str!("../../prices/x_ai.toml")),
     ("z_ai.toml", include_str!("../../prices/z_ai.toml")),
 ];

@@ -1,12 +1,15 @@
 //! A model of the catalogue, as it is after validation.
 
-use std::collections::BTreeMap;
-
 use chrono::NaiveDate;
 use serde::Deserialize;
 
 use super::rates::Rates;
-use crate::{NanoUsd, UtcMicros};
+use super::schedule::Schedule;
+use super::terms::Property;
+use super::units::UnitPrices;
+use crate::UtcMicros;
+use crate::money::Multiplier;
+use crate::prices::TokenClass;
 
 /// A model at one provider, with the history of its prices.
 #[derive(Clone, Debug)]
@@ -25,8 +28,8 @@ pub struct Model {
     pub checked_on: NaiveDate,
     /// What a reader should know beside the numbers.
     pub note: Option<String>,
-    /// Price of one unit that is billed apart from tokens.
-    pub units: BTreeMap<UnitKind, NanoUsd>,
+    /// Prices of what is billed apart from tokens.
+    pub units: UnitPrices,
     /// At least one, in order of time, without overlap; gaps are allowed.
     pub intervals: Vec<Interval>,
     /// Prices under other terms than the standard ones. Those with the same condition do not overlap in time.
@@ -41,66 +44,83 @@ impl Model {
 
     /// The interval that contains `at`.
     pub fn interval_at(&self, at: UtcMicros) -> Option<&Interval> {
-        self.intervals.iter().find(|interval| interval.contains(at))
+        self.intervals.iter().find(|interval| interval.span.contains(at))
+    }
+
+    /// The variant for this word of this property at `at`.
+    pub fn variant_at(&self, property: Property, word: &str, at: UtcMicros) -> Option<&Variant> {
+        self.variants.iter().find(|variant| variant.when.names(property, word) && variant.span.contains(at))
+    }
+}
+
+/// A half-open span of time, `[from, to)`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    /// First moment; none: since ever.
+    pub from: Option<UtcMicros>,
+    /// First moment after it; none: until further notice.
+    pub to: Option<UtcMicros>,
+}
+
+impl Span {
+    /// Whether `at` lies in it.
+    pub fn contains(&self, at: UtcMicros) -> bool {
+        self.from.is_none_or(|from| from <= at) && self.to.is_none_or(|to| at < to)
+    }
+
+    /// Whether it reaches beyond the beginning of `later`.
+    pub fn reaches_into(&self, later: &Self) -> bool {
+        self.to.is_none_or(|end| later.from.is_none_or(|start| start < end))
     }
 }
 
 /// Standard prices during a span of time.
 #[derive(Clone, Debug)]
 pub struct Interval {
-    /// First moment; none: since ever.
-    pub valid_from: Option<UtcMicros>,
-    /// First moment after the interval; none: until further notice.
-    pub valid_to: Option<UtcMicros>,
-    /// Prices of a request that reaches no tier, at any time of day.
-    pub rates: Rates,
-    /// Long-context prices, ascending.
-    pub tiers: Vec<Tier>,
-    /// Prices by time of day; the first that matches applies, else the base rates.
+    /// When they hold.
+    pub span: Span,
+    /// The prices, at any time of day.
+    pub card: Card,
+    /// Prices by time of day; the first that matches is laid over the others.
     pub schedules: Vec<Schedule>,
 }
 
 impl Interval {
-    /// Whether `at` lies in `[valid_from, valid_to)`.
-    pub fn contains(&self, at: UtcMicros) -> bool {
-        self.valid_from.is_none_or(|from| from <= at) && self.valid_to.is_none_or(|to| at < to)
+    /// Whether every price, at any time and with any prompt, is an explicit 0.
+    pub fn is_free(&self) -> bool {
+        self.card.is_zero() && self.schedules.iter().all(|schedule| schedule.card.is_zero())
+    }
+}
+
+/// Prices by class, for short prompts and for long ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Card {
+    /// Prices of a request that reaches no tier.
+    pub rates: Rates,
+    /// Long-context prices, ascending.
+    pub tiers: Vec<Tier>,
+}
+
+impl Card {
+    /// The tier of a prompt of this many tokens, cached ones included.
+    pub fn tier_of(&self, prompt_tokens: i64) -> Option<&Tier> {
+        self.tiers.iter().rev().find(|tier| tier.starts_at <= prompt_tokens)
     }
 
-    /// Whether a prompt of this many tokens, cached ones included, is charged by a tier.
-    pub fn reaches_tier(&self, prompt_tokens: i64) -> bool {
-        self.tiers.first().is_some_and(|tier| tier.starts_at <= prompt_tokens)
+    fn is_zero(&self) -> bool {
+        self.rates.are_zero() && self.tiers.iter().all(|tier| tier.rates.are_zero())
     }
 }
 
 /// Prices of a whole request, output included, whose prompt is long.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tier {
     /// Smallest prompt in the tier, tokens, cached ones included. A file's `above = n` is `n + 1` here.
     pub starts_at: i64,
-    /// The prices; classes without one keep the base rate.
-    pub rates: Rates,
-}
-
-/// Prices of requests that start at certain times.
-#[derive(Clone, Debug)]
-pub struct Schedule {
-    /// What the provider calls it, such as peak.
+    /// The file's words: `above-272000`, `from-200000`.
     pub name: String,
-    /// ISO weekdays in UTC, Monday = 1 to Sunday = 7, ascending.
-    pub days: Vec<u8>,
-    /// Times of day in UTC.
-    pub windows: Vec<DailyWindow>,
-    /// The prices; classes without one keep the base rate.
+    /// The prices; classes without one keep that of a short prompt.
     pub rates: Rates,
-}
-
-/// A half-open span of the day, `[start, end)`, in minutes after midnight UTC; it wraps midnight if `end < start`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DailyWindow {
-    /// First minute, 0 to 1439.
-    pub start_minute: u16,
-    /// First minute after the window, 1 to 1440, never equal to the start.
-    pub end_minute: u16,
 }
 
 /// Prices under other terms than the standard ones.
@@ -108,14 +128,24 @@ pub struct DailyWindow {
 pub struct Variant {
     /// When it applies.
     pub when: Condition,
-    /// First moment; none: since ever.
-    pub valid_from: Option<UtcMicros>,
-    /// First moment after it; none: until further notice.
-    pub valid_to: Option<UtcMicros>,
-    /// The prices; classes without one keep the standard rate of that time.
-    pub rates: Rates,
-    /// Long-context prices, ascending.
-    pub tiers: Vec<Tier>,
+    /// When it holds.
+    pub span: Span,
+    /// What it does to the standard prices.
+    pub effect: Effect,
+}
+
+/// How a variant's prices follow from the standard ones.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Prices of its own, laid over the standard ones: a class without one keeps its standard price.
+    Card(Card),
+    /// The prices times a factor, whatever else applies.
+    Multiplier {
+        /// The factor.
+        multiplier: Multiplier,
+        /// Classes whose prices are multiplied, and those that have their prices from them.
+        applies_to: Vec<TokenClass>,
+    },
 }
 
 /// A property of the request, and the values for which a variant applies.
@@ -130,29 +160,40 @@ pub enum Condition {
     Speed(Vec<String>),
     /// Where the request was processed, such as eu.
     Region(Vec<String>),
+    /// Anything else that the provider's price depends on, such as the size of a search.
+    Context(Vec<String>),
 }
 
 impl Condition {
+    /// The property.
+    pub const fn property(&self) -> Property {
+        match self {
+            Self::Processing(_) => Property::Processing,
+            Self::ServiceTier(_) => Property::ServiceTier,
+            Self::Speed(_) => Property::Speed,
+            Self::Region(_) => Property::Region,
+            Self::Context(_) => Property::Context,
+        }
+    }
+
     /// The values; one of them is enough.
     pub fn values(&self) -> &[String] {
         match self {
-            Self::Processing(values) | Self::ServiceTier(values) | Self::Speed(values) | Self::Region(values) => values,
+            Self::Processing(values)
+            | Self::ServiceTier(values)
+            | Self::Speed(values)
+            | Self::Region(values)
+            | Self::Context(values) => values,
         }
+    }
+
+    /// Whether this word of this property, in any case, is among the values.
+    pub fn names(&self, property: Property, word: &str) -> bool {
+        self.property() == property && self.values().iter().any(|value| value.eq_ignore_ascii_case(word))
     }
 
     /// Whether one request can satisfy both by the same property and value.
     pub fn overlaps(&self, other: &Self) -> bool {
-        std::mem::discriminant(self) == std::mem::discriminant(other)
-            && self.values().iter().any(|value| other.values().contains(value))
+        other.values().iter().any(|value| self.names(other.property(), value))
     }
-}
-
-/// Something billed apart from tokens. Price files name dollars per thousand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum UnitKind {
-    /// A web search made by the provider.
-    WebSearch,
-    /// A search in files stored at the provider.
-    FileSearch,
 }

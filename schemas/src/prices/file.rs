@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::value::Datetime;
 
-use super::entry::{Condition, UnitKind};
+use super::entry::Condition;
 use super::rates::TokenClass;
 
 /// Prices as they stand in the file: decimal text per class.
@@ -40,7 +40,7 @@ pub(super) struct ModelEntry {
     pub(super) checked_on: Datetime,
     pub(super) note: Option<String>,
     #[serde(default)]
-    pub(super) units: BTreeMap<UnitKind, String>,
+    pub(super) units: BTreeMap<String, String>,
     pub(super) interval: Vec<IntervalEntry>,
     #[serde(default)]
     pub(super) variant: Vec<VariantEntry>,
@@ -72,7 +72,12 @@ pub(super) struct ScheduleEntry {
     pub(super) name: String,
     pub(super) days: Vec<u8>,
     pub(super) windows: Vec<[String; 2]>,
+    pub(super) tz: Option<String>,
+    #[serde(default)]
+    pub(super) holidays: Vec<Datetime>,
     pub(super) rates: RateTexts,
+    #[serde(default)]
+    pub(super) tiers: Vec<TierEntry>,
 }
 
 #[derive(Deserialize)]
@@ -81,7 +86,9 @@ pub(super) struct VariantEntry {
     pub(super) when: Condition,
     pub(super) valid_from: Option<Datetime>,
     pub(super) valid_to: Option<Datetime>,
-    pub(super) rates: RateTexts,
+    pub(super) rates: Option<RateTexts>,
     #[serde(default)]
     pub(super) tiers: Vec<TierEntry>,
+    pub(super) multiplier: Option<String>,
+    pub(super) applies_to: Option<Vec<TokenClass>>,
 }

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 
 use super::catalogue::PriceKey;
-use super::entry::{Model, UnitKind};
+use super::entry::Model;
 use super::file::{ModelEntry, PriceFile};
 use super::names::{Claim, NameIndex};
 use super::place::{CatalogueError, Place, Problem};
+use super::units::UnitPrices;
 use crate::NanoUsd;
 use crate::money::exact_non_negative;
 use crate::providers::canonical_provider;
@@ -68,6 +69,7 @@ impl Place<'_> {
         let exact = std::iter::once(("id", &entry.id, own))
             .chain(entry.aliases.iter().map(|alias| ("aliases", alias, own)))
             .chain(entry.excludes.iter().map(|name| ("excludes", name, Claim::Excluded)));
+        self.check_word("id", &entry.id)?;
         for (field, name, claim) in exact {
             self.check_name(field, name)?;
             if !names.claim_name(name, claim) {
@@ -105,11 +107,13 @@ impl Place<'_> {
         })
     }
 
-    fn units(self, texts: &BTreeMap<UnitKind, String>) -> Result<BTreeMap<UnitKind, NanoUsd>, CatalogueError> {
-        let price = |text: &String| exact_non_negative(text, UNIT_PLACES).map(NanoUsd::from_nanos);
-        texts
-            .iter()
-            .map(|(kind, text)| Ok((*kind, price(text).map_err(|error| self.refuse("units", error.into()))?)))
-            .collect()
+    fn units(self, texts: &BTreeMap<String, String>) -> Result<UnitPrices, CatalogueError> {
+        let price = |(unit, text): (&String, &String)| {
+            let field = format!("units.{unit}");
+            self.check_word(&field, unit)?;
+            let price = exact_non_negative(text, UNIT_PLACES).map_err(|error| self.refuse(&field, error.into()))?;
+            Ok((unit.clone(), NanoUsd::from_nanos(price)))
+        };
+        texts.iter().map(price).collect()
     }
 }

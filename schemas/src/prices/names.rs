@@ -19,7 +19,7 @@ pub(super) enum Claim {
 }
 
 /// The names of one provider's models, in lower case.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct NameIndex {
     names: HashMap<String, Claim>,
     prefixes: Vec<(String, PriceKey)>,

@@ -113,6 +113,15 @@ impl Place<'_> {
         Err(self.refuse(field, Problem::Unexpected { found: format!("{name:?}"), expected }))
     }
 
+    /// Checks a name that becomes part of a price key, whose parts are separated by spaces.
+    pub(super) fn check_word(self, field: &str, word: &str) -> Result<(), CatalogueError> {
+        if !word.contains(char::is_whitespace) {
+            return self.check_name(field, word);
+        }
+        let expected = "a lower-case word without spaces";
+        Err(self.refuse(field, Problem::Unexpected { found: format!("{word:?}"), expected }))
+    }
+
     pub(super) fn date(self, field: &str, value: Datetime) -> Result<NaiveDate, CatalogueError> {
         let found = value.to_string();
         NaiveDate::parse_from_str(&found, "%Y-%m-%d")

@@ -101,9 +101,24 @@ impl Rates {
         self.0[class as usize]
     }
 
-    /// The price that applies to this class: its own, else its parent's.
-    pub fn effective(&self, class: TokenClass) -> Option<PicoUsdPerToken> {
-        self.own(class).or_else(|| self.effective(class.parent()?))
+    /// The class whose price applies to this one, and that price: its own, else its parent's.
+    pub fn effective(&self, class: TokenClass) -> Option<(TokenClass, PicoUsdPerToken)> {
+        match self.own(class) {
+            Some(rate) => Some((class, rate)),
+            None => self.effective(class.parent()?),
+        }
+    }
+
+    /// Lays other prices over these: where the others name none, these stay.
+    pub fn lay_over(&mut self, others: &Self) {
+        for (rate, other) in self.0.iter_mut().zip(others.0) {
+            *rate = other.or(*rate);
+        }
+    }
+
+    /// The classes that have a price of their own.
+    pub fn named(&self) -> impl Iterator<Item = (TokenClass, PicoUsdPerToken)> {
+        TokenClass::ALL.into_iter().zip(self.0).filter_map(|(class, rate)| Some((class, rate?)))
     }
 
     /// Whether every named price is 0.
@@ -131,16 +146,34 @@ mod tests {
         }
     }
 
+    fn price(text: &str) -> PicoUsdPerToken {
+        PicoUsdPerToken::from_usd_per_mtok(text).unwrap()
+    }
+
     #[test]
     fn a_class_without_a_price_takes_its_parents() {
         let mut rates = Rates::default();
         assert_eq!(rates.effective(TokenClass::CacheWrite1h), None);
-        let price = |text| PicoUsdPerToken::from_usd_per_mtok(text).unwrap();
         rates.set(TokenClass::Input, price("2"));
-        assert_eq!(rates.effective(TokenClass::CacheWrite1h), Some(price("2")));
+        assert_eq!(rates.effective(TokenClass::CacheWrite1h), Some((TokenClass::Input, price("2"))));
         rates.set(TokenClass::CacheWrite, price("2.5"));
-        assert_eq!(rates.effective(TokenClass::CacheWrite1h), Some(price("2.5")));
+        assert_eq!(rates.effective(TokenClass::CacheWrite1h), Some((TokenClass::CacheWrite, price("2.5"))));
         assert_eq!(rates.own(TokenClass::CacheWrite1h), None);
         assert_eq!(rates.effective(TokenClass::Reasoning), None);
+    }
+
+    #[test]
+    fn prices_laid_over_others_hide_only_their_own_classes() {
+        let mut rates = Rates::default();
+        rates.set(TokenClass::Input, price("2"));
+        rates.set(TokenClass::CacheRead, price("0.2"));
+        let mut others = Rates::default();
+        others.set(TokenClass::Input, price("1"));
+        others.set(TokenClass::Output, price("5"));
+        rates.lay_over(&others);
+        let named: Vec<_> = rates.named().collect();
+        let expected =
+            [(TokenClass::Input, price("1")), (TokenClass::Output, price("5")), (TokenClass::CacheRead, price("0.2"))];
+        assert_eq!(named, expected);
     }
 }

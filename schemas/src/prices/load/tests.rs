@@ -55,7 +55,8 @@ fn prices_must_be_exact() {
     assert_eq!(field, "interval[0].rates.output");
     assert!(matches!(problem, Problem::Price(MoneyError::TooPrecise { places: 6, .. })));
     assert_eq!(refusal("[[model.interval]]\nrates = {}"), ("interval[0].rates".to_owned(), Problem::Missing));
-    assert_eq!(refusal(&format!("units = {{ web_search = \"x\" }}\n{INTERVAL}")).0, "units");
+    assert_eq!(refusal(&format!("units = {{ web_search = \"x\" }}\n{INTERVAL}")).0, "units.web_search");
+    assert_eq!(refusal(&format!("units = {{ \"a b\" = \"1\" }}\n{INTERVAL}")).0, "units.a b");
 }
 
 #[test]
@@ -124,6 +125,49 @@ fn schedules_name_real_days_and_times() {
     ] {
         assert_eq!(refusal(&schedule("1", windows)).0, "interval[0].schedules[0].windows", "{windows}");
     }
+}
+
+#[test]
+fn schedules_name_a_zone_and_ascending_holidays() {
+    let schedule = |more: &str| {
+        let text = "name = \"peak\", days = [1], windows = [[\"01:00\", \"04:00\"]], rates = { input = \"3\" }";
+        format!("{INTERVAL}schedules = [{{ {text}, {more} }}]\n")
+    };
+    assert!(
+        parse(&format!("{MODEL}{}", schedule("tz = \"Asia/Shanghai\", holidays = [2026-10-01, 2026-10-02]"))).is_ok()
+    );
+    assert_eq!(refusal(&schedule("tz = \"Asia/Atlantis\"")).0, "interval[0].schedules[0].tz");
+    for holidays in ["2026-10-02, 2026-10-01", "2026-10-01, 2026-10-01", "2026-10-01T00:00:00Z"] {
+        let field = refusal(&schedule(&format!("holidays = [{holidays}]"))).0;
+        assert_eq!(field, "interval[0].schedules[0].holidays", "{holidays}");
+    }
+}
+
+#[test]
+fn a_variant_has_either_rates_or_a_multiplier() {
+    let variant = |fields: &str| format!("{INTERVAL}[[model.variant]]\nwhen = {{ region = [\"eu\"] }}\n{fields}\n");
+    let rates = "rates = { input = \"3\" }";
+    for fields in [rates, "multiplier = \"1.1\"", "multiplier = \"0.5\"\napplies_to = [\"input\", \"output\"]"] {
+        assert!(parse(&format!("{MODEL}{}", variant(fields))).is_ok(), "{fields}");
+    }
+    for (fields, field) in [
+        (String::new(), "variant[0]"),
+        (format!("{rates}\nmultiplier = \"1.1\""), "variant[0]"),
+        (format!("{rates}\napplies_to = [\"input\"]"), "variant[0]"),
+        (format!("multiplier = \"1.1\"\ntiers = [{{ above = 9, {rates} }}]"), "variant[0]"),
+        ("multiplier = \"1.1\"\napplies_to = []".to_owned(), "variant[0].applies_to"),
+        ("multiplier = \"1.125\"".to_owned(), "variant[0].multiplier"),
+        ("multiplier = \"0\"".to_owned(), "variant[0].multiplier"),
+    ] {
+        assert_eq!(refusal(&variant(&fields)).0, field, "{fields}");
+    }
+}
+
+#[test]
+fn what_becomes_part_of_a_price_key_has_no_spaces() {
+    let condition = format!("{INTERVAL}[[model.variant]]\nwhen = {{ speed = [\"very fast\"] }}\nmultiplier = \"2\"\n");
+    assert_eq!(refusal(&condition).0, "variant[0].when");
+    assert!(parse(&format!("{}{INTERVAL}", MODEL.replace("\"m\"", "\"a model\""))).is_err());
 }
 
 #[test]
