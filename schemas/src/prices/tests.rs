@@ -1,8 +1,10 @@
 //! The embedded catalogue: published figures, dates of price changes, terms, and names as they really arrive.
 
 mod explained;
+mod golden;
 mod names;
 mod properties;
+mod published;
 mod terms;
 mod totals;
 
