@@ -28,8 +28,8 @@
 //!
 //! # Units billed apart
 //! What is billed and is no token of prompt or answer goes to `web_searches` or, by the provider's name for it, to
-//! `billable_units`; so does a count that nobody knows yet, in the objects that hold nothing else. Such an operation is
-//! unpriced rather than priced too low. Zeros and what is known to be free are left out.
+//! `billable_units`; so does a count that nobody knows yet, in the objects that hold nothing else. An operation
+//! with a unit that has no price is unpriced rather than priced too low. Zeros and what is known to be free are left out.
 //!
 //! # Example
 //! ```

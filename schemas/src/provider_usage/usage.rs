@@ -33,6 +33,8 @@ pub struct ProviderUsage {
     pub service_tier: Option<String>,
     /// `batch`, where usage reveals it.
     pub processing: Option<&'static str>,
+    /// Where the call was processed, in the provider's word, unless it was anywhere.
+    pub region: Option<String>,
     /// Model that answered; only a whole answer says so.
     pub response_model: Option<String>,
     /// Id of the answer; only a whole answer says so.
@@ -112,13 +114,15 @@ impl ProviderUsage {
             reported_cost_usd: reading.reported_cost,
             processing: service_tier.as_deref().filter(|tier| *tier == "batch").map(|_| "batch"),
             service_tier,
+            region: region(usage),
             response_model: facts.model,
             response_id: facts.response_id,
         })
     }
 
     /// Sets the counts that the usage object states. Units join those that the operation has, unless its `billable_units` is
-    /// no JSON object; cost, tier, processing, model and id of the answer are set only where the operation has none.
+    /// no JSON object; cost, tier, processing, model and id of the answer are set only where the operation has none, and so is
+    /// the region, in the `price_terms` of its metadata.
     pub fn apply_to(&self, operation: &mut Operation) {
         for (count, value) in self.counts.stated() {
             count.set(operation, value);
@@ -140,6 +144,9 @@ impl ProviderUsage {
                 *field = text.map(str::to_owned);
             }
         }
+        if let Some(metadata) = self.region.as_deref().and_then(|region| with_region(operation, region)) {
+            operation.metadata = Some(metadata);
+        }
     }
 
     /// The first count, or billed unit, of the operation that is another than the usage object states. `is_given` tells by its
@@ -159,6 +166,25 @@ impl ProviderUsage {
 
 fn units_of(operation: &Operation) -> Option<Map<String, Value>> {
     serde_json::from_str(operation.billable_units.as_deref()?).ok()
+}
+
+/// The operation's metadata with this region among its terms; none if it has a region, or no room for one.
+fn with_region(operation: &Operation, region: &str) -> Option<String> {
+    let mut metadata: Map<String, Value> = match operation.metadata.as_deref() {
+        Some(text) => serde_json::from_str(text).ok()?,
+        None => Map::new(),
+    };
+    let terms = metadata.entry("price_terms").or_insert_with(|| Map::new().into()).as_object_mut()?;
+    if terms.contains_key("region") {
+        return None;
+    }
+    terms.insert("region".to_owned(), region.into());
+    Some(Value::Object(metadata).to_string())
+}
+
+/// Anthropic.
+fn region(usage: &Map<String, Value>) -> Option<String> {
+    answer::text(usage, &["inference_geo"]).filter(|region| !["global", "not_available"].contains(&region.as_str()))
 }
 
 /// Anthropic; Gemini and Vertex. Anthropic's fast mode is a price of its own, whatever the tier.

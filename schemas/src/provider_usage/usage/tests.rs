@@ -110,6 +110,26 @@ fn without_units_an_operation_keeps_none() {
 }
 
 #[test]
+fn a_region_becomes_a_term_of_the_price() {
+    let usage = |region: &str| read(&json!({"input_tokens": 1, "output_tokens": 1, "inference_geo": region}));
+    let metadata = |region: &str, given: Option<&str>| {
+        let mut operation = Operation { metadata: given.map(str::to_owned), ..Operation::default() };
+        usage(region).apply_to(&mut operation);
+        operation.metadata
+    };
+    assert_eq!(metadata("us", None).as_deref(), Some(r#"{"price_terms":{"region":"us"}}"#));
+    let beside = r#"{"a":1,"price_terms":{"context":"high"}}"#;
+    assert_eq!(
+        metadata("us", Some(beside)).as_deref(),
+        Some(r#"{"a":1,"price_terms":{"context":"high","region":"us"}}"#)
+    );
+    for kept in [r#"{"price_terms": {"region": "eu"}}"#, r#"{"price_terms": 1}"#, "[", "[]"] {
+        assert_eq!(metadata("us", Some(kept)).as_deref(), Some(kept));
+    }
+    assert_eq!((metadata("global", None), metadata("not_available", None)), (None, None));
+}
+
+#[test]
 fn what_was_given_and_is_another_count_disagrees() {
     let usage = read(&json!({"prompt_tokens": 5, "completion_tokens": 0, "num_sources_used": 3}));
     let operation = Operation { input_tokens: Some(4), output_tokens: Some(0), ..Operation::default() };
