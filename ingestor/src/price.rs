@@ -1,13 +1,13 @@
 //! Prices a batch of columns by the catalogue, each operation by its own start, counts and terms.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use arrow_array::builder::StringBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, Int64Array, PrimitiveArray, RecordBatch, StringArray};
+use foldhash::fast::RandomState;
 use opstream_schemas::UtcMicros;
 use opstream_schemas::prices::{Catalogue, Charge, PriceKey, PriceTerms, Terms, Usage, bills_tokens, was_refused};
 
@@ -22,7 +22,7 @@ const PRICE_KEY_BYTES: usize = 24;
 pub struct Pricer {
     catalogue: &'static Catalogue,
     /// By the names in one text, each behind its length.
-    keys: HashMap<Box<str>, Option<PriceKey>>,
+    keys: HashMap<Box<str>, Option<PriceKey>, RandomState>,
     /// The names that are being looked up; kept, so that a look-up allocates nothing.
     joined: String,
 }
@@ -43,7 +43,7 @@ pub struct PriceColumns {
 impl Pricer {
     /// Prices with this catalogue.
     pub fn new(catalogue: &'static Catalogue) -> Self {
-        Self { catalogue, keys: HashMap::new(), joined: String::new() }
+        Self { catalogue, keys: HashMap::default(), joined: String::new() }
     }
 
     /// Prices every row of columns that have the fields of the Avro schema.
@@ -61,7 +61,7 @@ impl Pricer {
             statuses.push(priced.status.name());
             match priced.used {
                 Some(used) => {
-                    write!(models, "{used}").expect("memory takes what is written to it");
+                    used.write_key(&mut models).expect("memory takes what is written to it");
                     models.append_value("");
                 }
                 None => models.append_null(),
@@ -215,7 +215,72 @@ fn int(column: &Int64Array, row: usize) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
+    use opstream_schemas::avro::encode_operation;
+    use opstream_schemas::offsets::{Offset, Partition};
+    use opstream_schemas::{NanoUsd, Operation, OperationId};
+
     use super::*;
+    use crate::decode::{WriterSchemas, decode_batch};
+    use crate::record::{IncomingRecord, RawBatch};
+
+    /// The columns of these operations, as they come from the topic.
+    fn decoded(operations: &[Operation]) -> RecordBatch {
+        let mut batch = RawBatch::default();
+        for (offset, operation) in (0..).map(Offset).zip(operations) {
+            let mut value = Vec::new();
+            encode_operation(operation, &mut value);
+            let record = IncomingRecord {
+                partition: Partition(0),
+                offset,
+                timestamp: None,
+                key: None,
+                value: Some(&value),
+                headers: Vec::new(),
+            };
+            batch.push(record, 1, offset);
+        }
+        decode_batch(&batch, &WriterSchemas::default()).columns.unwrap()
+    }
+
+    #[test]
+    fn every_row_has_the_price_of_its_own_counts_and_terms() {
+        let at = UtcMicros::parse_rfc3339("2026-11-23T12:00:00Z").unwrap();
+        let operation = Operation {
+            operation_id: OperationId::generate(at.to_millis()),
+            started_at: at,
+            provider: Some("openai".to_owned()),
+            model: Some("gpt-6.1-sol".to_owned()),
+            input_tokens: Some(300_000),
+            output_tokens: Some(0),
+            ..Operation::default()
+        };
+        let text = |text: &str| Some(text.to_owned());
+        let operations = [
+            Operation { input_tokens: Some(1_000), ..operation.clone() },
+            Operation {
+                processing: text("batch"),
+                metadata: text(r#"{"price_terms": {"region": "eu"}}"#),
+                billable_units: text(r#"{"file_search": 2}"#),
+                ..operation.clone()
+            },
+            Operation { service_tier: text("scale"), ..operation.clone() },
+            Operation { operation_type: "execute_tool".to_owned(), ..operation.clone() },
+            Operation { billable_units: text(r#"{"spells": 1}"#), ..operation },
+        ];
+        let prices = Pricer::new(Catalogue::embedded()).price(&decoded(&operations));
+        let costs: Vec<_> = prices.cost_nano_usd.as_primitive::<Int64Type>().iter().collect();
+        assert_eq!(costs, [Some(2_000_000), Some(665_000_000), None, Some(0), None]);
+        assert_eq!(costs[1].map(NanoUsd::from_nanos), Some(NanoUsd::parse("0.665").unwrap()));
+        let texts = |column: &ArrayRef| -> Vec<Option<String>> {
+            column.as_string::<i32>().iter().map(|text| text.map(str::to_owned)).collect()
+        };
+        assert_eq!(
+            texts(&prices.price_model),
+            [text("gpt-6.1-sol"), text("gpt-6.1-sol above-272000 batch eu"), None, None, None]
+        );
+        let statuses = ["priced", "priced", "unpriced", "free", "unpriced"];
+        assert_eq!(texts(&prices.cost_status), statuses.map(text));
+    }
 
     #[test]
     fn hostile_names_are_not_remembered() {

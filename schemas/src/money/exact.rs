@@ -87,8 +87,10 @@ impl TryFrom<ExactUsd> for NanoUsd {
 
     /// Rounds half to even.
     fn try_from(amount: ExactUsd) -> Result<Self, MoneyError> {
-        let below = amount.0.div_euclid(PER_NANO);
-        let dropped = amount.0.rem_euclid(PER_NANO);
+        // One division: those of 128 bits are the dearest part of a price.
+        let towards_zero = amount.0 / PER_NANO;
+        let rest = amount.0 - towards_zero * PER_NANO;
+        let (below, dropped) = if rest < 0 { (towards_zero - 1, rest + PER_NANO) } else { (towards_zero, rest) };
         let is_up = dropped * 2 > PER_NANO || (dropped * 2 == PER_NANO && below % 2 != 0);
         Self::try_from(below + i128::from(is_up))
     }

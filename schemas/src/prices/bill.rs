@@ -79,7 +79,7 @@ impl<'c> Prices<'c> {
         };
         self.add_units(charge, &mut add)?;
         // What is given away has no cost to find out: not even unknown counts matter.
-        let gives_away = self.used.interval.is_free() && self.rates.are_zero();
+        let gives_away = self.rates.are_zero() && self.used.interval.is_free();
         if !gives_away {
             for (class, tokens) in charge.usage.tokens_by_class(&self.rates)? {
                 if tokens > 0 {

@@ -78,17 +78,28 @@ pub struct PriceUsed<'c> {
     pub variants: [Option<&'c Variant>; Property::ALL.len()],
 }
 
-impl fmt::Display for PriceUsed<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.model.id)?;
+impl PriceUsed<'_> {
+    /// Writes the price key, without the detour of a formatter.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn write_key(&self, to: &mut impl fmt::Write) -> fmt::Result {
+        to.write_str(&self.model.id)?;
         let schedule = self.schedule.map(|schedule| schedule.name.as_str());
         let tier = self.tier.map(|tier| tier.name.as_str());
         // The first value is what the provider calls it; the others are older names of the same.
         let variants = self.variants.iter().flatten().filter_map(|variant| variant.when.values().first());
         for choice in schedule.into_iter().chain(tier).chain(variants.map(String::as_str)) {
-            write!(f, " {choice}")?;
+            to.write_char(' ')?;
+            to.write_str(choice)?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for PriceUsed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_key(f)
     }
 }
 
