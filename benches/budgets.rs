@@ -6,6 +6,8 @@ use crate::figures::{Bound, Budget};
 pub(crate) const RECORD_P50: Budget = at_most(1e-6, Some(0.5e-6));
 /// 99th percentile of `record()`.
 pub(crate) const RECORD_P99: Budget = at_most(5e-6, None);
+/// Pricing on one core.
+pub(crate) const PRICE: Budget = at_least(2e6, None);
 /// Decode, price and columns on one core.
 pub(crate) const PREPARE: Budget = at_least(1e6, Some(1.5e6));
 /// Topic to SQL and Parquet on the embedded broker and SQLite.

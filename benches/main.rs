@@ -1,6 +1,6 @@
 //! `make bench`: measures throughput, latency, memory and size on this machine, each figure beside its budget.
 //!
-//! One measurement per file, in the order of an operation's way: [`recording`], [`preparing`], [`storing`] with
+//! One measurement per file, in the order of an operation's way: [`recording`], [`pricing`], [`preparing`], [`storing`] with
 //! [`windowing`], [`verifying`] and [`scaling`], then the [`whole_pipeline`] with [`freshness`], its [`front_door`], [`panels`],
 //! and other tools ([`peers`]). Those with processes run the real `opstream` on the backends of the tests' harness, on the
 //! laptop's and, where servers are named or Docker can start them, on Kafka and Postgres. docs/benchmarks.md explains the figures.
@@ -18,6 +18,7 @@ mod machine;
 mod panels;
 mod peers;
 mod preparing;
+mod pricing;
 mod processes;
 mod producing;
 mod recording;
@@ -82,6 +83,8 @@ struct Arguments {
 enum Part {
     /// `record()` in the application.
     Recording,
+    /// The price of an operation.
+    Pricing,
     /// The ingestor's computation on one core.
     Preparing,
     /// Topic to SQL and Parquet, and files to windows.
@@ -143,6 +146,7 @@ impl Part {
     const fn name(self) -> &'static str {
         match self {
             Self::Recording => "record() in the application",
+            Self::Pricing => "the price of an operation",
             Self::Preparing => "the ingestor's computation",
             Self::Storing => "topic to SQL, Parquet and windows",
             Self::Scaling => "one ingestor and two",
@@ -160,6 +164,7 @@ async fn measure(part: Part, quick: bool, report: &mut Report) {
     let extent = if quick { Extent::Quick } else { Extent::Full };
     let outcome = match part {
         Part::Recording => alone(async || recording::measure(operations).await).await,
+        Part::Pricing => alone(async || pricing::measure(operations)).await,
         Part::Preparing => alone(async || preparing::measure(operations)).await,
         Part::Storing => on_each(async |backends| storing::measure(backends, operations).await).await,
         Part::Scaling => on_each(async |backends| scaling::measure(backends, operations).await).await,

@@ -59,7 +59,8 @@ pub(crate) fn measure(operations: u64) -> Vec<Figure> {
     ]
 }
 
-fn raw_batch(fleet: &mut Fleet, first: u64) -> RawBatch {
+/// A batch of the fleet's next operations, whose offsets begin at `first`.
+pub(crate) fn raw_batch(fleet: &mut Fleet, first: u64) -> RawBatch {
     let mut batch = RawBatch::default();
     let mut value = Vec::new();
     let now = UtcMicros::now();
