@@ -17,7 +17,7 @@ use opstream_schemas::OperationId;
 use opstream_schemas::lake::{CONTENT_COLUMNS, Column, ColumnKind, Nullable, OPERATION_COLUMNS};
 use opstream_schemas::providers::canonical_provider;
 
-use crate::price::PriceColumns;
+use crate::price::{COST_PARTS, PriceColumns};
 use crate::record::RawBatch;
 
 /// Arrow schema of stored columns.
@@ -100,6 +100,8 @@ pub fn operation_columns(
                 BooleanArray::from(vec![false; decoded.num_rows()])
             }),
             "provider" => Arc::new(without_nul(&canonical_providers(field(decoded, "provider").as_string()))),
+            "price_key" => prices.price_key.clone(),
+            name if let Some(place) = COST_PARTS.iter().position(|part| *part == name) => prices.parts[place].clone(),
             _ if column.is_later => new_null_array(&data_type(column.kind), decoded.num_rows()),
             name => stored_column(field(decoded, name), column.kind),
         })

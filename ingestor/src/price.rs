@@ -9,12 +9,23 @@ use arrow_array::types::{Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, Int64Array, PrimitiveArray, RecordBatch, StringArray};
 use foldhash::fast::RandomState;
 use opstream_schemas::UtcMicros;
-use opstream_schemas::prices::{Catalogue, Charge, PriceKey, PriceTerms, Terms, Usage, bills_tokens, was_refused};
+use opstream_schemas::prices::{
+    Catalogue, Charge, CostParts, PriceKey, PriceTerms, Terms, Usage, bills_tokens, was_refused,
+};
 
 /// Distinct (provider, model, answered model) whose look-up is remembered, and bytes of the three together up to which they
 /// are: hostile names must not fill the memory. No catalogue model has a name that is half as long.
 const REMEMBERED_NAMES: usize = 10_000;
 const REMEMBERED_BYTES: usize = 255;
+/// Stored columns of a cost's parts, and of what caches saved.
+pub const COST_PARTS: [&str; 6] = [
+    "input_cost_nano_usd",
+    "cache_read_cost_nano_usd",
+    "cache_write_cost_nano_usd",
+    "output_cost_nano_usd",
+    "unit_cost_nano_usd",
+    "cache_savings_nano_usd",
+];
 /// Bytes that a price key usually has; a first guess of the column's size.
 const PRICE_KEY_BYTES: usize = 24;
 
@@ -34,8 +45,12 @@ pub struct PriceColumns {
     pub cost_nano_usd: ArrayRef,
     /// Name of the status.
     pub cost_status: ArrayRef,
-    /// Price key: the model of the catalogue whose prices were used, and which of them.
+    /// The model of the catalogue whose prices were used.
     pub price_model: ArrayRef,
+    /// Which of them: the model, and each choice that was made.
+    pub price_key: ArrayRef,
+    /// Parts of the cost, and what caches saved, in the order of [`COST_PARTS`].
+    pub parts: [ArrayRef; COST_PARTS.len()],
     /// Version of the catalogue.
     pub price_version: ArrayRef,
 }
@@ -52,25 +67,34 @@ impl Pricer {
         let source = Source::new(columns);
         let mut costs = Vec::with_capacity(rows);
         let mut statuses = Vec::with_capacity(rows);
-        let mut models = StringBuilder::with_capacity(rows, rows * PRICE_KEY_BYTES);
+        let mut models = Vec::with_capacity(rows);
+        let mut price_keys = StringBuilder::with_capacity(rows, rows * PRICE_KEY_BYTES);
+        let mut parts: [Vec<Option<i64>>; COST_PARTS.len()] = std::array::from_fn(|_| Vec::with_capacity(rows));
         for row in 0..rows {
             let names = source.names(row);
             let key = self.key(names);
             let priced = self.catalogue.price(key, &source.charge(row, names));
             costs.push(priced.cost.map(opstream_schemas::NanoUsd::nanos));
             statuses.push(priced.status.name());
+            models.push(priced.used.map(|used| used.model.id.as_str()));
             match priced.used {
                 Some(used) => {
-                    used.write_key(&mut models).expect("memory takes what is written to it");
-                    models.append_value("");
+                    used.write_key(&mut price_keys).expect("memory takes what is written to it");
+                    price_keys.append_value("");
                 }
-                None => models.append_null(),
+                None => price_keys.append_null(),
+            }
+            let split = priced.parts.map(nanos_of);
+            for (place, column) in parts.iter_mut().enumerate() {
+                column.push(split.map(|split| split[place]));
             }
         }
         PriceColumns {
             cost_nano_usd: Arc::new(Int64Array::from(costs)),
             cost_status: Arc::new(StringArray::from(statuses)),
-            price_model: Arc::new(models.finish()),
+            price_model: Arc::new(StringArray::from(models)),
+            price_key: Arc::new(price_keys.finish()),
+            parts: parts.map(|column| Arc::new(Int64Array::from(column)) as ArrayRef),
             price_version: Arc::new(StringArray::from(vec![self.catalogue.version(); rows])),
         }
     }
@@ -105,6 +129,12 @@ impl Pricer {
         }
         true
     }
+}
+
+/// In the order of [`COST_PARTS`].
+const fn nanos_of(parts: CostParts) -> [i64; COST_PARTS.len()] {
+    let CostParts { input, cache_read, cache_write, output, units, cache_savings } = parts;
+    [input.nanos(), cache_read.nanos(), cache_write.nanos(), output.nanos(), units.nanos(), cache_savings.nanos()]
 }
 
 #[derive(Clone, Copy)]
@@ -275,9 +305,17 @@ mod tests {
             column.as_string::<i32>().iter().map(|text| text.map(str::to_owned)).collect()
         };
         assert_eq!(
-            texts(&prices.price_model),
+            texts(&prices.price_key),
             [text("gpt-6.1-sol"), text("gpt-6.1-sol above-272000 batch eu"), None, None, None]
         );
+        assert_eq!(texts(&prices.price_model), [text("gpt-6.1-sol"), text("gpt-6.1-sol"), None, None, None]);
+        let part = |name: &str| -> Vec<Option<i64>> {
+            let place = COST_PARTS.iter().position(|part| *part == name).unwrap();
+            prices.parts[place].as_primitive::<Int64Type>().iter().collect()
+        };
+        assert_eq!(part("input_cost_nano_usd"), [Some(2_000_000), Some(660_000_000), None, Some(0), None]);
+        assert_eq!(part("unit_cost_nano_usd"), [Some(0), Some(5_000_000), None, Some(0), None]);
+        assert_eq!(part("cache_savings_nano_usd"), [Some(0), Some(0), None, Some(0), None]);
         let statuses = ["priced", "priced", "unpriced", "free", "unpriced"];
         assert_eq!(texts(&prices.cost_status), statuses.map(text));
     }

@@ -80,6 +80,27 @@ impl ExactUsd {
     pub fn checked_add(self, other: Self) -> Option<Self> {
         self.0.checked_add(other.0).map(Self)
     }
+
+    /// Difference, or none when it leaves the range.
+    pub fn checked_sub(self, other: Self) -> Option<Self> {
+        self.0.checked_sub(other.0).map(Self)
+    }
+
+    /// Whole nano-dollars of an amount that is not negative, and what is left of it in 10⁻²⁴ dollars.
+    pub(crate) fn whole_nanos(self) -> (i64, i128) {
+        // Divisions of 128 bits are dear, and most parts of a cost are nothing.
+        if self.0 == 0 {
+            return (0, 0);
+        }
+        let nanos = self.0 / PER_NANO;
+        (i64::try_from(nanos).unwrap_or(i64::MAX), self.0 - nanos * PER_NANO)
+    }
+
+    /// So many pico-dollars.
+    #[cfg(test)]
+    pub(crate) fn from_picos(picos: i64) -> Self {
+        Self(i128::from(picos) * PER_PICO)
+    }
 }
 
 impl TryFrom<ExactUsd> for NanoUsd {

@@ -4,6 +4,7 @@
 use super::entry::{Effect, Model, Variant};
 use super::explanation::{Item, Line, PriceUsed, Reason};
 use super::operation_cost::Charge;
+use super::parts::{ExactParts, Part};
 use super::rates::Rates;
 use super::terms::Property;
 use super::units::{REQUEST, WEB_SEARCH, read_units};
@@ -24,6 +25,10 @@ pub(super) struct Prices<'c> {
 pub(super) struct Bill {
     /// Sum of the lines.
     pub(super) total: ExactUsd,
+    /// The same, by part.
+    pub(super) parts: ExactParts,
+    /// What cached input would have cost as other input, less what it cost.
+    pub(super) cache_savings: ExactUsd,
     /// Whether all prices that could have applied are an explicit 0.
     pub(super) is_free: bool,
 }
@@ -70,10 +75,13 @@ impl<'c> Prices<'c> {
     where
         'c: 'a,
     {
-        let mut total = ExactUsd::default();
+        let (mut total, mut parts) = (ExactUsd::default(), ExactParts::default());
+        let mut cache_savings = ExactUsd::default();
         let mut add = |item, quantity, rate: ExactRate| {
             let amount = rate.for_quantity(quantity).ok_or(Reason::TooMuch)?;
             total = total.checked_add(amount).ok_or(Reason::TooMuch)?;
+            let part = &mut parts[Part::of(&item) as usize];
+            *part = part.checked_add(amount).ok_or(Reason::TooMuch)?;
             take(Line { item, quantity, rate, amount });
             Ok(())
         };
@@ -85,10 +93,22 @@ impl<'c> Prices<'c> {
                 if tokens > 0 {
                     let (priced_as, rate) = self.rate_of(class)?;
                     add(Item::Tokens { class, priced_as }, tokens, rate)?;
+                    if let Some(uncached) = class.uncached() {
+                        let saved = self.saved(uncached, tokens, rate);
+                        let saved = saved.and_then(|saved| cache_savings.checked_add(saved));
+                        cache_savings = saved.ok_or(Reason::TooMuch)?;
+                    }
                 }
             }
         }
-        Ok(Bill { total, is_free: gives_away && total == ExactUsd::default() })
+        Ok(Bill { total, parts, cache_savings, is_free: gives_away && total == ExactUsd::default() })
+    }
+
+    /// What these tokens would have cost as uncached ones, less what they cost at this rate.
+    fn saved(&self, uncached: TokenClass, tokens: i64, rate: ExactRate) -> Option<ExactUsd> {
+        // Without a price for uncached input there is nothing to compare with.
+        let Ok((_, plain)) = self.rate_of(uncached) else { return Some(ExactUsd::default()) };
+        plain.for_quantity(tokens)?.checked_sub(rate.for_quantity(tokens)?)
     }
 
     fn add_units<'a>(

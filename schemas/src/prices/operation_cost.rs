@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::bill::Prices;
 use super::catalogue::{Catalogue, PriceKey};
 use super::explanation::{Explanation, Line, PriceUsed, Reason};
+use super::parts::CostParts;
 use super::terms::{PriceTerms, Terms, bills_tokens, was_refused};
 use super::usage::Usage;
 use crate::validate::MAX_COST_NANO_USD;
@@ -73,6 +74,8 @@ pub enum CostStatus {
 pub struct Priced<'c> {
     /// The cost; none is "unknown", never 0.
     pub cost: Option<NanoUsd>,
+    /// What it consists of; there exactly if the cost is.
+    pub parts: Option<CostParts>,
     /// How it came about.
     pub status: CostStatus,
     /// The prices that were used; none without a cost, and where the catalogue was not asked.
@@ -147,13 +150,17 @@ impl Catalogue {
     ) -> Result<Priced<'c>, Reason> {
         let Charge { usage, terms, .. } = charge;
         if !terms.bills_tokens || (terms.was_refused && !usage.has_tokens()) {
-            return Ok(Priced { cost: Some(NanoUsd::ZERO), status: CostStatus::Free, used: None });
+            let parts = Some(CostParts::default());
+            return Ok(Priced { cost: Some(NanoUsd::ZERO), parts, status: CostStatus::Free, used: None });
         }
         let prices = Prices::choose(self.model(key.ok_or(Reason::UnknownModel)?), charge)?;
         let bill = prices.bill(charge, take)?;
         let cost = NanoUsd::try_from(bill.total).ok().filter(|cost| cost.nanos() <= MAX_COST_NANO_USD);
+        let cost = cost.ok_or(Reason::TooMuch)?;
+        let cache_savings = NanoUsd::try_from(bill.cache_savings).map_err(|_| Reason::TooMuch)?;
         Ok(Priced {
-            cost: Some(cost.ok_or(Reason::TooMuch)?),
+            cost: Some(cost),
+            parts: Some(CostParts::split(cost, bill.parts, cache_savings)),
             status: if bill.is_free { CostStatus::Free } else { CostStatus::Priced },
             used: Some(prices.used),
         })
@@ -162,6 +169,6 @@ impl Catalogue {
 
 impl Priced<'_> {
     const fn without_cost(reason: Reason) -> Self {
-        Self { cost: None, status: reason.status(), used: None }
+        Self { cost: None, parts: None, status: reason.status(), used: None }
     }
 }

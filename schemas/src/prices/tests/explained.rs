@@ -38,6 +38,12 @@ fn a_bill_has_a_line_for_everything_that_costs() {
     );
     assert_eq!(explanation.priced.cost, Some(NanoUsd::parse("0.023102").unwrap()));
     assert_eq!(explanation.priced.used.unwrap().to_string(), "claude-opus-5-5 us");
+    let parts = explanation.priced.parts.unwrap();
+    let split =
+        [parts.input, parts.cache_read, parts.cache_write, parts.output, parts.units].map(|part| part.to_string());
+    assert_eq!(split, ["0.00132", "0.000132", "0.00055", "0.0011", "0.02"]);
+    // 600 read at 0.22 in place of 4.4, and 100 written at 5.5.
+    assert_eq!(parts.cache_savings, NanoUsd::parse("0.002398").unwrap());
 }
 
 #[test]

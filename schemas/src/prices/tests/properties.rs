@@ -57,6 +57,7 @@ proptest! {
         let sum = explanation.lines.iter().fold(ExactUsd::default(), |sum, line| sum.checked_add(line.amount).unwrap());
         prop_assert!(cost >= NanoUsd::ZERO);
         prop_assert_eq!(NanoUsd::try_from(sum).unwrap(), cost);
+        prop_assert_eq!(explanation.priced.parts.unwrap().total(), cost);
         let mut tokens = 0;
         let mut exact = Decimal::ZERO;
         for line in &explanation.lines {
