@@ -28,7 +28,7 @@ const BATCH: u64 = 20_000;
 /// Measures so many operations, rounded up to whole batches.
 pub(crate) fn measure(operations: u64) -> Vec<Figure> {
     let stored = Arc::new(Mutex::new(StoredIds::default()));
-    let pricer = Pricer::new(Catalogue::embedded());
+    let pricer = Pricer::new(Catalogue::embedded().clone());
     let mut preparer = Preparer {
         schemas: WriterSchemas::default(),
         content: ContentPolicy::Drop,

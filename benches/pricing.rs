@@ -98,7 +98,7 @@ fn terms(when: Option<&'static Condition>) -> Terms<'static> {
 fn columns(fleet: &mut Fleet, operations: u64) -> Figure {
     let batch =
         decode_batch(&raw_batch(fleet, 0), &WriterSchemas::default()).columns.expect("the batch has operations");
-    let mut pricer = Pricer::new(Catalogue::embedded());
+    let mut pricer = Pricer::new(Catalogue::embedded().clone());
     let rounds = operations.div_ceil(batch.num_rows() as u64);
     let began = Instant::now();
     for _ in 0..rounds {

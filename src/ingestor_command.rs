@@ -10,6 +10,8 @@ use opstream_schemas::condition::Reporter;
 use tokio_util::sync::CancellationToken;
 
 use crate::health_port::{HealthArgs, run_with_health};
+use crate::price_files::PriceArgs;
+use crate::price_watch::PriceWatch;
 use crate::schema_registry::RegistryArgs;
 use crate::settings::{DatabaseArgs, KafkaArgs, LakeArgs};
 
@@ -27,6 +29,8 @@ pub(crate) struct IngestorArgs {
     kafka: KafkaArgs,
     #[command(flatten)]
     registry: RegistryArgs,
+    #[command(flatten)]
+    prices: PriceArgs,
     #[command(flatten)]
     pub(crate) batches: BatchArgs,
     /// Consumer group that the ingestors of one pipeline share [default: the topic prefix and `.ingestor`]
@@ -105,6 +109,7 @@ impl BatchArgs {
 pub(crate) async fn run(args: IngestorArgs, shutdown: CancellationToken) -> anyhow::Result<()> {
     let broker = args.kafka.address()?;
     let registry = args.registry.registry()?;
+    let price_watch = PriceWatch::start(args.prices.paths)?;
     let health = args.health.bind().await?;
     let Some(opened) = shutdown.run_until_cancelled(args.database.open()).await else { return Ok(()) };
     let database = opened?;
@@ -121,10 +126,11 @@ pub(crate) async fn run(args: IngestorArgs, shutdown: CancellationToken) -> anyh
         limits: args.batches.limits(),
         content: args.content.into(),
         registry,
+        prices: price_watch.prices(),
         poison_hold: args.batches.poison_hold(),
         reporter,
     };
-    let running = Box::pin(opstream_ingestor::run(config, shutdown));
+    let running = Box::pin(price_watch.beside(opstream_ingestor::run(config, shutdown)));
     let outcome = run_with_health(health, (database.clone(), broker, role), running).await;
     database.close().await;
     outcome

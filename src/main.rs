@@ -17,6 +17,8 @@ mod import;
 mod ingestor_command;
 mod listen;
 mod otlp_listen;
+mod price_files;
+mod price_watch;
 mod rate_args;
 mod restore_files;
 mod roles;

@@ -6,6 +6,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -18,8 +19,10 @@ use opstream_registry::{Registry, Subjects};
 use opstream_schemas::avro::{Record, WriterId};
 use opstream_schemas::condition::Reporter;
 use opstream_schemas::database::{Database, DatabaseUrl};
+use opstream_schemas::prices::Catalogue;
 use opstream_schemas::topics::Topics;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::aggregator_command::CompactionArgs;
@@ -29,6 +32,8 @@ use crate::disk_watch::watch_disk;
 use crate::embedded_broker::EmbeddedBroker;
 use crate::ingestor_command::BatchArgs;
 use crate::otlp_listen::{OtlpArgs, OtlpPorts};
+use crate::price_files::PriceArgs;
+use crate::price_watch::PriceWatch;
 use crate::rate_args::RateArgs;
 use crate::roles::{Roles, first_error};
 use crate::schema_registry::{Learning, RegistryArgs};
@@ -57,6 +62,8 @@ pub(crate) struct UpArgs {
     #[command(flatten)]
     registry: RegistryArgs,
     #[command(flatten)]
+    prices: PriceArgs,
+    #[command(flatten)]
     batches: BatchArgs,
     #[command(flatten)]
     retention: RetentionArgs,
@@ -79,6 +86,7 @@ struct Pipeline {
     topics: Topics,
     bootstrap: String,
     registry: Option<Registry>,
+    prices: watch::Receiver<Arc<Catalogue>>,
     operation_schema_id: WriterId,
     window_schema_id: WriterId,
     ingestor: Reporter,
@@ -97,6 +105,7 @@ pub(crate) async fn run(args: UpArgs, shutdown: CancellationToken) -> anyhow::Re
     args.otlp.check(token.as_ref(), args.broker.insecure)?;
     let config = args.broker.config(&args.broker.default_group())?;
     let subjects = args.registry.subjects(&topics)?;
+    let price_watch = PriceWatch::start(args.prices.paths.clone())?;
     let mut learning = Learning::default();
     let Some(ids) = shutdown.run_until_cancelled(schema_ids(&mut learning, subjects.as_ref())).await else {
         return Ok(());
@@ -118,6 +127,7 @@ pub(crate) async fn run(args: UpArgs, shutdown: CancellationToken) -> anyhow::Re
                 topics,
                 bootstrap: broker.address().to_string(),
                 registry: subjects.map(|subjects| subjects.registry().clone()),
+                prices: price_watch.prices(),
                 operation_schema_id,
                 window_schema_id,
                 ingestor,
@@ -125,7 +135,7 @@ pub(crate) async fn run(args: UpArgs, shutdown: CancellationToken) -> anyhow::Re
                 disk,
             };
             let outcome = tokio::select! {
-                outcome = learning.beside(pipeline.run_roles(doors, token, &shutdown)) => outcome,
+                outcome = learning.beside(price_watch.beside(pipeline.run_roles(doors, token, &shutdown))) => outcome,
                 error = broker.failed() => Err(error.context("the embedded broker failed")),
             };
             database.close().await;
@@ -267,6 +277,7 @@ impl Pipeline {
             limits: self.args.batches.limits(),
             content: if self.args.no_content { ContentPolicy::Drop } else { ContentPolicy::LakeAndSql },
             registry: self.registry.clone(),
+            prices: self.prices.clone(),
             poison_hold: self.args.batches.poison_hold(),
             reporter: self.ingestor.clone(),
         }

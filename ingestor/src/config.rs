@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use opstream_registry::Registry;
 use opstream_schemas::condition::Reporter;
 use opstream_schemas::database::Database;
+use opstream_schemas::prices::Catalogue;
 use opstream_schemas::topics::Topics;
+use tokio::sync::watch;
 
 /// Configuration of one ingestor process.
 #[derive(Clone)]
@@ -31,6 +34,8 @@ pub struct IngestorConfig {
     pub limits: BatchLimits,
     /// Where prompts, messages and tool definitions go.
     pub content: ContentPolicy,
+    /// Prices, and whatever replaces them while the ingestor runs.
+    pub prices: watch::Receiver<Arc<Catalogue>>,
     /// Where the schemas of other writers are looked up; without it only the built-in ones are known.
     pub registry: Option<Registry>,
     /// How long an unusual share of undecodable records is held before it becomes dead letters, so that people can stop
@@ -38,6 +43,11 @@ pub struct IngestorConfig {
     pub poison_hold: Duration,
     /// Tells the process's health endpoint how the ingestor is.
     pub reporter: Reporter,
+}
+
+/// The built-in prices, which nothing replaces.
+pub fn embedded_prices() -> watch::Receiver<Arc<Catalogue>> {
+    watch::channel(Catalogue::embedded().clone()).1
 }
 
 /// The group by which the ingestors of `group` share the topic of contents: one group would hand out both topics together, and each

@@ -18,7 +18,6 @@ use opstream_schemas::UtcMillis;
 use opstream_schemas::condition::Reporter;
 use opstream_schemas::failpoint::{self, Step};
 use opstream_schemas::offsets::{Partition, StreamId};
-use opstream_schemas::prices::Catalogue;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -76,15 +75,17 @@ pub async fn run(config: IngestorConfig, shutdown: CancellationToken) -> anyhow:
             let preparer = Preparer {
                 content: config.content,
                 schemas: WriterSchemas::default(),
-                pricer: Pricer::new(Catalogue::embedded()),
+                pricer: Pricer::new(config.prices.borrow().clone()),
                 stored: stored.clone(),
             };
             let (finished, prepared) = mpsc::channel(1);
             let (floor_tx, floor) = watch::channel(floor);
             let ownership = Ownership::new(stop.clone());
             let (database, positions) = (config.database.clone(), ownership.positions());
-            let lake = config.lake.clone();
-            tasks.spawn(PrepareStage { batches, prepared: finished, lookup, preparer, lake, stream, floor }.run());
+            let (lake, prices) = (config.lake.clone(), config.prices.clone());
+            tasks.spawn(
+                PrepareStage { batches, prepared: finished, lookup, preparer, prices, lake, stream, floor }.run(),
+            );
             tasks.spawn(MarkTask { database: database.clone(), stream, log: log.clone(), positions }.run(stop.clone()));
             tasks.spawn(outbox::publish_dead_letters(config.clone(), stop.clone()));
             if config.content != ContentPolicy::Drop {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use opstream_schemas::failpoint::{self, Step};
 use opstream_schemas::offsets::StreamId;
+use opstream_schemas::prices::Catalogue;
 use opstream_schemas::time::UtcMillis;
 use opstream_schemas::validate::AcceptedTimes;
 use tokio::sync::{mpsc, watch};
@@ -34,6 +35,8 @@ pub struct PrepareStage {
     pub lookup: Option<SchemaLookup>,
     /// Does the work.
     pub preparer: Preparer,
+    /// What it prices with.
+    pub prices: watch::Receiver<Arc<Catalogue>>,
     /// Root of the lake.
     pub lake: PathBuf,
     /// The stream's row number.
@@ -45,13 +48,22 @@ pub struct PrepareStage {
 impl PrepareStage {
     /// Runs until there are no more batches, or nobody takes them, or the wait for the registry is stopped.
     pub async fn run(self) {
-        let Self { mut batches, prepared, lookup, mut preparer, lake, stream, floor } = self;
+        let Self { mut batches, prepared, lookup, mut preparer, mut prices, lake, stream, floor } = self;
         let lake: Arc<Path> = lake.into();
         while let Some(raw) = batches.recv().await {
             if let Some(lookup) = &lookup
                 && !lookup.learn(&mut preparer.schemas, &raw).await
             {
                 return;
+            }
+            // An error has no meaning here: whoever changed prices has ended, and the last ones stay.
+            if prices.has_changed().unwrap_or(false) {
+                let catalogue = prices.borrow_and_update().clone();
+                tracing::info!(
+                    version = catalogue.version(),
+                    "operations are priced with another catalogue from here on"
+                );
+                preparer.pricer.replace_catalogue(catalogue);
             }
             let accepted = AcceptedTimes::at(UtcMillis::now(), *floor.borrow());
             let lake = lake.clone();
@@ -217,7 +229,7 @@ mod tests {
         let mut preparer = Preparer {
             schemas: WriterSchemas::default(),
             content: ContentPolicy::Drop,
-            pricer: Pricer::new(Catalogue::embedded()),
+            pricer: Pricer::new(Catalogue::embedded().clone()),
             stored,
         };
         let accepted = AcceptedTimes::at(UtcMillis::now(), DEFAULT_RETENTION_FLOOR);

@@ -31,7 +31,7 @@ const PRICE_KEY_BYTES: usize = 24;
 
 /// Looks prices up and remembers what names mean.
 pub struct Pricer {
-    catalogue: &'static Catalogue,
+    catalogue: Arc<Catalogue>,
     /// By the names in one text, each behind its length.
     keys: HashMap<Box<str>, Option<PriceKey>, RandomState>,
     /// The names that are being looked up; kept, so that a look-up allocates nothing.
@@ -57,14 +57,22 @@ pub struct PriceColumns {
 
 impl Pricer {
     /// Prices with this catalogue.
-    pub fn new(catalogue: &'static Catalogue) -> Self {
+    pub fn new(catalogue: Arc<Catalogue>) -> Self {
         Self { catalogue, keys: HashMap::default(), joined: String::new() }
+    }
+
+    /// Prices with another catalogue from now on.
+    pub fn replace_catalogue(&mut self, catalogue: Arc<Catalogue>) {
+        // Keys have a meaning in the catalogue that gave them only.
+        self.keys.clear();
+        self.catalogue = catalogue;
     }
 
     /// Prices every row of columns that have the fields of the Avro schema.
     pub fn price(&mut self, columns: &RecordBatch) -> PriceColumns {
         let rows = columns.num_rows();
         let source = Source::new(columns);
+        let catalogue = Arc::clone(&self.catalogue);
         let mut costs = Vec::with_capacity(rows);
         let mut statuses = Vec::with_capacity(rows);
         let mut models = Vec::with_capacity(rows);
@@ -73,7 +81,7 @@ impl Pricer {
         for row in 0..rows {
             let names = source.names(row);
             let key = self.key(names);
-            let priced = self.catalogue.price(key, &source.charge(row, names));
+            let priced = catalogue.price(key, &source.charge(row, names));
             costs.push(priced.cost.map(opstream_schemas::NanoUsd::nanos));
             statuses.push(priced.status.name());
             models.push(priced.used.map(|used| used.model.id.as_str()));
@@ -95,7 +103,7 @@ impl Pricer {
             price_model: Arc::new(StringArray::from(models)),
             price_key: Arc::new(price_keys.finish()),
             parts: parts.map(|column| Arc::new(Int64Array::from(column)) as ArrayRef),
-            price_version: Arc::new(StringArray::from(vec![self.catalogue.version(); rows])),
+            price_version: Arc::new(StringArray::from(vec![catalogue.version(); rows])),
         }
     }
 
@@ -297,7 +305,7 @@ mod tests {
             Operation { operation_type: "execute_tool".to_owned(), ..operation.clone() },
             Operation { billable_units: text(r#"{"spells": 1}"#), ..operation },
         ];
-        let prices = Pricer::new(Catalogue::embedded()).price(&decoded(&operations));
+        let prices = Pricer::new(Catalogue::embedded().clone()).price(&decoded(&operations));
         let costs: Vec<_> = prices.cost_nano_usd.as_primitive::<Int64Type>().iter().collect();
         assert_eq!(costs, [Some(2_000_000), Some(665_000_000), None, Some(0), None]);
         assert_eq!(costs[1].map(NanoUsd::from_nanos), Some(NanoUsd::parse("0.665").unwrap()));
@@ -321,8 +329,33 @@ mod tests {
     }
 
     #[test]
+    fn another_catalogue_prices_from_the_next_batch_on() {
+        let own = "schema = 1\ncatalogue = 2026-11-24\ncurrency = \"USD\"\nunit = \"per_mtok\"\nprovider = \"openai\"\n\n[[model]]\nid = \"gpt-4o\"\n\
+                   source = \"our contract\"\nchecked_on = 2026-11-24\n\n[[model.interval]]\nrates = { input = \"1\", output = \"2\" }\n";
+        let operation = Operation {
+            operation_id: OperationId::generate(UtcMicros::from_micros(1_795_000_000_000_000).to_millis()),
+            started_at: UtcMicros::from_micros(1_795_000_000_000_000),
+            provider: Some("openai".to_owned()),
+            model: Some("gpt-4o".to_owned()),
+            input_tokens: Some(1_000_000),
+            output_tokens: Some(0),
+            ..Operation::default()
+        };
+        let columns = decoded(&[operation]);
+        let mut pricer = Pricer::new(Catalogue::embedded().clone());
+        let cost = |prices: &PriceColumns| prices.cost_nano_usd.as_primitive::<Int64Type>().value(0);
+        let before = pricer.price(&columns);
+        assert_eq!(cost(&before), 2_500_000_000);
+        pricer.replace_catalogue(Arc::new(Catalogue::embedded().overlay(&[("own.toml", own)]).unwrap()));
+        let after = pricer.price(&columns);
+        assert_eq!(cost(&after), 1_000_000_000);
+        let version = |prices: &PriceColumns| prices.price_version.as_string::<i32>().value(0).to_owned();
+        assert_ne!(version(&after), version(&before));
+    }
+
+    #[test]
     fn hostile_names_are_not_remembered() {
-        let mut pricer = Pricer::new(Catalogue::embedded());
+        let mut pricer = Pricer::new(Catalogue::embedded().clone());
         let long = "x".repeat(300);
         let names = Names { provider: Some("openai"), model: Some("gpt-4o"), response_model: Some(&long) };
         assert_eq!(pricer.key(names), None);

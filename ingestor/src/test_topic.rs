@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{BatchLimits, ContentPolicy, IngestorConfig};
+use crate::config::{BatchLimits, ContentPolicy, IngestorConfig, embedded_prices};
 
 /// Longer than anything takes, unless it never happens.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -50,6 +50,7 @@ impl TestTopic {
         producer.set("bootstrap.servers", &bootstrap).set("linger.ms", "0").set("message.max.bytes", "10000000");
         let config = IngestorConfig {
             registry: None,
+            prices: embedded_prices(),
             database,
             lake: folder.path().join("lake"),
             bootstrap,

@@ -61,7 +61,7 @@ impl Fixture {
         let mut preparer = Preparer {
             schemas: WriterSchemas::default(),
             content: ContentPolicy::Drop,
-            pricer: Pricer::new(Catalogue::embedded()),
+            pricer: Pricer::new(Catalogue::embedded().clone()),
             stored: self.committer.stored.clone(),
         };
         preparer.prepare(raw, self.stream, AcceptedTimes::at(UtcMillis::now(), DEFAULT_RETENTION_FLOOR))

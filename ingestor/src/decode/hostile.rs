@@ -91,7 +91,7 @@ fn store(batch: &RawBatch, columns: &RecordBatch, records: &[usize]) {
     let records: Vec<usize> =
         records.iter().enumerate().filter(|(row, _)| sound(row)).map(|(_, record)| *record).collect();
     let selected = select_rows(columns, &kept);
-    let prices = Pricer::new(Catalogue::embedded()).price(&selected);
+    let prices = Pricer::new(Catalogue::embedded().clone()).price(&selected);
     let stored = operation_columns(&selected, &prices, &Origin { batch, records: &records, stream_id: 1 }, true);
     assert!(stored.num_rows() >= GOOD.len(), "a good record is not stored");
     content_columns(&selected).expect("the good records have content");

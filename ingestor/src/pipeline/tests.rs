@@ -3,6 +3,8 @@
 use opstream_schemas::avro::encode_operation;
 use opstream_schemas::{Operation, UtcMicros};
 
+use opstream_schemas::prices::Catalogue;
+
 use super::*;
 use crate::test_topic::{TestTopic, operation};
 
@@ -38,9 +40,8 @@ async fn it_ends_with_an_error_when_the_client_gives_up_though_every_stage_is_fu
     let full = finished.clone();
     let (preparer, floor, lake) = (preparer(), pipeline.floor.subscribe(), topic.config.lake.clone());
     let mut tasks = JoinSet::new();
-    tasks.spawn(
-        PrepareStage { batches, prepared: finished, lookup: None, preparer, lake, stream: StreamId(1), floor }.run(),
-    );
+    let (lookup, prices, stream) = (None, topic.config.prices.clone(), StreamId(1));
+    tasks.spawn(PrepareStage { batches, prepared: finished, lookup, preparer, prices, lake, stream, floor }.run());
     let (events_tx, events_rx) = mpsc::unbounded_channel();
     let work = async { pipeline.work(Inputs { events: events_rx, prepared, tasks: &mut tasks }).await };
     let give_up = async {
@@ -212,7 +213,7 @@ impl Fixture {
 }
 
 fn preparer() -> Preparer {
-    let pricer = Pricer::new(Catalogue::embedded());
+    let pricer = Pricer::new(Catalogue::embedded().clone());
     Preparer {
         schemas: crate::decode::WriterSchemas::default(),
         content: crate::config::ContentPolicy::Drop,

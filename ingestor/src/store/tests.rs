@@ -119,7 +119,7 @@ fn prepare(operations: &[Operation], first: i64) -> PreparedBatch {
     let mut preparer = Preparer {
         schemas: WriterSchemas::default(),
         content: ContentPolicy::LakeAndSql,
-        pricer: Pricer::new(Catalogue::embedded()),
+        pricer: Pricer::new(Catalogue::embedded().clone()),
         stored,
     };
     let accepted = AcceptedTimes::at(UtcMillis::now(), DEFAULT_RETENTION_FLOOR);

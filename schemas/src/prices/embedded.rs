@@ -1,6 +1,6 @@
 //! The price files that are compiled in.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use super::catalogue::Catalogue;
 
@@ -21,12 +21,13 @@ const FILES: [(&str, &str); 13] = [
     ("z_ai.toml", include_str!("../../prices/z_ai.toml")),
 ];
 
-static EMBEDDED: LazyLock<Catalogue> =
-    LazyLock::new(|| Catalogue::parse(&FILES).expect("the embedded price files are checked by this crate's tests"));
+static EMBEDDED: LazyLock<Arc<Catalogue>> = LazyLock::new(|| {
+    Arc::new(Catalogue::parse(&FILES).expect("the embedded price files are checked by this crate's tests"))
+});
 
 impl Catalogue {
     /// The catalogue that is compiled in, parsed at first use.
-    pub fn embedded() -> &'static Self {
+    pub fn embedded() -> &'static Arc<Self> {
         &EMBEDDED
     }
 }

@@ -21,7 +21,7 @@ use super::reference::{Applied, Batch, Reference};
 use super::{INGESTORS, Lost, Sent, Step};
 use crate::claiming::{ClaimError, Claimant, claim};
 use crate::committer::Committer;
-use crate::config::{BatchLimits, ContentPolicy, IngestorConfig};
+use crate::config::{BatchLimits, ContentPolicy, IngestorConfig, embedded_prices};
 use crate::decode::WriterSchemas;
 use crate::ownership::{Ownership, Ticket};
 use crate::prepare::{PreparedBatch, Preparer};
@@ -58,6 +58,7 @@ impl World {
         std::fs::copy(&*EMPTY_DATABASE, &file).unwrap();
         let config = IngestorConfig {
             registry: None,
+            prices: embedded_prices(),
             database: Database::connect(&DatabaseUrl::Sqlite(file)).await.unwrap(),
             lake: folder.path().join("lake"),
             bootstrap: String::new(),
@@ -332,7 +333,7 @@ impl Ingestor {
             preparer: Preparer {
                 schemas: WriterSchemas::default(),
                 content: config.content,
-                pricer: Pricer::new(Catalogue::embedded()),
+                pricer: Pricer::new(Catalogue::embedded().clone()),
                 stored,
             },
             prepared: VecDeque::new(),
