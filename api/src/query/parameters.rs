@@ -43,25 +43,7 @@ impl Parameters {
     /// # Errors
     /// When it is something else, or given twice.
     pub(crate) fn take_moment(&mut self, name: &'static str) -> Result<Option<UtcMicros>, ApiError> {
-        let Some(text) = self.take(name)? else { return Ok(None) };
-        // A plus that was not escaped arrives as a space: 08:00:00+01:00.
-        let moment = UtcMicros::parse_rfc3339(&text.replace(' ', "+"));
-        moment.map(Some).map_err(|error| invalid(name, &error.to_string()))
-    }
-
-    /// A whole UTC minute as RFC 3339 text.
-    ///
-    /// # Errors
-    /// When it is something else, or given twice.
-    pub(crate) fn take_minute(&mut self, name: &'static str) -> Result<Option<UtcMillis>, ApiError> {
-        let Some(moment) = self.take_moment(name)? else { return Ok(None) };
-        if moment.micros().rem_euclid(60_000_000) != 0 {
-            let reason = format!(
-                "({moment}) is not a whole UTC minute; windows are a minute wide or wider, such as 2026-11-23T08:00:00Z"
-            );
-            return Err(invalid(name, &reason));
-        }
-        Ok(Some(moment.to_millis()))
+        self.take(name)?.map(|text| parse_moment(name, &text)).transpose()
     }
 
     /// A whole number between 1 and `most`.
@@ -108,12 +90,33 @@ impl Parameters {
     }
 }
 
+fn parse_moment(name: &str, text: &str) -> Result<UtcMicros, ApiError> {
+    // A plus that was not escaped arrives as a space: 08:00:00+01:00.
+    UtcMicros::parse_rfc3339(&text.replace(' ', "+")).map_err(|error| invalid(name, &error.to_string()))
+}
+
+/// A whole UTC minute as RFC 3339 text.
+///
+/// # Errors
+/// When it is something else.
+pub(crate) fn parse_minute(name: &str, text: &str) -> Result<UtcMillis, ApiError> {
+    let moment = parse_moment(name, text)?;
+    if moment.micros().rem_euclid(60_000_000) != 0 {
+        let reason = format!(
+            "({moment}) is not a whole UTC minute; windows are a minute wide or wider, such as 2026-11-23T08:00:00Z"
+        );
+        return Err(invalid(name, &reason));
+    }
+    Ok(moment.to_millis())
+}
+
 /// Says what is wrong with a parameter.
 pub(crate) fn invalid(name: &str, reason: &str) -> ApiError {
     ApiError::invalid("invalid_parameter", format!("parameter {name} {reason}"))
 }
 
-fn excerpt(text: &str) -> String {
+/// As much of what a client said as an error repeats.
+pub(crate) fn excerpt(text: &str) -> String {
     text.chars().take(60).collect()
 }
 
@@ -131,8 +134,8 @@ pub(crate) mod tests {
     #[test]
     fn an_unknown_parameter_is_refused_with_those_that_are_known() {
         let mut parameters = parameters("form=2026-11-23T08:00:00Z&to=2026-11-23T09:00:00Z");
-        assert_eq!(parameters.take_minute("from").unwrap(), None);
-        assert!(parameters.take_minute("to").unwrap().is_some());
+        assert_eq!(parameters.take_moment("from").unwrap(), None);
+        assert!(parameters.take_moment("to").unwrap().is_some());
         assert_eq!(
             parameters.finish().unwrap_err().to_string(),
             "parameter form is not known here; known are from, to"
@@ -146,11 +149,14 @@ pub(crate) mod tests {
 
     #[test]
     fn a_minute_is_whole_in_utc_and_may_be_written_in_any_zone() {
-        let minute = |text: &str| parameters(&format!("from={text}")).take_minute("from");
+        let minute = |text: &str| {
+            let text = parameters(&format!("from={text}")).take("from").unwrap().unwrap();
+            parse_minute("from", &text)
+        };
         let expected = UtcMillis::from_millis(1_763_884_800_000);
-        assert_eq!(minute("2025-11-23T08:00:00Z").unwrap(), Some(expected));
-        assert_eq!(minute("2025-11-23T09:00:00%2B01:00").unwrap(), Some(expected));
-        assert_eq!(minute("2025-11-23T09:00:00+01:00").unwrap(), Some(expected));
+        assert_eq!(minute("2025-11-23T08:00:00Z").unwrap(), expected);
+        assert_eq!(minute("2025-11-23T09:00:00%2B01:00").unwrap(), expected);
+        assert_eq!(minute("2025-11-23T09:00:00+01:00").unwrap(), expected);
         for text in ["2025-11-23T08:00:01Z", "2025-11-23T08:00:00.000001Z"] {
             assert!(minute(text).unwrap_err().to_string().contains("whole UTC minute"));
         }

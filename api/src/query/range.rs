@@ -3,7 +3,6 @@
 use opstream_schemas::UtcMillis;
 use opstream_schemas::window::{CoverError, Level, WindowSpan, cover};
 
-use super::Parameters;
 use crate::error::ApiError;
 
 /// Half-open range; an end that is missing is open: everything before, everything after.
@@ -16,14 +15,6 @@ pub(crate) struct Range {
 }
 
 impl Range {
-    /// Reads `from` and `to`.
-    ///
-    /// # Errors
-    /// When one is no whole UTC minute.
-    pub(crate) fn read(parameters: &mut Parameters) -> Result<Self, ApiError> {
-        Ok(Self { from: parameters.take_minute("from")?, to: parameters.take_minute("to")? })
-    }
-
     /// The fewest windows that are exactly this range. `minutes_kept_from` is the first minute that is kept.
     ///
     /// # Errors

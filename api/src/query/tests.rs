@@ -1,5 +1,7 @@
 //! Answers over windows that were filled from known operations.
 
+mod zones;
+
 use std::time::Duration;
 
 use opstream_schemas::topics::Topics;
@@ -146,7 +148,7 @@ async fn what_a_grouped_answer_may_miss_is_counted_in_the_set_that_it_is_read_fr
 #[tokio::test]
 async fn what_cannot_be_answered_says_why() {
     let api = filled().await;
-    assert!(refusal(&api, "/v1/totals?session_id=s").await.contains("known are from, to, workspace"));
+    assert!(refusal(&api, "/v1/totals?session_id=s").await.contains("known are zone, range, from, to, workspace"));
     assert!(refusal(&api, "/v1/totals?from=2026-11-23T08:00:30Z").await.contains("whole UTC minute"));
     assert!(refusal(&api, "/v1/totals?from=yesterday").await.contains("RFC 3339"));
     assert!(refusal(&api, "/v1/totals?from=2026-11-23T08:00:00Z&to=2026-11-23T07:00:00Z").await.contains("before"));
@@ -154,7 +156,7 @@ async fn what_cannot_be_answered_says_why() {
     assert!(refusal(&api, "/v1/breakdown?by=session_id").await.contains("windows are kept by"));
     assert!(refusal(&api, "/v1/series").await.contains("from is missing"));
     assert!(refusal(&api, "/v1/series?from=2020-01-01T00:00:00Z&resolution=minute").await.contains("wider resolution"));
-    assert!(refusal(&api, "/v1/series?from=2026-11-23T08:00:00Z&resolution=week").await.contains("quarter_hour"));
+    assert!(refusal(&api, "/v1/series?from=2026-11-23T08:00:00Z&resolution=fortnight").await.contains("quarter_hour"));
     let floor = "update settings set value = $1 where name = 'window_minute_floor_ms'";
     api.execute(floor, &[(EIGHT + 60 * MINUTE).into()]).await;
     assert!(refusal(&api, "/v1/totals?from=2026-11-23T08:01:00Z").await.contains("minutes are kept only since"));

@@ -1,21 +1,42 @@
 //! The one statement over windows. Names in it come from constants; everything that a client said is bound.
 
+mod of_steps;
+
 use opstream_schemas::UtcMillis;
-use opstream_schemas::database::{Row, Transaction, Value};
+use opstream_schemas::database::{Engine, Row, Transaction, Value};
 use opstream_schemas::window::{
     CURRENT_GENERATION, Dimension, DimensionSet, Level, OTHER, SUM_COLUMNS, WindowSpan, WindowSums,
 };
 use sqlx::AssertSqlSafe;
 
+use self::of_steps::{spans_json, windows_of_steps};
 use super::Filters;
 
 /// By what the answer is grouped.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct GroupBy {
-    /// Width of the steps of time; none for the whole range at once.
-    pub(crate) step: Option<Level>,
+    /// Steps of time; none for the whole range at once.
+    pub(crate) step: Option<StepBy>,
     /// Dimensions, in the order of the answer.
     pub(crate) dimensions: Vec<Dimension>,
+}
+
+/// How windows are told apart by the step of time that they are in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum StepBy {
+    /// A step is a stored window of this level, and no window is wider.
+    Level(Level),
+    /// Each step has its own windows; together they are the range.
+    Spans(Vec<SpanOfStep>),
+}
+
+/// Some of the windows of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SpanOfStep {
+    /// Start of the step, also where the range cuts it.
+    pub(crate) step: UtcMillis,
+    /// The windows.
+    pub(crate) span: WindowSpan,
 }
 
 /// One group of windows.
@@ -32,7 +53,7 @@ pub(crate) struct WindowRow<T> {
 /// Which windows a question is about.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Question<'a> {
-    /// The windows that are exactly the range.
+    /// The windows that are exactly the range; where steps have their own, what is asked of the range as a whole takes these.
     pub(crate) spans: &'a [WindowSpan],
     /// Values that dimensions must have.
     pub(crate) filters: &'a Filters,
@@ -58,7 +79,7 @@ pub(crate) async fn fetch_sums(
     question: Question<'_>,
     limit: usize,
 ) -> Result<Vec<WindowRow<WindowSums>>, sqlx::Error> {
-    let mut statement = Statement::for_sums(question.set(), question, None);
+    let mut statement = Statement::for_sums(Source::of(reading, question), question, None);
     if question.group_by.step.is_some() {
         statement.sql += " order by step_ms";
     }
@@ -79,7 +100,7 @@ pub(crate) async fn fetch_largest(
 ) -> Result<Largest, sqlx::Error> {
     // Counted before the limit takes effect.
     let groups = "cast(count(*) over () as bigint) as group_count";
-    let mut statement = Statement::for_sums(question.set(), question, Some(groups));
+    let mut statement = Statement::for_sums(Source::of(reading, question), question, Some(groups));
     // Equal groups stay in one order from answer to answer.
     statement.sql += " order by ";
     statement.sql += measure;
@@ -114,7 +135,7 @@ pub(crate) async fn fetch_sketches(
         return Ok(0);
     }
     let selected = SKETCHES.map(|column| format!("w.{column}"));
-    let mut statement = Statement::select(question.set(), question, &SKETCHES, &selected);
+    let mut statement = Statement::select(Source::of(reading, question), question, &SKETCHES, &selected);
     statement.limit(limit);
     let Statement { sql, values } = statement;
     let read = |row: Row| {
@@ -145,21 +166,30 @@ pub(crate) async fn unattributed(
     }
     let group_by = GroupBy::default();
     let beyond = Question { filters: &others, group_by: &group_by, ..question };
-    let rows = Statement::for_sums(question.set(), beyond, None).fetch(reading, question.spans).await?;
+    let statement = Statement::for_sums(Source::of(reading, question), beyond, None);
+    let rows = statement.fetch(reading, question.spans).await?;
     let operations = rows.first().map(|row| row.int("operations")).transpose()?;
     Ok(operations.filter(|operations| *operations > 0))
 }
 
-impl Question<'_> {
-    /// The set that the answer is read from: the smallest that has all dimensions of filters and groups.
-    fn set(&self) -> DimensionSet {
-        self.filters.narrowest_set(&self.group_by.dimensions)
+/// Where an answer is read from.
+#[derive(Clone, Copy, Debug)]
+struct Source {
+    engine: Engine,
+    /// The smallest set that has all dimensions of filters and groups.
+    set: DimensionSet,
+}
+
+impl Source {
+    fn of(reading: &Transaction, question: Question<'_>) -> Self {
+        let set = question.filters.narrowest_set(&question.group_by.dimensions);
+        Self { engine: reading.engine(), set }
     }
 }
 
 impl GroupBy {
     fn read<T>(&self, row: &Row, value: T) -> Result<WindowRow<T>, sqlx::Error> {
-        let step = self.step.map(|_| row.int("step_ms").map(UtcMillis::from_millis)).transpose()?;
+        let step = self.step.as_ref().map(|_| row.int("step_ms").map(UtcMillis::from_millis)).transpose()?;
         let dimensions = self.dimensions.iter().map(|dimension| row.optional_text(dimension.column()));
         Ok(WindowRow { step, dimensions: dimensions.collect::<Result<_, _>>()?, value })
     }
@@ -173,11 +203,11 @@ struct Statement {
 
 impl Statement {
     /// Sums per group; `more` is selected beside them.
-    fn for_sums(set: DimensionSet, question: Question<'_>, more: Option<&str>) -> Self {
+    fn for_sums(source: Source, question: Question<'_>, more: Option<&str>) -> Self {
         let sums = SUM_COLUMNS.map(|column| format!("cast(coalesce(sum(w.{column}), 0) as bigint) as {column}"));
         let selected: Vec<String> = sums.into_iter().chain(more.map(str::to_owned)).collect();
-        let mut statement = Self::select(set, question, &SUM_COLUMNS, &selected);
-        let step = question.group_by.step.map(step_expression);
+        let mut statement = Self::select(source, question, &SUM_COLUMNS, &selected);
+        let step = question.group_by.step.as_ref().map(step_expression);
         let dimensions = question.group_by.dimensions.iter().map(|dimension| format!("d.{}", dimension.column()));
         let groups: Vec<String> = step.into_iter().chain(dimensions).collect();
         if !groups.is_empty() {
@@ -188,13 +218,17 @@ impl Statement {
     }
 
     /// `selected` is made of `columns` of the windows.
-    fn select(set: DimensionSet, question: Question<'_>, columns: &[&str], selected: &[String]) -> Self {
+    fn select(source: Source, question: Question<'_>, columns: &[&str], selected: &[String]) -> Self {
         let Question { spans, filters, group_by } = question;
         let mut statement = Self { sql: String::new(), values: Vec::new() };
-        let step = group_by.step.map(|step| format!("{} as step_ms", step_expression(step)));
+        let step = group_by.step.as_ref().map(|step| format!("{} as step_ms", step_expression(step)));
         let dimensions = group_by.dimensions.iter().map(|dimension| format!("d.{0} as {0}", dimension.column()));
         let selected: Vec<String> = step.into_iter().chain(dimensions).chain(selected.iter().cloned()).collect();
-        let windows = statement.windows(set, spans, &columns.join(", "));
+        let columns = format!("window_start_ms, dimension_id, {}", columns.join(", "));
+        let windows = match &group_by.step {
+            Some(StepBy::Spans(spans)) => statement.windows_of_steps(source, spans, &columns),
+            Some(StepBy::Level(_)) | None => statement.windows(source.set, spans, &columns),
+        };
         let conditions = statement.conditions(filters);
         statement.sql = format!("select {} from ({windows}) w", selected.join(", "));
         if !conditions.is_empty() || !group_by.dimensions.is_empty() {
@@ -221,12 +255,18 @@ impl Statement {
             .map(|span| {
                 let (level, from, to) = (self.bind(span.level.code()), self.bind(span.from), self.bind(span.to));
                 format!(
-                    "select window_start_ms, dimension_id, {columns} from windows where generation = {CURRENT_GENERATION} \
-                     and dimension_set = {set} and level = {level} and window_start_ms >= {from} and window_start_ms < {to}"
+                    "select {columns} from windows where generation = {CURRENT_GENERATION} and dimension_set = {set} and level = {level} and window_start_ms >= {from} and window_start_ms < {to}"
                 )
             })
             .collect();
         parts.join(" union all ")
+    }
+
+    /// The windows of each step, with the step.
+    fn windows_of_steps(&mut self, source: Source, spans: &[SpanOfStep], columns: &str) -> String {
+        let (set, spans) = (self.bind(source.set.code()), self.bind(spans_json(spans)));
+        let conditions = format!("generation = {CURRENT_GENERATION} and dimension_set = {set}");
+        windows_of_steps(source.engine, &spans, columns, &conditions)
     }
 
     fn conditions(&mut self, filters: &Filters) -> Vec<String> {
@@ -253,7 +293,10 @@ impl Statement {
     }
 }
 
-/// Start of the step that contains a window; no window is wider than a step, and none is before 1970.
-fn step_expression(step: Level) -> String {
-    format!("w.window_start_ms - w.window_start_ms % {}", step.width_millis())
+/// Start of the step that contains a window; none is before 1970.
+fn step_expression(step: &StepBy) -> String {
+    match step {
+        StepBy::Level(level) => format!("w.window_start_ms - w.window_start_ms % {}", level.width_millis()),
+        StepBy::Spans(_) => "w.step_ms".to_owned(),
+    }
 }

@@ -10,8 +10,8 @@ use utoipa::ToSchema;
 
 use crate::error::ApiError;
 use crate::query::{
-    DurationFigures, Figures, Filters, GroupBy, Largest, Parameters, Question, Range, dimension_values, fetch_largest,
-    minutes_kept_from, read_group_by, unattributed,
+    AnsweredPeriod, DurationFigures, Figures, Filters, GroupBy, Largest, Parameters, Period, Question,
+    dimension_values, fetch_largest, minutes_kept_from, read_group_by, unattributed,
 };
 use crate::routes::openapi::{BreakdownParameters, FilterParameters, OrderParameters, RangeParameters};
 use crate::state::Shared;
@@ -24,6 +24,8 @@ const MAX_ROWS: u32 = 1000;
 /// Totals of a range by dimensions.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct BreakdownAnswer {
+    #[serde(flatten)]
+    period: AnsweredPeriod,
     /// The groups, largest first. Values beyond the 2000 combinations that are kept per workspace and hour are together in
     /// `(other)`.
     rows: Vec<BreakdownRow>,
@@ -91,7 +93,7 @@ pub(crate) async fn breakdown(
     State(state): State<Shared>,
     mut parameters: Parameters,
 ) -> Result<Json<BreakdownAnswer>, ApiError> {
-    let range = Range::read(&mut parameters)?;
+    let period = Period::read(&mut parameters, UtcMillis::now())?;
     let dimensions = read_group_by(&mut parameters)?;
     let order = parameters.take_choice("order", &Order::WORDS)?.unwrap_or(Order::Cost);
     let limit = parameters.take_count("limit", MAX_ROWS)?.unwrap_or(DEFAULT_ROWS);
@@ -106,7 +108,7 @@ pub(crate) async fn breakdown(
 
     let complete_to = state.complete_to().await?;
     let mut reading = state.begin_reading().await?;
-    let spans = range.spans(minutes_kept_from(&mut reading).await?)?;
+    let spans = period.range.spans(minutes_kept_from(&mut reading).await?)?;
     let group_by = GroupBy { step: None, dimensions };
     let question = Question { spans: &spans, filters: &filters, group_by: &group_by };
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -121,5 +123,6 @@ pub(crate) async fn breakdown(
             dimensions: dimension_values(&group_by.dimensions, row.dimensions),
         })
         .collect();
-    Ok(Json(BreakdownAnswer { rows, left_out, unattributed, complete_to }))
+    let period = period.answered(None);
+    Ok(Json(BreakdownAnswer { period, rows, left_out, unattributed, complete_to }))
 }

@@ -11,15 +11,15 @@ use axum::extract::State;
 use opstream_schemas::UtcMillis;
 use opstream_schemas::database::Transaction;
 use opstream_schemas::sketch::{RELATIVE_ERROR, Sketch};
-use opstream_schemas::window::{Dimension, Level};
+use opstream_schemas::window::Dimension;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use self::merge::{Merged, merge};
+use self::merge::{BySteps, Merged, merge};
 use crate::error::ApiError;
 use crate::query::{
-    Filters, GroupBy, Parameters, Present, Question, Range, Steps, dimension_values, fetch_sketches, minutes_kept_from,
-    read_group_by, unattributed,
+    AnsweredPeriod, Filters, GroupBy, Parameters, Period, Present, Question, Resolution, StepTimes, Steps,
+    dimension_values, fetch_sketches, minutes_kept_from, read_group_by, unattributed,
 };
 use crate::routes::openapi::{FilterParameters, GroupParameters, RangeParameters, StepParameters};
 use crate::state::Shared;
@@ -30,6 +30,8 @@ const MAX_SKETCHES: usize = 200_000;
 /// Percentiles of a range: of all operations in `latency` and `ttft`, with `resolution` in `points`, with `by` in `groups`.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PercentilesAnswer {
+    #[serde(flatten)]
+    period: AnsweredPeriod,
     /// All operations; absent when dimensions are asked for.
     #[serde(flatten)]
     all: Option<OverTime>,
@@ -72,9 +74,8 @@ struct OverTime {
 /// One step.
 #[derive(Debug, Serialize, ToSchema)]
 struct Step {
-    /// Start of the step.
-    #[schema(value_type = String, format = "date-time")]
-    start: UtcMillis,
+    #[serde(flatten)]
+    times: StepTimes,
     #[serde(flatten)]
     distributions: Distributions,
 }
@@ -108,8 +109,9 @@ pub(crate) async fn percentiles(
     State(state): State<Shared>,
     mut parameters: Parameters,
 ) -> Result<Json<PercentilesAnswer>, ApiError> {
-    let range = Range::read(&mut parameters)?;
-    let resolution = parameters.take_level("resolution")?;
+    let now = UtcMillis::now();
+    let period = Period::read(&mut parameters, now)?;
+    let resolution = parameters.take_resolution()?;
     let dimensions = read_group_by(&mut parameters)?;
     let filters = Filters::read(&mut parameters)?;
     parameters.finish()?;
@@ -117,22 +119,31 @@ pub(crate) async fn percentiles(
     let complete_to = state.complete_to().await?;
     let mut reading = state.begin_reading().await?;
     let minutes_kept_from = minutes_kept_from(&mut reading).await?;
-    let spans = if resolution.is_none() {
-        range.spans(minutes_kept_from)?
-    } else {
-        Steps::of(range, resolution, Present { now: UtcMillis::now(), minutes_kept_from })?.spans
+    let present = Present { now, minutes_kept_from };
+    let steps = resolution.map(|_| Steps::of(period, resolution, present)).transpose()?;
+    let spans = match &steps {
+        Some(steps) => steps.spans.clone(),
+        None => period.range.spans(minutes_kept_from)?,
     };
-    let group_by = GroupBy { step: resolution, dimensions };
+    let group_by = GroupBy { step: steps.as_ref().map(|steps| steps.step_by.clone()), dimensions };
     let question = Question { spans: &spans, filters: &filters, group_by: &group_by };
     let merged = fetch_merged(&mut reading, question).await?;
     let unattributed = unattributed(&mut reading, question).await?;
+    let to = steps.as_ref().map(|steps| steps.end_with(merged.values().filter_map(last_step).max()));
     let (all, groups) = if group_by.dimensions.is_empty() {
-        (Some(OverTime::of(merged.into_values().next().unwrap_or_default(), resolution)), None)
+        (Some(OverTime::of(merged.into_values().next().unwrap_or_default(), steps.as_ref())), None)
     } else {
-        (None, Some(collect_groups(merged, &group_by.dimensions, resolution)))
+        (None, Some(collect_groups(merged, &group_by.dimensions, steps.as_ref())))
     };
-    let resolution = resolution.map(Level::name);
-    Ok(Json(PercentilesAnswer { all, groups, resolution, relative_error: RELATIVE_ERROR, unattributed, complete_to }))
+    Ok(Json(PercentilesAnswer {
+        period: period.answered(to),
+        all,
+        groups,
+        resolution: resolution.map(Resolution::name),
+        relative_error: RELATIVE_ERROR,
+        unattributed,
+        complete_to,
+    }))
 }
 
 /// Merges while the database still reads, on a thread of its own, so that neither all sketches are held nor other requests held
@@ -153,28 +164,32 @@ async fn fetch_merged(reading: &mut Transaction, question: Question<'_>) -> Resu
     merged.map_err(|error| ApiError::Internal(error.into()))
 }
 
-fn collect_groups(merged: Merged, dimensions: &[Dimension], resolution: Option<Level>) -> Vec<Group> {
-    let latencies = |steps: &BTreeMap<_, [Sketch; 2]>| steps.values().map(|[latency, _]| latency.count()).sum::<u64>();
+fn collect_groups(merged: Merged, dimensions: &[Dimension], steps: Option<&Steps>) -> Vec<Group> {
+    let latencies = |steps: &BySteps| steps.values().map(|[latency, _]| latency.count()).sum::<u64>();
     let mut groups: Vec<_> = merged.into_iter().collect();
     // The map's order stays among equals.
     groups.sort_by_key(|(_, steps)| Reverse(latencies(steps)));
     groups
         .into_iter()
-        .map(|(values, steps)| Group {
+        .map(|(values, over_time)| Group {
             dimensions: dimension_values(dimensions, values),
-            over_time: OverTime::of(steps, resolution),
+            over_time: OverTime::of(over_time, steps),
         })
         .collect()
 }
 
+fn last_step(sketches: &BySteps) -> Option<UtcMillis> {
+    sketches.keys().next_back().copied().flatten()
+}
+
 impl OverTime {
-    fn of(mut steps: BTreeMap<Option<UtcMillis>, [Sketch; 2]>, resolution: Option<Level>) -> Self {
-        if resolution.is_none() {
-            let whole = steps.remove(&None).unwrap_or_default();
+    fn of(mut sketches: BySteps, steps: Option<&Steps>) -> Self {
+        let Some(steps) = steps else {
+            let whole = sketches.remove(&None).unwrap_or_default();
             return Self { whole: Some(Distributions::of(&whole)), points: None };
-        }
-        let points = steps.iter().filter_map(|(start, sketches)| {
-            start.map(|start| Step { start, distributions: Distributions::of(sketches) })
+        };
+        let points = sketches.iter().filter_map(|(start, sketches)| {
+            start.map(|start| Step { times: steps.times(start), distributions: Distributions::of(sketches) })
         });
         Self { whole: None, points: Some(points.collect()) }
     }

@@ -11,10 +11,10 @@ use utoipa::ToSchema;
 
 use crate::error::ApiError;
 use crate::query::{
-    DurationFigures, Figures, Filters, GroupBy, Parameters, Present, Question, Range, Steps, WindowRow,
-    dimension_values, fetch_sums, minutes_kept_from, read_group_by, unattributed,
+    AnsweredPeriod, DurationFigures, Figures, Filters, GroupBy, Parameters, Period, Present, Question, StepTimes,
+    Steps, WindowRow, dimension_values, fetch_sums, minutes_kept_from, read_group_by, unattributed,
 };
-use crate::routes::openapi::{FilterParameters, GroupParameters, SeriesParameters};
+use crate::routes::openapi::{FilterParameters, GroupParameters, RangeParameters, SeriesParameters};
 use crate::state::Shared;
 
 /// Most points of an answer: a week of minutes, or a month of hours for a dozen models.
@@ -23,14 +23,9 @@ const MAX_POINTS: usize = 12_000;
 /// Totals of a range, step by step.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SeriesAnswer {
-    /// Start of the range.
-    #[schema(value_type = String, format = "date-time")]
-    from: UtcMillis,
-    /// End of the range; of a range without end, that of the present minute, or of the last step if that is later: clocks
-    /// of producers may be ahead.
-    #[schema(value_type = String, format = "date-time")]
-    to: UtcMillis,
-    /// Width of the steps: `minute`, `quarter_hour`, `hour` or `day`.
+    #[serde(flatten)]
+    period: AnsweredPeriod,
+    /// Width of the steps: `minute`, `quarter_hour`, `hour`, `day`, `week` or `month`.
     resolution: &'static str,
     /// One series per group, the largest cost first; a single one when nothing is grouped.
     series: Vec<Series>,
@@ -54,34 +49,34 @@ struct Series {
 /// One step.
 #[derive(Debug, Serialize, ToSchema)]
 struct Point {
-    /// Start of the step. The first and last step of a range may be cut by it.
-    #[schema(value_type = String, format = "date-time")]
-    start: UtcMillis,
+    #[serde(flatten)]
+    times: StepTimes,
     #[serde(flatten)]
     figures: Figures,
     #[serde(flatten)]
     durations: DurationFigures,
 }
 
-/// Totals of a range in steps of a minute, quarter-hour, hour or day (UTC), optionally by dimensions.
+/// Totals of a range in steps of a minute, quarter-hour, hour, day, week or month of a time zone, optionally by dimensions.
 #[utoipa::path(get, path = "/v1/series", tag = "answers",
-    params(SeriesParameters, GroupParameters, FilterParameters),
+    params(RangeParameters, SeriesParameters, GroupParameters, FilterParameters),
     responses((status = 200, body = SeriesAnswer)))]
 pub(crate) async fn series(
     State(state): State<Shared>,
     mut parameters: Parameters,
 ) -> Result<Json<SeriesAnswer>, ApiError> {
-    let range = Range::read(&mut parameters)?;
-    let resolution = parameters.take_level("resolution")?;
+    let now = UtcMillis::now();
+    let period = Period::read(&mut parameters, now)?;
+    let resolution = parameters.take_resolution()?;
     let dimensions = read_group_by(&mut parameters)?;
     let filters = Filters::read(&mut parameters)?;
     parameters.finish()?;
 
     let complete_to = state.complete_to().await?;
     let mut reading = state.begin_reading().await?;
-    let present = Present { now: UtcMillis::now(), minutes_kept_from: minutes_kept_from(&mut reading).await? };
-    let steps = Steps::of(range, resolution, present)?;
-    let group_by = GroupBy { step: Some(steps.resolution), dimensions };
+    let present = Present { now, minutes_kept_from: minutes_kept_from(&mut reading).await? };
+    let steps = Steps::of(period, resolution, present)?;
+    let group_by = GroupBy { step: Some(steps.step_by.clone()), dimensions };
     let question = Question { spans: &steps.spans, filters: &filters, group_by: &group_by };
     let rows = fetch_sums(&mut reading, question, MAX_POINTS + 1).await?;
     if rows.len() > MAX_POINTS {
@@ -91,17 +86,13 @@ pub(crate) async fn series(
         return Err(ApiError::invalid("too_many_points", message));
     }
     let unattributed = unattributed(&mut reading, question).await?;
-    let last_step = rows.last().and_then(|row| row.step);
-    let to = match (range.to, last_step) {
-        (None, Some(start)) => steps.to.max(steps.resolution.window_end(start)),
-        _ => steps.to,
-    };
-    let series = collect_series(&group_by.dimensions, rows);
+    let period = period.answered(Some(steps.end_with(rows.last().and_then(|row| row.step))));
+    let series = collect_series(&group_by.dimensions, rows, &steps);
     let resolution = steps.resolution.name();
-    Ok(Json(SeriesAnswer { from: steps.from, to, resolution, series, unattributed, complete_to }))
+    Ok(Json(SeriesAnswer { period, resolution, series, unattributed, complete_to }))
 }
 
-fn collect_series(dimensions: &[Dimension], rows: Vec<WindowRow<WindowSums>>) -> Vec<Series> {
+fn collect_series(dimensions: &[Dimension], rows: Vec<WindowRow<WindowSums>>, steps: &Steps) -> Vec<Series> {
     let mut groups: BTreeMap<Vec<Option<String>>, (i64, Vec<Point>)> = BTreeMap::new();
     if dimensions.is_empty() {
         // The one series is there even when it has no point.
@@ -111,7 +102,8 @@ fn collect_series(dimensions: &[Dimension], rows: Vec<WindowRow<WindowSums>>) ->
         let Some(start) = row.step else { continue };
         let (cost, points) = groups.entry(row.dimensions).or_default();
         *cost = cost.saturating_add(row.value.cost.nanos());
-        points.push(Point { start, figures: Figures::from(&row.value), durations: DurationFigures::from(&row.value) });
+        let (figures, durations) = (Figures::from(&row.value), DurationFigures::from(&row.value));
+        points.push(Point { times: steps.times(start), figures, durations });
     }
     let mut groups: Vec<_> = groups.into_iter().collect();
     groups.sort_by_key(|(_, (cost, _))| std::cmp::Reverse(*cost));

@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 
 use crate::error::ApiError;
 use crate::query::{
-    Figures, Filters, GroupBy, Parameters, Question, Range, fetch_sums, minutes_kept_from, unattributed,
+    AnsweredPeriod, Figures, Filters, GroupBy, Parameters, Period, Question, fetch_sums, minutes_kept_from,
+    unattributed,
 };
 use crate::routes::openapi::{FilterParameters, RangeParameters};
 use crate::state::Shared;
@@ -17,6 +18,8 @@ use crate::state::Shared;
 /// What the operations of a range add up to.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TotalsAnswer {
+    #[serde(flatten)]
+    period: AnsweredPeriod,
     #[serde(flatten)]
     figures: Figures,
     /// Operations that may or may not pass the filters, and are not counted: combinations of values beyond the 2000
@@ -38,17 +41,18 @@ pub(crate) async fn totals(
     State(state): State<Shared>,
     mut parameters: Parameters,
 ) -> Result<Json<TotalsAnswer>, ApiError> {
-    let range = Range::read(&mut parameters)?;
+    let period = Period::read(&mut parameters, UtcMillis::now())?;
     let filters = Filters::read(&mut parameters)?;
     parameters.finish()?;
 
     // Read first: the windows may be ahead of this moment, never behind it.
     let complete_to = state.complete_to().await?;
     let mut reading = state.begin_reading().await?;
-    let spans = range.spans(minutes_kept_from(&mut reading).await?)?;
+    let spans = period.range.spans(minutes_kept_from(&mut reading).await?)?;
     let question = Question { spans: &spans, filters: &filters, group_by: &GroupBy::default() };
     let rows = fetch_sums(&mut reading, question, 1).await?;
     let sums = rows.first().map_or_else(WindowSums::default, |row| row.value);
     let unattributed = unattributed(&mut reading, question).await?;
-    Ok(Json(TotalsAnswer { figures: Figures::from(&sums), unattributed, complete_to }))
+    let period = period.answered(None);
+    Ok(Json(TotalsAnswer { period, figures: Figures::from(&sums), unattributed, complete_to }))
 }

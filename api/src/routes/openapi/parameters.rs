@@ -17,29 +17,33 @@ macro_rules! described {
 }
 
 described! {
-    /// A half-open range of whole UTC minutes.
+    /// A half-open range of whole UTC minutes, or of days of a time zone.
     RangeParameters {
-        /// First minute, RFC 3339, such as 2026-11-23T08:00:00Z; without it everything before.
+        /// First minute, RFC 3339, such as 2026-11-23T08:00:00Z, or with `zone` a date such as 2026-11-23, which begins at local
+        /// midnight; without it everything before.
         from: Option<String>,
-        /// First minute after the range; without it everything after.
+        /// First minute after the range, or with `zone` the first date after it; without it everything after.
         to: Option<String>,
+        /// In place of `from` and `to`, whole days of `zone`: `today`, `yesterday`, `last_7_days` or `last_30_days` (today is the
+        /// last of them), `this_week` or `last_week` (from Monday), `this_month`, `last_month`, `this_quarter`, `last_quarter`,
+        /// `this_year` or `last_year`.
+        range: Option<String>,
+        /// IANA time zone in which days, weeks and months begin, such as Europe/Berlin; UTC by default. With it, the answer has
+        /// local times beside those of UTC.
+        zone: Option<String>,
     }
 
-    /// A half-open range of whole UTC minutes, cut into steps.
+    /// Steps of a series, which need `from` or `range`.
     SeriesParameters {
-        /// First minute, RFC 3339, such as 2026-11-23T08:00:00Z.
-        from: String,
-        /// First minute after the range; without it everything after.
-        to: Option<String>,
-        /// `minute`, `quarter_hour`, `hour` or `day`, in UTC; without it the narrowest that gives at most 300 steps. Minutes
-        /// are kept for seven days.
+        /// `minute`, `quarter_hour`, `hour`, `day`, `week` (from Monday) or `month`, of the time zone; without it the narrowest up
+        /// to a day that gives at most 300 steps. Minutes are kept for seven days.
         resolution: Option<String>,
     }
 
     /// Steps of time.
     StepParameters {
-        /// `minute`, `quarter_hour`, `hour` or `day`, in UTC; steps need `from`. Without it the whole range at once. Minutes
-        /// are kept for seven days.
+        /// `minute`, `quarter_hour`, `hour`, `day`, `week` (from Monday) or `month`, of the time zone; steps need `from` or `range`.
+        /// Without it the whole range at once. Minutes are kept for seven days.
         resolution: Option<String>,
     }
 

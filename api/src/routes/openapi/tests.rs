@@ -71,7 +71,9 @@ async fn handlers_take_the_described_parameters_and_no_others() {
 
         let required = query_parameters(operation, true);
         let answer = api.get(path).await;
-        assert_eq!(answer.status == 400, !required.is_empty(), "{path}: {}", answer.text);
+        // A series needs one of two parameters, which the description can only say in words.
+        let is_refused = !required.is_empty() || path == "/v1/series";
+        assert_eq!(answer.status == 400, is_refused, "{path}: {}", answer.text);
         for name in required {
             assert!(answer.text.contains(&format!("parameter {name} is missing")), "{path}: {}", answer.text);
         }

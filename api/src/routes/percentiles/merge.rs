@@ -7,8 +7,10 @@ use opstream_schemas::sketch::{Sketch, SketchBytesError, TooManyValues};
 
 use crate::query::SketchRow;
 
-/// Sketches of latency and time to first token, by the values of a group's dimensions and the start of a step.
-pub(super) type Merged = BTreeMap<Vec<Option<String>>, BTreeMap<Option<UtcMillis>, [Sketch; 2]>>;
+/// Sketches of latency and time to first token, by the start of a step; by none when there are no steps.
+pub(super) type BySteps = BTreeMap<Option<UtcMillis>, [Sketch; 2]>;
+/// The same, by the values of a group's dimensions.
+pub(super) type Merged = BTreeMap<Vec<Option<String>>, BySteps>;
 
 /// A window that does not hold what windows hold: someone must look at the database.
 #[derive(Debug, thiserror::Error)]
