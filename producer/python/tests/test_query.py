@@ -109,6 +109,22 @@ def test_a_series_is_one_row_for_each_step(server: FakeServer) -> None:
     assert frame.select("model", pl.col("start").dt.day()).rows() == [("a", 23), ("a", 24), ("b", 23), ("b", 24)]
 
 
+def test_a_zone_goes_along_and_steps_are_told_in_it(server: FakeServer) -> None:
+    point = {"start": "2026-10-31T18:30:00Z", "end": "2026-11-30T18:30:00Z", **FIGURES}
+    server.says({"series": [{"dimensions": {}, "points": [point]}], "zone": "Asia/Kolkata", "resolution": "month"})
+    server.says({**FIGURES, "complete_to": None, "zone": "Asia/Kolkata"})
+    frame = opstream.query(
+        "series", start=date(2026, 11, 1), end="2026-12-01", zone="Asia/Kolkata", resolution="month", url=server.url
+    )
+    local = frame.select(pl.col("start", "end").dt.to_string("%Y-%m-%d %H:%M"))
+    assert local.row(0) == ("2026-11-01 00:00", "2026-12-01 00:00")
+    assert frame["start"][0] == datetime(2026, 10, 31, 18, 30, tzinfo=timezone.utc)
+    expected = {"from": "2026-11-01", "to": "2026-12-01", "zone": "Asia/Kolkata", "resolution": "month"}
+    assert asked(server) == ("/v1/series", expected)
+    opstream.query("totals", range="last_month", zone="Asia/Kolkata", url=server.url)
+    assert asked(server, 1)[1] == {"range": "last_month", "zone": "Asia/Kolkata"}
+
+
 @pytest.mark.parametrize("grouped", [False, True])
 @pytest.mark.parametrize("stepped", [False, True])
 def test_percentiles_of_every_shape(server: FakeServer, grouped: bool, stepped: bool) -> None:

@@ -97,6 +97,8 @@ def query(
     *,
     start: "datetime | date | str | None" = None,
     end: "datetime | date | str | None" = None,
+    range: str | None = None,
+    zone: str | None = None,
     by: "str | Sequence[str] | None" = None,
     resolution: str | None = None,
     order: str | None = None,
@@ -112,6 +114,10 @@ def query(
     ``series`` (with ``start``) and ``percentiles`` come from windows: ``start`` and ``end`` are whole minutes there, ``end`` not
     included. Any dimension is a filter, such as ``model="gpt-5"``; None or an empty text asks for operations without one.
 
+    ``zone`` is the IANA time zone in which days, weeks and months of these begin, such as ``"Asia/Kolkata"``; a date is then
+    one of that zone, and steps are told in its time. ``range`` names whole days of it in place of ``start`` and ``end``, such as
+    ``"last_month"``.
+
     Raises ``QueryError`` when the server does not answer or refuses, ``ImportError`` without Polars.
     """
     if question not in _QUESTIONS:
@@ -119,8 +125,10 @@ def query(
     server = _Server(url or _settings.variable("OPSTREAM_URL") or _settings.DEFAULT_URL, token_file, timeout)
     dimensions = [by] if isinstance(by, str) else list(by or [])
     parameters = {
-        "from": _moment(start),
-        "to": _moment(end),
+        "from": _moment(start, zone),
+        "to": _moment(end, zone),
+        "range": range,
+        "zone": zone,
         "by": ",".join(dimensions) or None,
         "resolution": resolution,
         "order": order,
@@ -219,7 +227,7 @@ def _answer_frame(question: str, answer: dict[str, Any], dimensions: list[str], 
     pl = polars("opstream.query")
     schema: dict[str, Any] = dict.fromkeys(dimensions, pl.String)
     if question == "series" or has_steps:
-        schema["start"] = pl.Datetime("us", "UTC")
+        schema |= dict.fromkeys(("start", "end"), pl.Datetime("us", "UTC"))
     if question == "percentiles":
         for duration in ("latency", "ttft"):
             schema |= {f"{duration}_{name}": pl.Int64 if name == "count" else pl.Float64 for name in _PERCENTILES}
@@ -232,7 +240,10 @@ def _answer_frame(question: str, answer: dict[str, Any], dimensions: list[str], 
     if question == "totals":
         schema["complete_to"] = pl.Datetime("us", "UTC")
     rows = [_read_row(row) for row in _rows(question, answer)]
-    return pl.DataFrame({name: [row.get(name) for row in rows] for name in schema}, schema=schema)
+    frame = pl.DataFrame({name: [row.get(name) for row in rows] for name in schema}, schema=schema)
+    if answer.get("zone") and "start" in schema:
+        return frame.with_columns(pl.col("start", "end").dt.convert_time_zone(answer["zone"]))
+    return frame
 
 
 def _rows(question: str, answer: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -248,7 +259,7 @@ def _rows(question: str, answer: dict[str, Any]) -> Iterator[dict[str, Any]]:
     else:
         for group in answer.get("groups") or [answer]:
             for step in group.get("points") or [group]:
-                row = {**group.get("dimensions", {}), "start": step.get("start")}
+                row = {**group.get("dimensions", {}), "start": step.get("start"), "end": step.get("end")}
                 for duration in ("latency", "ttft"):
                     row |= {f"{duration}_{name}": (step.get(duration) or {}).get(name) for name in _PERCENTILES}
                 yield row
@@ -256,7 +267,7 @@ def _rows(question: str, answer: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _read_row(row: dict[str, Any]) -> dict[str, Any]:
     read = dict(row)
-    for name in ("start", "complete_to"):
+    for name in ("start", "end", "complete_to"):
         read[name] = _read_moment(row.get(name))
     for name in _MONEY_COLUMNS:
         read[name] = _read_money(row.get(name))
@@ -271,11 +282,13 @@ def _read_money(text: str | None) -> Decimal | None:
     return Decimal(text) if text is not None else None
 
 
-def _moment(given: "datetime | date | str | None") -> str | None:
-    """RFC 3339 text; a moment without a zone is local time, as everywhere in Python."""
+def _moment(given: "datetime | date | str | None", zone: str | None) -> str | None:
+    """RFC 3339 text; a moment without a zone is local time, as everywhere in Python. A date of a zone stays one."""
     if given is None or isinstance(given, str):
         return given or None
     if not isinstance(given, datetime):
+        if zone is not None:
+            return given.isoformat()
         given = datetime.combine(given, time())
     return given.astimezone().isoformat()
 
