@@ -7,7 +7,7 @@ use crate::harness::data::test_data;
 use crate::harness::pipeline::Pipeline;
 
 /// Sums over a set of operations.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 struct Totals {
     operations: i64,
     input_tokens: i64,
@@ -74,6 +74,10 @@ async fn assert_all_agree(pipeline: &Pipeline<'_>, expected: &Totals) {
     assert_eq!(&of_rows(pipeline).await, expected, "rows");
     assert_eq!(&of_manifest(pipeline).await, expected, "files, as the manifest states them and verify reads them");
     assert_eq!(&of_windows(pipeline).await, expected, "windows, as the api answers");
+    for resolution in ["day", "week", "month"] {
+        let steps = of_steps(pipeline, resolution).await;
+        assert_eq!(&steps, expected, "windows by {resolution} where no {resolution} is a stored window");
+    }
     pipeline.assert_verified().await;
 }
 
@@ -106,13 +110,29 @@ async fn of_query(pipeline: &Pipeline<'_>, sql: &'static str) -> Totals {
 }
 
 async fn of_windows(pipeline: &Pipeline<'_>) -> Totals {
-    let totals = pipeline.get("/v1/totals").await.unwrap();
-    let int = |name: &str| totals[name].as_i64().unwrap_or_else(|| panic!("{name} is missing in {totals}"));
+    of_figures(&pipeline.get("/v1/totals").await.unwrap())
+}
+
+async fn of_steps(pipeline: &Pipeline<'_>, resolution: &str) -> Totals {
+    let question = format!("/v1/series?from=2015-01-01&zone=Asia/Kathmandu&by=provider,model&resolution={resolution}");
+    let answer = pipeline.get(&question).await.unwrap();
+    let points =
+        answer["series"].as_array().into_iter().flatten().flat_map(|series| series["points"].as_array().unwrap());
+    points.map(of_figures).fold(Totals::default(), |sum, step| Totals {
+        operations: sum.operations + step.operations,
+        input_tokens: sum.input_tokens + step.input_tokens,
+        output_tokens: sum.output_tokens + step.output_tokens,
+        reported_nano_usd: sum.reported_nano_usd + step.reported_nano_usd,
+    })
+}
+
+fn of_figures(figures: &Value) -> Totals {
+    let int = |name: &str| figures[name].as_i64().unwrap_or_else(|| panic!("{name} is missing in {figures}"));
     Totals {
         operations: int("operations"),
         input_tokens: int("input_tokens"),
         output_tokens: int("output_tokens"),
-        reported_nano_usd: nano_usd(&totals["reported_cost_usd"]),
+        reported_nano_usd: nano_usd(&figures["reported_cost_usd"]),
     }
 }
 
