@@ -39,6 +39,7 @@ mod neither_many_days_nor_a_frozen_neighbour_stop_the_ingestor;
 mod operator_commands_say_what_is_wrong;
 mod other_teams_write_as_the_contract_says;
 mod postgres_out_of_reach_is_waited_for;
+mod prices_of_the_deployment_are_read_again;
 mod prompts_in_log_records_are_shown_with_their_operation;
 mod small_files_become_few_and_nothing_changes;
 mod stock_clients_read_topics_and_files;
