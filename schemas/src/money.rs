@@ -146,6 +146,18 @@ impl PicoUsdPerToken {
         Ok(price)
     }
 
+    /// Reads a price in dollars per single token: decimal text, exact to the twelfth decimal.
+    ///
+    /// # Errors
+    /// `Malformed`, `Negative`, `TooPrecise` for a thirteenth decimal, `OutOfRange` above [`PicoUsdPerToken::MAX`].
+    pub fn from_usd_per_token(text: &str) -> Result<Self, MoneyError> {
+        let price = Self(exact_non_negative(text, PRICE_PLACES * 2)?);
+        if price > Self::MAX {
+            return Err(MoneyError::OutOfRange { text: excerpt(text) });
+        }
+        Ok(price)
+    }
+
     /// Trillionths of a dollar per token.
     pub const fn picos(self) -> i64 {
         self.0

@@ -29,7 +29,7 @@ pub struct ExactUsd(i128);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ExactRate(i128);
 
-/// A factor on prices: more than 0, at most 1,000, with at most two decimals, such as 1.1 for a region.
+/// A factor on prices: more than 0, at most 1,000, with at most two decimals, such as 1.1 for a region. Displayed as such.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Multiplier(i64);
 
@@ -129,6 +129,12 @@ impl fmt::Display for ExactRate {
     }
 }
 
+impl fmt::Display for Multiplier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_decimal(f, self.0.into(), 2)
+    }
+}
+
 /// Writes `units` of the last of `places` fraction digits, without trailing zeros.
 fn write_decimal(f: &mut fmt::Formatter<'_>, units: i128, places: u32) -> fmt::Result {
     let one = 10_u128.pow(places);
@@ -175,6 +181,7 @@ mod tests {
         assert_eq!(product.to_string(), "0.000001061520150601");
         assert_eq!(product.times(odd), None);
         assert_eq!(rate("0.003625").times(multiplier("1.1")).unwrap().to_string(), "0.0039875");
+        assert_eq!([odd, multiplier("0.5"), multiplier("2.00")].map(|shown| shown.to_string()), ["1.01", "0.5", "2"]);
     }
 
     #[test]

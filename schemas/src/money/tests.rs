@@ -137,6 +137,19 @@ fn json_writes_text_and_reads_text_and_numbers() {
 }
 
 #[test]
+fn a_price_per_token_is_the_same_as_per_million() {
+    for (per_token, per_mtok) in [("2.5e-06", "2.5"), ("0.000000003625", "0.003625"), ("0", "0"), ("1e-12", "0.000001")]
+    {
+        let price = PicoUsdPerToken::from_usd_per_token(per_token).unwrap();
+        assert_eq!(price, PicoUsdPerToken::from_usd_per_mtok(per_mtok).unwrap(), "{per_token}");
+    }
+    let refused = |text| PicoUsdPerToken::from_usd_per_token(text).unwrap_err();
+    assert!(matches!(refused("1.0000000000000001e-07"), MoneyError::TooPrecise { places: 12, .. }));
+    assert!(matches!(refused("-1e-6"), MoneyError::Negative { .. }));
+    assert!(matches!(refused("1.01"), MoneyError::OutOfRange { .. }));
+}
+
+#[test]
 fn a_price_with_six_decimals_is_a_whole_number_of_picos() {
     assert_eq!(PicoUsdPerToken::from_usd_per_mtok("0.003625").unwrap().picos(), 3625);
     assert_eq!(PicoUsdPerToken::from_usd_per_mtok("1000000").unwrap(), PicoUsdPerToken::MAX);

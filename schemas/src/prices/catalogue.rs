@@ -78,9 +78,19 @@ impl Catalogue {
         &self.version
     }
 
-    /// The models in the order of the files.
+    /// The models in the order of the files, those beneath first; also those whose names other files took.
     pub fn models(&self) -> &[Model] {
         &self.models
+    }
+
+    /// Every model with its key, in the order of [`Catalogue::models`].
+    pub fn entries(&self) -> impl Iterator<Item = (PriceKey, &Model)> {
+        self.models.iter().enumerate().map(|(place, model)| (PriceKey(place), model))
+    }
+
+    /// Every model that its provider and id still mean, with its key: not those whose id a file above claims.
+    pub fn in_force(&self) -> impl Iterator<Item = (PriceKey, &Model)> {
+        self.entries().filter(|(key, model)| self.find(&model.provider, &model.id) == Some(*key))
     }
 
     /// The model with this key.

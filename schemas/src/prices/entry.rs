@@ -16,8 +16,14 @@ use crate::prices::TokenClass;
 pub struct Model {
     /// OpenTelemetry's name of the provider.
     pub provider: String,
+    /// Other providers with the same models at the same prices.
+    pub also: Vec<String>,
     /// The model's name at the provider, in lower case.
     pub id: String,
+    /// Other names of the model, in lower case.
+    pub aliases: Vec<String>,
+    /// Beginnings of names behind which only a version follows, in lower case.
+    pub prefixes: Vec<String>,
     /// Largest prompt, tokens.
     pub context_window: Option<i64>,
     /// Day on which the provider stops serving the model. Prices stay, so that earlier operations can be priced.

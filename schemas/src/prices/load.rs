@@ -58,7 +58,7 @@ pub(super) fn load_file(file: &str, text: &str, first_key: usize) -> Result<Load
         let id = entry.id.clone();
         let place = Place { file, model: Some(&id) };
         place.claim_names(&mut loaded.names, &entry, PriceKey::new(first_key + offset))?;
-        loaded.models.push(place.model(&parsed.provider, entry)?);
+        loaded.models.push(place.model(&loaded.providers, entry)?);
     }
     Ok(loaded)
 }
@@ -85,7 +85,7 @@ impl Place<'_> {
         Ok(())
     }
 
-    fn model(self, provider: &str, entry: ModelEntry) -> Result<Model, CatalogueError> {
+    fn model(self, providers: &[String], entry: ModelEntry) -> Result<Model, CatalogueError> {
         if entry.source.is_empty() {
             return Err(self.refuse("source", Problem::Missing));
         }
@@ -93,8 +93,10 @@ impl Place<'_> {
             let expected = "a number of tokens above 0";
             return Err(self.refuse("context_window", Problem::Unexpected { found: tokens.to_string(), expected }));
         }
+        let (provider, also) = providers.split_first().ok_or_else(|| self.refuse("provider", Problem::Missing))?;
         Ok(Model {
-            provider: provider.to_owned(),
+            provider: provider.clone(),
+            also: also.to_vec(),
             context_window: entry.context_window,
             retired_on: entry.retired_on.map(|day| self.date("retired_on", day)).transpose()?,
             source: entry.source,
@@ -104,6 +106,8 @@ impl Place<'_> {
             intervals: self.intervals(&entry.interval)?,
             variants: self.variants(entry.variant)?,
             id: entry.id,
+            aliases: entry.aliases,
+            prefixes: entry.prefixes,
         })
     }
 

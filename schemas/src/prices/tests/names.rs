@@ -79,3 +79,38 @@ fn the_answers_model_is_billed_before_the_requested_one() {
     assert_eq!(billed(Some("gpt-4o"), Some("gpt-4o-of-tomorrow")), None);
     assert_eq!(billed(None, None), None);
 }
+
+#[test]
+fn a_model_whose_id_another_file_takes_is_no_longer_in_force() {
+    let text = r#"
+schema = 1
+catalogue = 2026-11-24
+currency = "USD"
+unit = "per_mtok"
+provider = "openai"
+also = ["acme"]
+
+[[model]]
+id = "gpt-4o"
+aliases = ["our-model"]
+prefixes = ["our-gpt"]
+source = "a contract"
+checked_on = 2026-11-24
+[[model.interval]]
+rates = { input = "1" }
+"#;
+    let base = Catalogue::embedded();
+    assert_eq!(base.in_force().count(), base.models().len());
+    let catalogue = base.overlay(&[("openai.toml", text)]).unwrap();
+    let named = |model: &&Model| model.name() == "openai/gpt-4o";
+    assert_eq!(catalogue.entries().filter(|(_, model)| named(model)).count(), 2);
+    let in_force: Vec<_> = catalogue.in_force().filter(|(_, model)| named(model)).collect();
+    let [(key, model)] = in_force[..] else { panic!("{in_force:?}") };
+    assert_eq!(catalogue.find("acme", "our-model"), Some(key));
+    // The file claims its snapshots too, and one of them has prices of its own beneath.
+    assert_eq!(catalogue.in_force().count(), base.models().len() - 1);
+    let snapshot = catalogue.find("openai", "gpt-4o-2024-05-13");
+    assert_eq!(snapshot, Some(key));
+    let expected = (&["acme".to_owned()][..], &["our-model".to_owned()][..], &["our-gpt".to_owned()][..]);
+    assert_eq!((&model.also[..], &model.aliases[..], &model.prefixes[..]), expected);
+}
