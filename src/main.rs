@@ -17,6 +17,7 @@ mod import;
 mod ingestor_command;
 mod listen;
 mod otlp_listen;
+mod price;
 mod price_files;
 mod price_watch;
 mod rate_args;
@@ -76,6 +77,7 @@ enum Command {
     Import(import::ImportArgs),
     Demo(demo::DemoArgs),
     DeadLetters(dead_letters::DeadLettersArgs),
+    Price(price::PriceCommandArgs),
     Verify(verify::VerifyArgs),
     RestoreFiles(restore_files::RestoreFilesArgs),
 }
@@ -124,6 +126,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Import(args) => Ok(answered(Box::pin(import::run(args, shutdown)).await)),
         Command::Demo(args) => Box::pin(demo::run_command(args, shutdown)).await.map(done),
         Command::DeadLetters(args) => Ok(answered(Box::pin(dead_letters::run(args, shutdown)).await)),
+        Command::Price(args) => Ok(answered(Box::pin(price::run(args, shutdown)).await)),
         Command::RestoreFiles(args) => Ok(answered(Box::pin(restore_files::run(args, shutdown)).await)),
         Command::Verify(args) => Ok(Box::pin(verify::run(args, shutdown)).await),
     }

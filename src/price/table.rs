@@ -1,0 +1,70 @@
+//! Columns of text for people.
+
+use std::io::{self, Write};
+
+use crate::failure::unless_reader_left;
+
+/// On which side of a column its shorter cells stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Align {
+    Left,
+    Right,
+}
+
+/// Rows whose columns stand below each other.
+pub(super) struct Table<const COLUMNS: usize> {
+    alignments: [Align; COLUMNS],
+    rows: Vec<[String; COLUMNS]>,
+}
+
+impl<const COLUMNS: usize> Table<COLUMNS> {
+    /// A table with this first row.
+    pub(super) fn new(alignments: [Align; COLUMNS], head: [&str; COLUMNS]) -> Self {
+        Self { alignments, rows: vec![head.map(str::to_owned)] }
+    }
+
+    /// Adds a row.
+    pub(super) fn add(&mut self, row: [String; COLUMNS]) {
+        self.rows.push(row);
+    }
+
+    /// The rows as lines, with two spaces between columns and none behind the last.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let mut widths = [0; COLUMNS];
+        for row in &self.rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = cell.chars().count().max(*width);
+            }
+        }
+        let line = |row: &[String; COLUMNS]| {
+            let cells = row.iter().zip(widths).zip(self.alignments).map(|((cell, width), align)| match align {
+                Align::Left => format!("{cell:width$}"),
+                Align::Right => format!("{cell:>width$}"),
+            });
+            cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+        };
+        self.rows.iter().map(line).collect()
+    }
+}
+
+/// Writes lines to standard output, as far as somebody reads them.
+///
+/// # Errors
+/// Those of writing.
+pub(super) fn print(lines: &[String]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let written = lines.iter().try_for_each(|line| writeln!(out, "{line}")).and_then(|()| out.flush());
+    unless_reader_left(written)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let mut table = Table::new([Align::Left, Align::Right, Align::Left], ["class", "n", "why"]);
+        table.add(["é".to_owned(), "1234".to_owned(), String::new()]);
+        assert_eq!(table.lines(), ["class     n  why", "é      1234"]);
+    }
+}
