@@ -5,11 +5,15 @@
 //! of it.
 
 mod check;
+mod explain;
+mod list;
+mod moment;
 mod table;
 
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use opstream_schemas::UtcMicros;
 use opstream_schemas::prices::Catalogue;
 use tokio_util::sync::CancellationToken;
 
@@ -18,10 +22,15 @@ use crate::price_files::{PriceArgs, PriceFiles};
 /// See what operations cost and why, and which prices say so; check and import prices.
 #[derive(clap::Args)]
 #[command(after_long_help = "Examples:
+  why a stored operation costs what it costs:
+    opstream price explain --operation-id 019a…
+  what Gemini's models cost, and what changes their prices:
+    opstream price list --provider gemini
   whether files may be laid over the built-in prices:
     opstream price check prices/
 
-Exit code 0: yes, or what was asked for. 1: no: `check` found a fault, 2: the command could not run; standard error says
+Exit code 0: yes, or what was asked for. 1: no: `check` found a fault, `list`
+no model, `explain` no cost. 2: the command could not run; standard error says
 why.")]
 pub(crate) struct PriceCommandArgs {
     #[command(subcommand)]
@@ -30,6 +39,8 @@ pub(crate) struct PriceCommandArgs {
 
 #[derive(clap::Subcommand)]
 enum Action {
+    Explain(Box<explain::ExplainArgs>),
+    List(list::ListArgs),
     Check(check::CheckArgs),
 }
 
@@ -41,9 +52,10 @@ pub(crate) async fn run(args: PriceCommandArgs, shutdown: CancellationToken) -> 
     shutdown.run_until_cancelled(Box::pin(answer(&args.action))).await.context("interrupted")?
 }
 
-#[expect(clippy::unused_async, reason = "actions that read the database follow")]
 async fn answer(action: &Action) -> anyhow::Result<ExitCode> {
     match action {
+        Action::Explain(args) => explain::run(args).await,
+        Action::List(args) => list::run(args),
         Action::Check(args) => check::run(args),
     }
 }
@@ -55,6 +67,16 @@ impl PriceArgs {
         let catalogue = files.lay_over(Catalogue::embedded()).context("--prices (OPSTREAM_PRICES)")?;
         Ok(catalogue.into_owned())
     }
+}
+
+/// A moment, or a day, which begins at midnight UTC.
+///
+/// # Errors
+/// Says what is expected.
+fn parse_moment(text: &str) -> Result<UtcMicros, String> {
+    let day = format!("{text}T00:00:00Z");
+    let parsed = UtcMicros::parse_rfc3339(text).or_else(|error| UtcMicros::parse_rfc3339(&day).map_err(|_| error));
+    parsed.map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
