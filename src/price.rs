@@ -5,6 +5,7 @@
 //! of it.
 
 mod check;
+mod diff;
 mod explain;
 mod list;
 mod moment;
@@ -28,10 +29,11 @@ use crate::price_files::{PriceArgs, PriceFiles};
     opstream price list --provider gemini
   whether files may be laid over the built-in prices:
     opstream price check prices/
+  what they would change:
+    opstream price diff prices/
 
-Exit code 0: yes, or what was asked for. 1: no: `check` found a fault, `list`
-no model, `explain` no cost. 2: the command could not run; standard error says
-why.")]
+Exit code 0: what was asked for. 1: the answer is no: `explain` found no cost,
+`list` no model, `check` a fault, or `diff` a difference. 2: the command could not run; standard error says why.")]
 pub(crate) struct PriceCommandArgs {
     #[command(subcommand)]
     action: Action,
@@ -42,6 +44,7 @@ enum Action {
     Explain(Box<explain::ExplainArgs>),
     List(list::ListArgs),
     Check(check::CheckArgs),
+    Diff(diff::DiffArgs),
 }
 
 /// Answers what was asked for; the exit code is a failure when the answer is no.
@@ -57,6 +60,7 @@ async fn answer(action: &Action) -> anyhow::Result<ExitCode> {
         Action::Explain(args) => explain::run(args).await,
         Action::List(args) => list::run(args),
         Action::Check(args) => check::run(args),
+        Action::Diff(args) => diff::run(args),
     }
 }
 

@@ -40,7 +40,7 @@ pub(super) fn sections(model: &Model, at: UtcMicros) -> Option<Vec<Section>> {
         match &variant.effect {
             Effect::Card(own) => sections.extend(card(&condition(variant), own)),
             Effect::Multiplier { multiplier, applies_to } => {
-                let prices = applies_to.iter().map(|class| (class.to_string(), multiplier.to_string())).collect();
+                let prices = factors(applies_to, multiplier.to_string());
                 sections.push(Section { terms: condition(variant), of: PriceOf::Factor, prices });
             }
         }
@@ -66,13 +66,7 @@ impl Section {
             let each = self.prices.iter().map(|(name, price)| format!("{name} {sign}{price}"));
             each.collect::<Vec<_>>().join(", ")
         };
-        let prices = match (self.of, self.prices.first()) {
-            (PriceOf::Factor, Some((_, factor))) if self.prices.len() == TokenClass::ALL.len() => {
-                format!("every class ×{factor}")
-            }
-            (PriceOf::Factor, _) => listed("×"),
-            (PriceOf::MillionTokens | PriceOf::ThousandUnits, _) => listed(""),
-        };
+        let prices = listed(if self.of == PriceOf::Factor { "×" } else { "" });
         match (self.of, self.terms.as_str()) {
             (PriceOf::ThousandUnits, _) => format!("a thousand: {prices}"),
             (_, "") => prices,
@@ -95,6 +89,14 @@ pub(super) fn moment(at: UtcMicros) -> String {
         Some((day, clock)) if clock.bytes().all(|byte| matches!(byte, b'0' | b':' | b'.' | b'Z')) => day.to_owned(),
         _ => text,
     }
+}
+
+/// A factor by class, or once where it is for all of them.
+fn factors(applies_to: &[TokenClass], factor: String) -> Vec<(String, String)> {
+    if applies_to.len() == TokenClass::ALL.len() {
+        return vec![("all".to_owned(), factor)];
+    }
+    applies_to.iter().map(|class| (class.to_string(), factor.clone())).collect()
 }
 
 /// A variant's condition: `service_tier priority or fast`.
@@ -161,7 +163,7 @@ mod tests {
         ] {
             assert!(sol.iter().any(|said| said.starts_with(beginning)), "{beginning}: {sol:#?}");
         }
-        assert!(sol.iter().any(|said| said.ends_with(": every class ×1.1")), "{sol:#?}");
+        assert!(sol.iter().any(|said| said.ends_with(": all ×1.1")), "{sol:#?}");
         let peak = said("deepseek", "deepseek-v4-pro", "2026-11-23T00:00:00Z");
         assert!(peak.iter().any(|said| said.starts_with("peak, Mon Tue Wed Thu Fri ")), "{peak:#?}");
     }
