@@ -7,6 +7,7 @@
 mod check;
 mod diff;
 mod explain;
+mod import;
 mod list;
 mod moment;
 mod table;
@@ -31,9 +32,13 @@ use crate::price_files::{PriceArgs, PriceFiles};
     opstream price check prices/
   what they would change:
     opstream price diff prices/
+  prices of models that the catalogue does not have, from a public list:
+    opstream price import --from litellm list.json --only-missing \\
+      --provider groq > prices/groq.toml
 
 Exit code 0: what was asked for. 1: the answer is no: `explain` found no cost,
-`list` no model, `check` a fault, or `diff` a difference. 2: the command could not run; standard error says why.")]
+`list` no model, `check` a fault, `diff` a difference, and `import` nothing to
+carry over. 2: the command could not run; standard error says why.")]
 pub(crate) struct PriceCommandArgs {
     #[command(subcommand)]
     action: Action,
@@ -45,6 +50,7 @@ enum Action {
     List(list::ListArgs),
     Check(check::CheckArgs),
     Diff(diff::DiffArgs),
+    Import(import::ImportArgs),
 }
 
 /// Answers what was asked for; the exit code is a failure when the answer is no.
@@ -61,6 +67,7 @@ async fn answer(action: &Action) -> anyhow::Result<ExitCode> {
         Action::List(args) => list::run(args),
         Action::Check(args) => check::run(args),
         Action::Diff(args) => diff::run(args),
+        Action::Import(args) => import::run(args),
     }
 }
 
