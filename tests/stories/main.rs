@@ -10,6 +10,7 @@ mod torture;
 
 mod a_broker_or_database_that_crashes_is_waited_for;
 mod a_connection_cut_at_the_commit_leaves_no_doubt;
+mod a_cost_is_explained_as_it_is_stored;
 mod a_database_of_an_earlier_version_goes_on;
 mod a_dead_letter_is_repaired_and_counts_once;
 mod a_flood_of_poison_is_held_and_reported;
