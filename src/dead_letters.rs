@@ -6,7 +6,6 @@
 //! takes the usual way through the topic. Record bytes may be prompts: lists never hold any, and `show` withholds content
 //! until it is asked for. docs/dead-letters.md describes all of it.
 
-mod escaped;
 mod filter;
 mod letter;
 mod list;

@@ -10,6 +10,7 @@ mod demo;
 mod disk_watch;
 mod embedded_broker;
 mod env_file;
+mod escaped;
 mod failure;
 mod foreign_tables;
 mod health_port;

@@ -9,11 +9,11 @@ use serde::Serialize;
 use sqlx::AssertSqlSafe;
 
 use super::WhereArgs;
-use super::escaped::{excerpt, size};
 use super::filter::{Conditions, Cursor, FilterArgs, parse_cursor};
 use super::place::Place;
 use super::reasons::require_known;
 use super::summary;
+use crate::escaped::{excerpt, size};
 use crate::failure::unless_reader_left;
 use crate::settings::whole_number;
 

@@ -7,12 +7,12 @@ use anyhow::Context as _;
 use opstream_schemas::UtcMillis;
 use serde_json::{Map, Value, json};
 
-use super::escaped::{escaped, size};
 use super::letter::Letter;
 use super::place::Place;
 use super::value_view::{ContentChoice, Format, ValueView};
 use super::writers::Writers;
 use super::{REDRIVEN_FROM, WhereArgs};
+use crate::escaped::{escaped, size};
 use crate::failure::unless_reader_left;
 use crate::schema_registry::RegistryArgs;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use super::super::escaped::excerpt;
+use crate::escaped::excerpt;
 
 /// Refusals that are listed; the others are only counted.
 const LISTED: usize = 20;

@@ -1,7 +1,7 @@
-//! Text from records, made safe for a terminal: whoever wrote a record must not move a reader's cursor.
+//! Text from records and files, made safe for a terminal: whoever wrote it must not move a reader's cursor.
 
 /// The text with control characters, and those that turn the direction of writing, as escapes.
-pub(super) fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         if character.is_control() || turns_direction(character) {
@@ -14,7 +14,7 @@ pub(super) fn escaped(text: &str) -> String {
 }
 
 /// The first characters of the text, escaped, with a sign that there are more.
-pub(super) fn excerpt(text: &str, characters: usize) -> String {
+pub(crate) fn excerpt(text: &str, characters: usize) -> String {
     match text.char_indices().nth(characters) {
         Some((end, _)) => format!("{}…", escaped(&text[..end])),
         None => escaped(text),
@@ -26,7 +26,7 @@ const fn turns_direction(character: char) -> bool {
 }
 
 /// A number of bytes for people.
-pub(super) fn size(bytes: i64) -> String {
+pub(crate) fn size(bytes: i64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     if bytes < 1024 {
         return format!("{bytes} B");
