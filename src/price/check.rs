@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use opstream_schemas::prices::{Catalogue, Model, PriceKey};
 
-use super::table::{Align, Table, print};
+use super::table::{Align, Table, print_text};
 use crate::failure::say;
 use crate::price_files::{PriceArgs, PriceFiles};
 
@@ -31,7 +31,7 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let files = PriceFiles::read(&args.files)?;
     match files.lay_over(&base) {
         Ok(catalogue) => {
-            print(&report(&base, &catalogue)).context("cannot write the report")?;
+            print_text(&report(&base, &catalogue)).context("cannot write the report")?;
             Ok(ExitCode::SUCCESS)
         }
         Err(fault) => {

@@ -10,7 +10,7 @@ use opstream_schemas::prices::{Catalogue, Model, Span};
 use serde_json::{Value, json};
 
 use super::moment::{PriceOf, sections, span_in_words};
-use super::table::{Align, Table, print};
+use super::table::{Align, Table, print, print_text};
 use crate::price_files::{PriceArgs, PriceFiles};
 
 /// Show which prices differ between two sets of price files, per model and class, and when.
@@ -57,12 +57,12 @@ pub(super) fn run(args: &DiffArgs) -> anyhow::Result<ExitCode> {
         _ => anyhow::bail!("name one or two price files or folders"),
     };
     let differences = differences(&old, &new);
-    let lines = if args.json {
-        differences.iter().map(|difference| as_json(difference).to_string()).collect()
+    let printed = if args.json {
+        print(&differences.iter().map(|difference| as_json(difference).to_string()).collect::<Vec<_>>())
     } else {
-        as_text(&differences)
+        print_text(&as_text(&differences))
     };
-    print(&lines).context("cannot write the differences")?;
+    printed.context("cannot write the differences")?;
     Ok(if differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -17,7 +17,7 @@ use opstream_schemas::{Operation, UtcMicros};
 
 use self::ad_hoc::DescribedArgs;
 use self::stored::{Stored, StoredArgs};
-use super::table::print;
+use super::table::{print, print_text};
 use crate::price_files::PriceArgs;
 
 /// Explain what an operation costs, line by line, or why it has no cost.
@@ -37,13 +37,13 @@ pub(super) struct ExplainArgs {
     operation_id: Option<OperationId>,
     #[command(flatten)]
     stored: StoredArgs,
-    #[command(flatten)]
-    described: DescribedArgs,
     /// A JSON object instead of a table
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     prices: PriceArgs,
+    #[command(flatten)]
+    described: DescribedArgs,
 }
 
 /// What is explained, and how.
@@ -68,8 +68,8 @@ pub(super) async fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
     let described = args.described.operation(UtcMicros::now());
     let operation = stored.as_ref().map_or(&described, |stored| &stored.operation);
     let explained = Explained::of(&catalogue, operation, stored.as_ref());
-    let lines = if args.json { vec![explained.as_json().to_string()] } else { explained.as_text() };
-    print(&lines).context("cannot write the explanation")?;
+    let printed = if args.json { print(&[explained.as_json().to_string()]) } else { print_text(&explained.as_text()) };
+    printed.context("cannot write the explanation")?;
     let has_cost = explained.explanation.priced.cost.is_some();
     Ok(if has_cost { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

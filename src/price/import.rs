@@ -24,6 +24,7 @@ use opstream_schemas::providers::canonical_provider;
 use self::draft::{DraftModel, LeftOut};
 use self::sieve::Sieve;
 use super::table::print;
+use crate::escaped::escaped;
 use crate::price_files::PriceArgs;
 
 /// Make price files of a public price list: LiteLLM's `model_prices_and_context_window.json`, or genai-prices' `data.json`.
@@ -124,10 +125,10 @@ fn today() -> String {
 fn say(left_out: &[LeftOut], files: &BTreeMap<String, MadeFile>) -> anyhow::Result<()> {
     let mut err = std::io::stderr().lock();
     for LeftOut { what, reason } in left_out {
-        writeln!(err, "left out: {what}: {reason}")?;
+        writeln!(err, "left out: {}", escaped(&format!("{what}: {reason}")))?;
     }
     for (provider, file) in files {
-        writeln!(err, "{provider}: {} models", file.n_models)?;
+        writeln!(err, "{}: {} models", escaped(provider), file.n_models)?;
     }
     let n_models: usize = files.values().map(|file| file.n_models).sum();
     writeln!(err, "{n_models} models carried over; left out: {}", left_out.len())

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::moment::{PriceOf, Section, moment, per_million, sections};
 use super::parse_moment;
-use super::table::{Align, Table, print};
+use super::table::{Align, Table, print, print_text};
 use crate::price_files::PriceArgs;
 
 /// Classes with a column of their own; the others are said beneath.
@@ -45,12 +45,12 @@ pub(super) fn run(args: &ListArgs) -> anyhow::Result<ExitCode> {
     let mut models: Vec<&Model> =
         catalogue.in_force().map(|(_, model)| model).filter(|model| is_meant(args, model)).collect();
     models.sort_by(|a, b| (&a.provider, &a.id).cmp(&(&b.provider, &b.id)));
-    let lines = if args.json {
-        models.iter().map(|model| as_json(&catalogue, model, at).to_string()).collect()
+    let printed = if args.json {
+        print(&models.iter().map(|model| as_json(&catalogue, model, at).to_string()).collect::<Vec<_>>())
     } else {
-        as_text(&catalogue, &models, at)
+        print_text(&as_text(&catalogue, &models, at))
     };
-    print(&lines).context("cannot write the list")?;
+    printed.context("cannot write the list")?;
     Ok(if models.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use crate::escaped::escaped;
 use crate::failure::unless_reader_left;
 
 /// On which side of a column its shorter cells stand.
@@ -45,6 +46,15 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
         };
         self.rows.iter().map(line).collect()
     }
+}
+
+/// Writes lines for people to standard output: names come from operations and files, and must not move a reader's cursor.
+///
+/// # Errors
+/// Those of writing.
+pub(super) fn print_text(lines: &[String]) -> io::Result<()> {
+    let safe: Vec<String> = lines.iter().map(|line| escaped(line)).collect();
+    print(&safe)
 }
 
 /// Writes lines to standard output, as far as somebody reads them.

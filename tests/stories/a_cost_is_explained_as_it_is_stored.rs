@@ -123,6 +123,8 @@ async fn a_price_file_is_refused_with_its_place_or_laid_over_the_others() {
 
     let unknown = run(folder.path(), &asked).await;
     assert_eq!(unknown.status.code(), Some(1), "{unknown:?}");
+    let hostile = run(folder.path(), &["price", "explain", "--provider", "openai", "--model", "\u{1b}[2J"]).await;
+    assert!(!hostile.stdout.contains(&0x1b) && !hostile.stdout.is_empty(), "{hostile:?}");
     let explained = run(folder.path(), &with_prices).await;
     let said = String::from_utf8_lossy(&explained.stdout).into_owned();
     assert!(explained.status.success() && said.contains("our contract, checked on 2026-11-24"), "{said}");
