@@ -141,4 +141,15 @@ mod tests {
         }
         assert_eq!(complete_to(&database, "elsewhere").await.unwrap(), None);
     }
+
+    #[tokio::test]
+    async fn a_topic_that_was_set_aside_tells_nothing_of_the_one_after_it() {
+        let streams = "insert into streams (stream_id, cluster_id, topic, topic_id, first_seen_ms) values (1, 'c', 't', 'until 1', 0), (2, 'c', 't', '', 9)";
+        let places = "insert into stream_partitions (stream_id, partition, fence, owner, start_offset, next_offset, updated_at_ms) values (1, 0, 1, '', 5, 5, 0)";
+        let marks =
+            "insert into watermarks (stream_id, partition, observed_at_ms, high_watermark) values (1, 0, 3000, 5)";
+        let (_folder, database) = database_with(&[streams, places, marks]).await;
+        assert_eq!(complete_to(&database, "t").await.unwrap(), None, "nobody has looked at the new one yet");
+        assert_eq!(partition_progress(&database, "t").await.unwrap(), []);
+    }
 }

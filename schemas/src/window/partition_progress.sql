@@ -4,6 +4,7 @@ with newest as (
     from streams stream
     where stream.topic = $1
     order by
+        case when stream.topic_id like 'until %' then 1 else 0 end,
         (select max(mark.observed_at_ms) from watermarks mark where mark.stream_id = stream.stream_id) desc nulls last,
         stream.stream_id desc
     limit 1
