@@ -32,6 +32,12 @@ FIGURES = {
     "output_tokens": 6,
     "cost_usd": "9223372036.854775807",
     "reported_cost_usd": "0.00",
+    "input_cost_usd": "9223372036.854775807",
+    "cache_read_cost_usd": "0.00",
+    "cache_write_cost_usd": "0.00",
+    "output_cost_usd": "0.00",
+    "unit_cost_usd": "0.00",
+    "cache_savings_usd": "-0.000000001",
     "unpriced": 0,
 }
 
