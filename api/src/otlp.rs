@@ -36,7 +36,7 @@ mod screen;
 mod throttled;
 mod tree;
 
-pub(crate) use answer::{Encoding, Failure, Partial};
+pub(crate) use answer::{Encoding, Failure, Partial, Signal};
 pub(crate) use intake::record_spans;
 pub(crate) use log_intake::record_logs;
 pub(crate) use protocol::{refused, unknown_call};

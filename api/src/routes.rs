@@ -5,6 +5,7 @@ pub(crate) mod health;
 pub(crate) mod list_operations;
 pub(crate) mod lookup;
 pub(crate) mod openapi;
+mod otlp_call;
 pub(crate) mod page;
 pub(crate) mod percentiles;
 pub(crate) mod post_logs;

@@ -34,6 +34,7 @@ pub(crate) enum Signal {
     #[default]
     Spans,
     LogRecords,
+    Metrics,
 }
 
 impl Partial {
@@ -49,6 +50,7 @@ impl Signal {
         match self {
             Self::Spans => "rejectedSpans",
             Self::LogRecords => "rejectedLogRecords",
+            Self::Metrics => "rejectedDataPoints",
         }
     }
 }

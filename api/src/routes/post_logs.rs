@@ -1,15 +1,10 @@
 //! `POST /v1/logs` and the same over gRPC: log records of OpenTelemetry, of which prompts and answers are kept. Answers once the broker
 //! has acknowledged them.
 
-use axum::body::Body;
-use axum::extract::{Extension, State};
-use axum::http::HeaderMap;
 use axum::response::Response;
 
-use super::post_traces::{Arrived, arrive, arrive_framed};
-use crate::otlp::{Encoding, grpc, record_logs};
-use crate::rate::Allowance;
-use crate::state::Shared;
+use super::otlp_call::OtlpCall;
+use crate::otlp::Signal;
 
 /// Keeps the prompts and answers among log records of OpenTelemetry (OTLP/HTTP), events of spans such as `gen_ai.user.message`, and
 /// shows them with the operation of their span. Records that are sent again count once; all others are passed over.
@@ -25,38 +20,13 @@ use crate::state::Shared;
         (status = 429, description = "google.rpc.Status: the caller sends faster than it may; try again after Retry-After"),
         (status = 503, description = "google.rpc.Status: the broker does not acknowledge; try again"),
     ))]
-pub(crate) async fn post_logs(
-    State(state): State<Shared>,
-    Extension(allowance): Extension<Allowance>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    let encoding = match Encoding::of(&headers) {
-        Ok(encoding) => encoding,
-        Err(failure) => return Encoding::Json.failure(&failure),
-    };
-    let taken = async {
-        let Arrived { body, grant, memory: _memory } = arrive(&state, &headers, body, allowance).await?;
-        record_logs(&state, &headers, (body, encoding), grant).await
-    };
-    match taken.await {
-        Ok(partial) => encoding.success(partial),
-        Err(failure) => encoding.failure(&failure),
-    }
+pub(crate) async fn post_logs(call: OtlpCall) -> Response {
+    call.over_http(Signal::LogRecords).await
 }
 
 /// The same as a call of gRPC.
-pub(crate) async fn export_logs(
-    State(state): State<Shared>,
-    Extension(allowance): Extension<Allowance>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    let taken = async {
-        let Arrived { body, grant, memory: _memory } = arrive_framed(&state, &headers, body, allowance).await?;
-        record_logs(&state, &headers, (body, Encoding::Protobuf), grant).await
-    };
-    grpc::respond(taken.await)
+pub(crate) async fn export_logs(call: OtlpCall) -> Response {
+    call.over_grpc(Signal::LogRecords).await
 }
 
 #[cfg(test)]

@@ -1,52 +1,23 @@
 //! `POST /v1/metrics`: taken and left aside, and the answer says so. An exporter that is told to send everything to one address shall
 //! not fail for it.
 
-use axum::body::Body;
-use axum::extract::{Extension, State};
-use axum::http::HeaderMap;
 use axum::response::Response;
 
-use super::post_traces::arrive;
-use crate::otlp::{Encoding, Partial, grpc};
-use crate::rate::Allowance;
-use crate::state::Shared;
-
-/// Sums come from operations, exactly.
-const NOTE: &str = "metrics are not kept: opstream derives its figures from spans and operations; OTEL_METRICS_EXPORTER=none saves sending them";
+use super::otlp_call::OtlpCall;
+use crate::otlp::Signal;
 
 /// Takes metrics of OpenTelemetry (OTLP/HTTP) and keeps none of them; the answer says so.
 #[utoipa::path(post, path = "/v1/metrics", tag = "operations",
     request_body(content((Vec<u8> = "application/x-protobuf"), (Object = "application/json")),
         description = "ExportMetricsServiceRequest"),
     responses((status = 200, description = "ExportMetricsServiceResponse with a note, and nothing rejected")))]
-pub(crate) async fn post_metrics(
-    State(state): State<Shared>,
-    Extension(allowance): Extension<Allowance>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    let encoding = match Encoding::of(&headers) {
-        Ok(encoding) => encoding,
-        Err(failure) => return Encoding::Json.failure(&failure),
-    };
-    match arrive(&state, &headers, body, allowance).await {
-        Ok(_) => encoding.success(Some(Partial::warning(NOTE))),
-        Err(failure) => encoding.failure(&failure),
-    }
+pub(crate) async fn post_metrics(call: OtlpCall) -> Response {
+    call.over_http(Signal::Metrics).await
 }
 
 /// The same as a call of gRPC.
-pub(crate) async fn export_metrics(
-    State(state): State<Shared>,
-    Extension(allowance): Extension<Allowance>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    let taken = async {
-        grpc::check_content_type(&headers)?;
-        arrive(&state, &headers, body, allowance).await.map(|_| Some(Partial::warning(NOTE)))
-    };
-    grpc::respond(taken.await)
+pub(crate) async fn export_metrics(call: OtlpCall) -> Response {
+    call.over_grpc(Signal::Metrics).await
 }
 
 #[cfg(test)]
