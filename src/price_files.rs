@@ -137,17 +137,19 @@ fn is_same(first: &Path, second: &Path) -> bool {
     matches!((first.canonicalize(), second.canonicalize()), (Ok(first), Ok(second)) if first == second)
 }
 
+/// A price file with one model, `m`, for tests.
+#[cfg(test)]
+pub(crate) fn price_file(provider: &str, input: &str) -> String {
+    format!(
+        "schema = 1\ncatalogue = 2026-11-23\ncurrency = \"USD\"\nunit = \"per_mtok\"\nprovider = \"{provider}\"\n\
+         [[model]]\nid = \"m\"\nsource = \"a list\"\nchecked_on = 2026-11-23\n\
+         [[model.interval]]\nrates = {{ input = \"{input}\" }}\n"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn price_file(provider: &str, input: &str) -> String {
-        format!(
-            "schema = 1\ncatalogue = 2026-11-23\ncurrency = \"USD\"\nunit = \"per_mtok\"\nprovider = \"{provider}\"\n\
-             [[model]]\nid = \"m\"\nsource = \"a list\"\nchecked_on = 2026-11-23\n\
-             [[model.interval]]\nrates = {{ input = \"{input}\" }}\n"
-        )
-    }
 
     fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();

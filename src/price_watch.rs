@@ -116,33 +116,26 @@ fn lay_over(files: &PriceFiles) -> Result<Arc<Catalogue>, opstream_schemas::pric
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn price_file(input: &str) -> String {
-        format!(
-            "schema = 1\ncatalogue = 2026-11-24\ncurrency = \"USD\"\nunit = \"per_mtok\"\nprovider = \"acme\"\n\
-             [[model]]\nid = \"m\"\nsource = \"our contract\"\nchecked_on = 2026-11-24\n\
-             [[model.interval]]\nrates = {{ input = \"{input}\" }}\n"
-        )
-    }
+    use crate::price_files::price_file;
 
     #[test]
     fn a_file_that_changes_is_taken_and_one_that_breaks_changes_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("acme.toml");
-        std::fs::write(&file, price_file("1")).unwrap();
+        std::fs::write(&file, price_file("acme", "1")).unwrap();
         let mut watch = PriceWatch::start(vec![folder.path().to_owned()]).unwrap();
         let mut prices = watch.prices();
         let mut version = || prices.borrow_and_update().version().to_owned();
         let first = version();
         watch.look();
         assert_eq!(version(), first);
-        std::fs::write(&file, price_file("-1")).unwrap();
+        std::fs::write(&file, price_file("acme", "-1")).unwrap();
         watch.look();
         assert_eq!(version(), first, "the last good prices stay");
         std::fs::remove_file(&file).unwrap();
         watch.look();
         assert_eq!(version(), first, "a folder without files is no order to drop prices");
-        std::fs::write(&file, price_file("2")).unwrap();
+        std::fs::write(&file, price_file("acme", "2")).unwrap();
         watch.look();
         assert_ne!(version(), first);
     }
@@ -150,7 +143,7 @@ mod tests {
     #[test]
     fn a_start_with_files_that_cannot_be_taken_names_the_flag_and_the_field() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("acme.toml"), price_file("x")).unwrap();
+        std::fs::write(folder.path().join("acme.toml"), price_file("acme", "x")).unwrap();
         let error = PriceWatch::start(vec![folder.path().to_owned()]).err().unwrap();
         let error = format!("{error:#}");
         for part in ["OPSTREAM_PRICES", "acme.toml", "model m", "rates.input"] {
