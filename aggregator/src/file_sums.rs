@@ -10,6 +10,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use opstream_schemas::UtcMillis;
+use opstream_schemas::lake::COST_PARTS;
 use opstream_schemas::sketch::{BucketTally, Sketch};
 use opstream_schemas::window::{Dimension, DimensionSet, Dimensions, Level, SUM_COLUMNS, SumOverflow, WindowSums};
 use polars::prelude::*;
@@ -39,16 +40,6 @@ const MEASURES: [&str; 17] = [
     "latency_us",
     "ttft_us",
 ];
-/// The same, in files that this version wrote. Where others have no such column it adds nothing.
-const LATER_MEASURES: [&str; 6] = [
-    "input_cost_nano_usd",
-    "cache_read_cost_nano_usd",
-    "cache_write_cost_nano_usd",
-    "output_cost_nano_usd",
-    "unit_cost_nano_usd",
-    "cache_savings_nano_usd",
-];
-
 /// The operations of one combination in one minute.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Group {
@@ -130,10 +121,10 @@ fn open(path: &Path) -> Result<ParquetReader<File>, FileError> {
     Ok(ParquetReader::new(file))
 }
 
-/// The columns to read of a file with these.
+/// The columns to read of a file with these. Files of earlier versions have no parts of costs, which then add nothing.
 fn needed_columns(present: &ArrowSchema) -> Vec<String> {
     let dimensions = Dimension::ALL.into_iter().map(Dimension::column);
-    let later = LATER_MEASURES.into_iter().filter(|name| present.contains(name));
+    let later = COST_PARTS.into_iter().filter(|name| present.contains(name));
     dimensions.chain(MEASURES).chain(later).map(str::to_owned).collect()
 }
 
@@ -220,7 +211,7 @@ impl<'a> Slice<'a> {
 
 /// Whether the file was written before there was such a column.
 fn is_absent(frame: &DataFrame, name: &str) -> bool {
-    LATER_MEASURES.contains(&name) && frame.get_column_index(name).is_none()
+    COST_PARTS.contains(&name) && frame.get_column_index(name).is_none()
 }
 
 /// Polars names the rows of a group one by one or as a span.

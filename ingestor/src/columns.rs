@@ -14,10 +14,10 @@ use arrow_array::{
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use arrow_select::take::take;
 use opstream_schemas::OperationId;
-use opstream_schemas::lake::{CONTENT_COLUMNS, Column, ColumnKind, Nullable, OPERATION_COLUMNS};
+use opstream_schemas::lake::{CONTENT_COLUMNS, COST_PARTS, Column, ColumnKind, Nullable, OPERATION_COLUMNS};
 use opstream_schemas::providers::canonical_provider;
 
-use crate::price::{COST_PARTS, PriceColumns};
+use crate::price::PriceColumns;
 use crate::record::RawBatch;
 
 /// Arrow schema of stored columns.

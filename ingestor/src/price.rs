@@ -9,6 +9,7 @@ use arrow_array::types::{Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, Int64Array, PrimitiveArray, RecordBatch, StringArray};
 use foldhash::fast::RandomState;
 use opstream_schemas::UtcMicros;
+use opstream_schemas::lake::COST_PARTS;
 use opstream_schemas::prices::{
     Catalogue, Charge, CostParts, PriceKey, PriceTerms, Terms, Usage, bills_tokens, was_refused,
 };
@@ -17,15 +18,6 @@ use opstream_schemas::prices::{
 /// are: hostile names must not fill the memory. No catalogue model has a name that is half as long.
 const REMEMBERED_NAMES: usize = 10_000;
 const REMEMBERED_BYTES: usize = 255;
-/// Stored columns of a cost's parts, and of what caches saved.
-pub const COST_PARTS: [&str; 6] = [
-    "input_cost_nano_usd",
-    "cache_read_cost_nano_usd",
-    "cache_write_cost_nano_usd",
-    "output_cost_nano_usd",
-    "unit_cost_nano_usd",
-    "cache_savings_nano_usd",
-];
 /// Bytes that a price key usually has; a first guess of the column's size.
 const PRICE_KEY_BYTES: usize = 24;
 

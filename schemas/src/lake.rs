@@ -135,8 +135,16 @@ pub const OPERATION_COLUMNS: &[Column] = &[
     later("output_cost_nano_usd", ColumnKind::Int),
     later("unit_cost_nano_usd", ColumnKind::Int),
     later("cache_savings_nano_usd", ColumnKind::Int),
-    later("catalogue_cost_nano_usd", ColumnKind::Int),
-    later("billed_cost_nano_usd", ColumnKind::Int),
+];
+
+/// Columns of a cost's parts, and of what caches saved; windows have sums of the same names.
+pub const COST_PARTS: [&str; 6] = [
+    "input_cost_nano_usd",
+    "cache_read_cost_nano_usd",
+    "cache_write_cost_nano_usd",
+    "output_cost_nano_usd",
+    "unit_cost_nano_usd",
+    "cache_savings_nano_usd",
 ];
 
 /// Columns of the table `operation_contents` and of the contents' files, in their order.

@@ -22,7 +22,7 @@ pub(crate) struct TestOperation {
     /// The nine counts that are never null, in the order of the columns.
     pub(crate) parts: [i64; 9],
     pub(crate) cost: Option<i64>,
-    /// The five parts of the cost and what caches saved, in the order of [`SPLIT`]; a file without any has no such columns, as those of
+    /// The five parts of the cost and what caches saved, in the order of [`COST_PARTS`](opstream_schemas::lake::COST_PARTS); a file without any has no such columns, as those of
     /// earlier versions.
     pub(crate) split: Option<[i64; 6]>,
     pub(crate) reported_cost: Option<i64>,
@@ -138,16 +138,6 @@ pub(crate) async fn stored_windows(database: &Database, generation: i64) -> Wind
     }
     windows
 }
-
-/// Columns of [`TestOperation::split`].
-pub(crate) const SPLIT: [&str; 6] = [
-    "input_cost_nano_usd",
-    "cache_read_cost_nano_usd",
-    "cache_write_cost_nano_usd",
-    "output_cost_nano_usd",
-    "unit_cost_nano_usd",
-    "cache_savings_nano_usd",
-];
 
 const WINDOW_COLUMNS: &str = "w.window_start_ms, w.operations, w.failures, w.unpriced, w.reported, w.input_tokens, \
     w.cache_read_tokens, w.cache_write_tokens, w.cache_write_1h_tokens, w.output_tokens, w.reasoning_tokens, w.input_audio_tokens, \

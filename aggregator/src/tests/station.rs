@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use opstream_schemas::database::{Database, DatabaseUrl, Transaction, Value};
-use opstream_schemas::lake::{FileKind, file_path, local_path};
+use opstream_schemas::lake::{COST_PARTS, FileKind, file_path, local_path};
 use opstream_schemas::offsets::Fence;
 use opstream_schemas::{OperationId, UtcMillis};
 use polars::prelude::*;
 use sqlx::AssertSqlSafe;
 
-use super::oracle::{SPLIT, TestOperation};
+use super::oracle::TestOperation;
 use super::{NOON, at};
 use crate::config::LeaseStart;
 use crate::windower::{Turn, Windower};
@@ -192,7 +192,7 @@ fn frame_of(operations: &[TestOperation]) -> DataFrame {
     );
     let mut frame = frame.unwrap();
     if operations.iter().any(|operation| operation.split.is_some()) {
-        for (place, name) in SPLIT.into_iter().enumerate() {
+        for (place, name) in COST_PARTS.into_iter().enumerate() {
             let values: Vec<Option<i64>> = operations.iter().map(|o| o.split.map(|split| split[place])).collect();
             frame.with_column(Column::new(name.into(), values)).unwrap();
         }

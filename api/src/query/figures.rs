@@ -41,7 +41,7 @@ pub(crate) struct Figures {
     #[schema(value_type = String, example = "1")]
     output_cost_usd: NanoUsd,
     /// Part of `cost_usd`: searches and whatever else is not billed by tokens. What the five parts do not add up to is the cost of
-    /// operations that were stored before costs were split, or that a provider reported.
+    /// operations that were stored before costs were split.
     #[schema(value_type = String, example = "0")]
     unit_cost_usd: NanoUsd,
     /// What input that was read from and written to caches cost less than other input; negative where writes cost more than reads saved.

@@ -8,8 +8,6 @@ alter table operations add column cache_write_cost_nano_usd integer;
 alter table operations add column output_cost_nano_usd integer;
 alter table operations add column unit_cost_nano_usd integer;
 alter table operations add column cache_savings_nano_usd integer;
-alter table operations add column catalogue_cost_nano_usd integer;
-alter table operations add column billed_cost_nano_usd integer;
 
 alter table windows add column input_cost_nano_usd integer not null default 0;
 alter table windows add column cache_read_cost_nano_usd integer not null default 0;
