@@ -12,7 +12,7 @@ use apache_avro::{Schema, from_avro_datum};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int32Type, Int64Type};
 use arrow_array::{Array, RecordBatch};
-use opstream_schemas::avro::{FRAME_LENGTH, OPERATION_V1, OPERATION_V1_ID, encode_operation};
+use opstream_schemas::avro::{BUILTIN_SCHEMAS, FRAME_LENGTH, OPERATION_V1, OPERATION_V1_ID, encode_operation};
 use opstream_schemas::prices::Catalogue;
 use opstream_schemas::validate::{AcceptedTimes, DEFAULT_RETENTION_FLOOR};
 use opstream_schemas::{Operation, UtcMicros, UtcMillis};
@@ -107,7 +107,10 @@ pub(super) fn judge(value: &[u8]) -> Result<Option<Vec<(String, Value)>>, &'stat
     let (frame, mut datum) = value.split_at_checked(FRAME_LENGTH).ok_or("not_framed")?;
     match frame {
         [0, id @ ..] if *id == OPERATION_V1_ID.0.to_be_bytes() => {}
-        [0, 0x7f, 0, 1, 1] => return Err("unknown_schema"),
+        // Known, and not of operations: windows and contents.
+        [0, id @ ..] if BUILTIN_SCHEMAS.iter().any(|schema| *id == schema.id.0.to_be_bytes()) => {
+            return Err("unknown_schema");
+        }
         [0, 0x7f, ..] => return Err("newer_schema"),
         [0, ..] => return Err("unknown_schema"),
         _ => return Err("not_framed"),
