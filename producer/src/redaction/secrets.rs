@@ -74,20 +74,26 @@ pub(super) fn is_secret_name(name: &str) -> bool {
         "password",
         "passwd",
     ];
+    /// Each name ends in one of them, without a separator in it: the prefilter looks for them.
+    const LAST_WORDS: [&str; 6] = ["key", "token", "secret", "authorization", "password", "passwd"];
+    let ends_in = |word: &&str| {
+        let start = name.len().checked_sub(word.len());
+        start.and_then(|start| name.get(start..)).is_some_and(|end| end.eq_ignore_ascii_case(word))
+    };
     // As they are spelled in headers, in JSON and in code: `X-Api-Key`, `api_key`, `apiKey`.
     let letters = || name.bytes().filter(|byte| !matches!(byte, b'-' | b'_')).map(|byte| byte.to_ascii_lowercase());
-    NAMES.iter().any(|secret| letters().eq(secret.bytes()))
+    LAST_WORDS.iter().any(ends_in) && NAMES.iter().any(|secret| letters().eq(secret.bytes()))
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::collections::BTreeMap;
 
     use super::super::Redaction;
     use super::*;
 
     /// A secret of each kind, of made-up characters; in two parts, so that no scanner takes this file for a leak.
-    fn examples() -> BTreeMap<&'static str, String> {
+    pub(in super::super) fn examples() -> BTreeMap<&'static str, String> {
         let fill = |length: usize| "aB3dE6gH9j".chars().cycle().take(length).collect::<String>();
         let upper = |length: usize| "AB2CD3EF4G".chars().cycle().take(length).collect::<String>();
         BTreeMap::from([
