@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use opstream_ingestor::decode::{WriterSchemas, decode_batch};
-use opstream_ingestor::price::Pricer;
+use opstream_pricing::Pricer;
 use opstream_schemas::prices::{Catalogue, Charge, Condition, Effect, PriceKey, PriceTerms, Property, Terms, Usage};
 use opstream_schemas::{Operation, UtcMicros};
 

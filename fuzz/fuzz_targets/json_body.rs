@@ -14,12 +14,11 @@ mod ingestor {
     pub(crate) mod columns;
     pub(crate) mod dead_letter;
     pub(crate) mod decode;
-    pub(crate) mod price;
     pub(crate) mod record;
 }
 
 // Where the files look for each other.
-use ingestor::{checks, columns, dead_letter, decode, price, record};
+use ingestor::{checks, columns, dead_letter, decode, record};
 
 /// As in the api's configuration, most of which has nothing to do with bodies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,14 +17,13 @@ mod ingestor {
     pub(crate) mod decode;
     #[path = "decode/hostile.rs"]
     pub(crate) mod hostile;
-    pub(crate) mod price;
     pub(crate) mod record;
     #[path = "decode/test_batch.rs"]
     pub(crate) mod test_batch;
 }
 
 // Where the files look for each other.
-use ingestor::{checks, columns, dead_letter, decode, hostile, price, record};
+use ingestor::{checks, columns, dead_letter, decode, hostile, record};
 
 #[global_allocator]
 static ALLOCATOR: allocation::Counting = allocation::Counting;

@@ -17,8 +17,8 @@ use opstream_schemas::OperationId;
 use opstream_schemas::lake::{CONTENT_COLUMNS, COST_PARTS, Column, ColumnKind, Nullable, OPERATION_COLUMNS};
 use opstream_schemas::providers::canonical_provider;
 
-use crate::price::PriceColumns;
 use crate::record::RawBatch;
+use opstream_pricing::PriceColumns;
 
 /// Arrow schema of stored columns.
 pub fn stored_schema(columns: &[Column]) -> SchemaRef {

@@ -1,7 +1,7 @@
 //! The ingestor: reads the topic and writes every operation to SQL and Parquet exactly once.
 //!
 //! In reading order: [`pipeline`] states the law and shows the loop. A record's way is [`source`] → [`record`] →
-//! [`schema_lookup`] → [`decode`] → [`checks`], [`duplicates`], [`price`] → [`columns`] (together: [`prepare`], run by [`prepare_stage`]) →
+//! [`schema_lookup`] → [`decode`] → [`checks`], [`duplicates`], [`opstream_pricing`] → [`columns`] (together: [`prepare`], run by [`prepare_stage`]) →
 //! [`lake_file`] → [`store`] (together: [`committer`]) → a hint to the broker. [`ownership`] knows which partitions are ours,
 //! [`claiming`] claims them and [`marks`] watches how far they are, both through [`topic_log`]. [`dead_letter`] is what becomes
 //! of a record that cannot be an operation, [`breaker`] and [`hold`] keep a flood of those waiting, and [`outbox`] copies them to their topic.
@@ -28,7 +28,6 @@ pub mod ownership;
 pub mod pipeline;
 pub mod prepare;
 pub mod prepare_stage;
-pub mod price;
 pub mod record;
 pub mod schema_lookup;
 pub mod source;

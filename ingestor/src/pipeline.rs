@@ -39,12 +39,12 @@ use crate::outbox;
 use crate::ownership::{Ownership, Ticket};
 use crate::prepare::{PreparedBatch, Preparer};
 use crate::prepare_stage::PrepareStage;
-use crate::price::Pricer;
 use crate::schema_lookup::SchemaLookup;
 use crate::source::{Source, SourceCommand, SourceEvent, reader_config};
 use crate::store::{Checkpoint, StoreError, retention_floor};
 use crate::sweeper::sweep_lake;
 use crate::topic_log::TopicLog;
+use opstream_pricing::Pricer;
 
 /// How often the loop says that it turns when nothing else happens.
 const TURN_INTERVAL: Duration = Duration::from_secs(1);

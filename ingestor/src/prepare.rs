@@ -19,8 +19,8 @@ use crate::config::ContentPolicy;
 use crate::dead_letter::{DeadLetter, Poison};
 use crate::decode::{DecodedBatch, WriterSchemas, decode_batch};
 use crate::duplicates::{BatchIds, Sighting, StoredIds};
-use crate::price::Pricer;
 use crate::record::{PartitionRange, RawBatch, RawRecord, record_hash};
+use opstream_pricing::Pricer;
 
 /// A batch that is ready for its transaction, files apart.
 #[derive(Debug)]

@@ -159,8 +159,8 @@ mod tests {
     use crate::config::ContentPolicy;
     use crate::decode::WriterSchemas;
     use crate::duplicates::StoredIds;
-    use crate::price::Pricer;
     use crate::record::IncomingRecord;
+    use opstream_pricing::Pricer;
 
     fn batch(values: &[&[u8]]) -> RawBatch {
         let mut raw = RawBatch::default();

@@ -8,10 +8,10 @@ use uuid::Uuid;
 use super::*;
 use crate::decode::WriterSchemas;
 use crate::prepare::Preparer;
-use crate::price::Pricer;
 use crate::record::{IncomingRecord, RawBatch};
 use crate::store::{StreamKey, claim_partition, find_stream};
 use crate::test_topic::{TestTopic, operation};
+use opstream_pricing::Pricer;
 
 const P0: Partition = Partition(0);
 const P1: Partition = Partition(1);

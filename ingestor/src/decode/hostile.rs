@@ -22,8 +22,8 @@ use crate::checks::check_columns;
 use crate::columns::{Origin, content_columns, operation_columns, operation_ids, select_rows};
 use crate::dead_letter::Poison;
 use crate::decode::{DecodedBatch, WriterSchemas, decode_batch};
-use crate::price::Pricer;
 use crate::record::RawBatch;
+use opstream_pricing::Pricer;
 
 /// Records before and after the hostile ones.
 const GOOD: [usize; 2] = [0, 3];

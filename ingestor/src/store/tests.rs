@@ -20,8 +20,8 @@ use crate::decode::WriterSchemas;
 use crate::duplicates::StoredIds;
 use crate::lake_file::LakeFile;
 use crate::prepare::{PreparedBatch, Preparer};
-use crate::price::Pricer;
 use crate::record::{IncomingRecord, RawBatch};
+use opstream_pricing::Pricer;
 
 const PARTITION: Partition = Partition(0);
 

@@ -25,9 +25,9 @@ use crate::config::{BatchLimits, ContentPolicy, IngestorConfig, embedded_prices}
 use crate::decode::WriterSchemas;
 use crate::ownership::{Ownership, Ticket};
 use crate::prepare::{PreparedBatch, Preparer};
-use crate::price::Pricer;
 use crate::record::{IncomingRecord, RawBatch};
 use crate::store::{StoreError, StreamKey, find_stream};
+use opstream_pricing::Pricer;
 
 /// Everything there is: the tables, the lake, the ingestors, and what the reference says about them.
 pub(super) struct World {

@@ -60,7 +60,10 @@ impl Pricer {
         self.catalogue = catalogue;
     }
 
-    /// Prices every row of columns that have the fields of the Avro schema.
+    /// Prices every row of columns that have the fields of the Avro schema, or the columns of the lake's files.
+    ///
+    /// # Panics
+    /// If one that decides a price is missing or has another type.
     pub fn price(&mut self, columns: &RecordBatch) -> PriceColumns {
         let rows = columns.num_rows();
         let source = Source::new(columns);
@@ -176,8 +179,7 @@ const PARTS: [&str; 9] = [
 
 impl<'a> Source<'a> {
     fn new(columns: &'a RecordBatch) -> Self {
-        let column =
-            |name: &str| columns.column_by_name(name).expect("decoded columns have the fields of the Avro schema");
+        let column = |name: &str| columns.column_by_name(name).expect("the columns are those of operations");
         let text = |name: &str| column(name).as_string::<i32>();
         let int = |name: &str| column(name).as_primitive::<Int64Type>();
         Self {
@@ -190,7 +192,7 @@ impl<'a> Source<'a> {
             billable_units: text("billable_units"),
             metadata: text("metadata"),
             http_status: column("http_status").as_primitive::<Int32Type>(),
-            started_at: column("started_at").as_primitive(),
+            started_at: columns.column_by_name("started_at_us").unwrap_or_else(|| column("started_at")).as_primitive(),
             input: int("input_tokens"),
             output: int("output_tokens"),
             parts: PARTS.map(int),
@@ -245,31 +247,47 @@ fn int(column: &Int64Array, row: usize) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use opstream_schemas::avro::encode_operation;
-    use opstream_schemas::offsets::{Offset, Partition};
+    use arrow_array::{Int32Array, RecordBatch};
+    use arrow_schema::{Field, Schema};
     use opstream_schemas::{NanoUsd, Operation, OperationId};
 
     use super::*;
-    use crate::decode::{WriterSchemas, decode_batch};
-    use crate::record::{IncomingRecord, RawBatch};
 
-    /// The columns of these operations, as they come from the topic.
-    fn decoded(operations: &[Operation]) -> RecordBatch {
-        let mut batch = RawBatch::default();
-        for (offset, operation) in (0..).map(Offset).zip(operations) {
-            let mut value = Vec::new();
-            encode_operation(operation, &mut value);
-            let record = IncomingRecord {
-                partition: Partition(0),
-                offset,
-                timestamp: None,
-                key: None,
-                value: Some(&value),
-                headers: Vec::new(),
-            };
-            batch.push(record, 1, offset);
-        }
-        decode_batch(&batch, &WriterSchemas::default()).columns.unwrap()
+    /// The columns of these operations that decide a price.
+    fn columns(operations: &[Operation]) -> RecordBatch {
+        let texts = |text: fn(&Operation) -> Option<&str>| -> ArrayRef {
+            Arc::new(operations.iter().map(text).collect::<StringArray>())
+        };
+        let ints = |int: fn(&Operation) -> Option<i64>| -> ArrayRef {
+            Arc::new(operations.iter().map(int).collect::<Int64Array>())
+        };
+        let columns: Vec<(&str, ArrayRef)> = vec![
+            ("provider", texts(|operation| operation.provider.as_deref())),
+            ("model", texts(|operation| operation.model.as_deref())),
+            ("response_model", texts(|operation| operation.response_model.as_deref())),
+            ("operation_type", texts(|operation| Some(&operation.operation_type))),
+            ("processing", texts(|operation| operation.processing.as_deref())),
+            ("service_tier", texts(|operation| operation.service_tier.as_deref())),
+            ("billable_units", texts(|operation| operation.billable_units.as_deref())),
+            ("metadata", texts(|operation| operation.metadata.as_deref())),
+            ("http_status", Arc::new(operations.iter().map(|operation| operation.http_status).collect::<Int32Array>())),
+            ("started_at_us", ints(|operation| Some(operation.started_at.micros()))),
+            ("input_tokens", ints(|operation| operation.input_tokens)),
+            ("output_tokens", ints(|operation| operation.output_tokens)),
+            ("cache_read_tokens", ints(|operation| Some(operation.cache_read_tokens))),
+            ("cache_write_tokens", ints(|operation| Some(operation.cache_write_tokens))),
+            ("cache_write_1h_tokens", ints(|operation| Some(operation.cache_write_1h_tokens))),
+            ("reasoning_tokens", ints(|operation| Some(operation.reasoning_tokens))),
+            ("input_audio_tokens", ints(|operation| Some(operation.input_audio_tokens))),
+            ("output_audio_tokens", ints(|operation| Some(operation.output_audio_tokens))),
+            ("input_image_tokens", ints(|operation| Some(operation.input_image_tokens))),
+            ("output_image_tokens", ints(|operation| Some(operation.output_image_tokens))),
+            ("web_searches", ints(|operation| Some(operation.web_searches))),
+        ];
+        let fields: Vec<Field> =
+            columns.iter().map(|(name, column)| Field::new(*name, column.data_type().clone(), true)).collect();
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), columns.into_iter().map(|(_, column)| column).collect())
+            .unwrap()
     }
 
     #[test]
@@ -297,7 +315,7 @@ mod tests {
             Operation { operation_type: "execute_tool".to_owned(), ..operation.clone() },
             Operation { billable_units: text(r#"{"spells": 1}"#), ..operation },
         ];
-        let prices = Pricer::new(Catalogue::embedded().clone()).price(&decoded(&operations));
+        let prices = Pricer::new(Catalogue::embedded().clone()).price(&columns(&operations));
         let costs: Vec<_> = prices.cost_nano_usd.as_primitive::<Int64Type>().iter().collect();
         assert_eq!(costs, [Some(2_000_000), Some(665_000_000), None, Some(0), None]);
         assert_eq!(costs[1].map(NanoUsd::from_nanos), Some(NanoUsd::parse("0.665").unwrap()));
@@ -333,7 +351,7 @@ mod tests {
             output_tokens: Some(0),
             ..Operation::default()
         };
-        let columns = decoded(&[operation]);
+        let columns = columns(&[operation]);
         let mut pricer = Pricer::new(Catalogue::embedded().clone());
         let cost = |prices: &PriceColumns| prices.cost_nano_usd.as_primitive::<Int64Type>().value(0);
         let before = pricer.price(&columns);
