@@ -2,7 +2,7 @@
 //!
 //! In: live files of operations that the current generation has wholly, with their contents. Out: fewer files with the same rows,
 //! sorted by id, none over the end of a UTC day, which are in the windows from the beginning. The way of a merge: what is to be merged
-//! ([`mod@plan`], from [`candidates`]), what the files hold ([`listed`], [`mod@decode`]), new files ([`merge`]), and the one transaction
+//! ([`mod@plan`], from [`candidates`]), what the files hold ([`mod@decode`]), new files ([`merge`]), and the one transaction
 //! ([`mod@flip`]). What was merged stays on disk for an hour, for readers that are still at it; [`crate::removed_files`] deletes it.
 //!
 //! A crash before the transaction leaves files that nothing lists, for the ingestor's sweeper; after it, the manifest says what is
@@ -15,13 +15,9 @@
 mod candidates;
 mod decode;
 mod flip;
-mod grounds;
 mod left_out;
-mod listed;
 mod merge;
 mod plan;
-mod stored_columns;
-mod summary;
 #[cfg(test)]
 mod tests;
 
@@ -36,15 +32,16 @@ use opstream_schemas::offsets::Fence;
 use tokio_util::sync::CancellationToken;
 
 use self::candidates::{Place, load_candidates};
-use self::decode::{Decoded, InputError, MOST_BYTES, decode};
+use self::decode::{Decoded, MOST_BYTES, decode};
 use self::flip::{FlipError, Merge, Refusal, flip};
-use self::grounds::Grounds;
 use self::left_out::LeftOut;
-use self::listed::{Input, load_inputs};
 use self::merge::{MergeError, Outputs, Workplace, remove_outputs, write_outputs};
 use self::plan::{Plan, Reason, plan};
 use crate::lease::{self, LeaseError};
 use crate::metrics;
+use crate::rewriting::grounds::Grounds;
+use crate::rewriting::listed::{Input, load_inputs};
+use crate::rewriting::opened::InputError;
 
 /// Merges files, one step at a time.
 pub(crate) struct Compactor {

@@ -34,6 +34,7 @@ mod rebuild;
 mod rebuild_copy;
 mod removed_files;
 pub mod retention;
+mod rewriting;
 mod rows_statement;
 pub mod run;
 mod settings;

@@ -4,8 +4,8 @@ use opstream_schemas::OperationId;
 use opstream_schemas::UtcMillis;
 use opstream_schemas::database::{Database, Row};
 
-use super::grounds::Grounds;
 use super::plan::{Candidate, ContentPlace};
+use crate::rewriting::grounds::Grounds;
 
 /// Files of one page: the limit in `candidates.sql`. They take about 1 MB.
 const PAGE: usize = 10_000;

@@ -3,65 +3,20 @@
 //! Only what is exactly as the manifest states may be merged: once the files are gone, nothing could tell any more where a
 //! difference came from.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch};
 use opstream_schemas::OperationId;
-use opstream_schemas::lake::{FileKind, LakePathError, local_path};
-use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
-use parquet::errors::ParquetError;
+use opstream_schemas::lake::{FileKind, local_path};
 
-use super::listed::{Input, ListedFile};
-use super::stored_columns::to_stored;
-use super::summary::{Summary, id_of};
+use crate::rewriting::listed::{Input, ListedFile};
+use crate::rewriting::opened::{InputError, open};
+use crate::rewriting::stored_columns::to_stored;
+use crate::rewriting::summary::{Summary, id_of};
 
 /// What the files of one merge may take in memory once they are decoded, content included.
 pub(super) const MOST_BYTES: usize = 64 << 20;
-
-/// A file that cannot be merged. It stays as it is and is tried again later: a backup may bring it back.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum InputError {
-    /// The manifest was tampered with.
-    #[error(transparent)]
-    Path(#[from] LakePathError),
-    /// Missing, or not to be read.
-    #[error("cannot open {}", path.display())]
-    Open { path: PathBuf, source: std::io::Error },
-    /// Not the Parquet file that was written.
-    #[error("cannot decode {}", path.display())]
-    Decode { path: PathBuf, source: ParquetError },
-    /// The reader gave up on damaged bytes.
-    #[error("decoding failed on damaged bytes")]
-    Damaged,
-    /// Written by another version of opstream, or by something else.
-    #[error("{} does not have the columns that this version of opstream writes", path.display())]
-    Columns { path: PathBuf },
-    /// Not the file that the manifest lists.
-    #[error("{} is not what the manifest says: {differences}", path.display())]
-    OtherContent { path: PathBuf, differences: String },
-    /// Contents of other operations, or not of all.
-    #[error("the operations that have content are not those whose content is in the files of contents")]
-    OtherOperations,
-    /// An operation that is in two live files.
-    #[error("operation {id} is in another live file too")]
-    Duplicate { id: OperationId },
-}
-
-impl InputError {
-    /// Label of the metric.
-    pub(super) const fn reason(&self) -> &'static str {
-        match self {
-            Self::Path(_) => "path",
-            Self::Open { .. } => "missing",
-            Self::Decode { .. } | Self::Damaged => "unreadable",
-            Self::Columns { .. } => "columns",
-            Self::OtherContent { .. } | Self::OtherOperations => "other_content",
-            Self::Duplicate { .. } => "duplicate",
-        }
-    }
-}
 
 /// An input in memory.
 #[derive(Debug)]
@@ -102,24 +57,6 @@ pub(super) fn decode(lake: &Path, input: Input, most_bytes: usize) -> Result<Opt
         return Err(InputError::OtherOperations);
     }
     Ok(Some(decoded))
-}
-
-/// Opens a file of the lake, to be read in the steps in which files are written.
-pub(super) fn open(path: &Path, kind: FileKind) -> Result<ParquetRecordBatchReader, InputError> {
-    let file = File::open(path).map_err(|source| InputError::Open { path: path.to_owned(), source })?;
-    let undecodable = |source| InputError::Decode { path: path.to_owned(), source };
-    // The types are those of the Parquet schema, whatever Arrow type the writer had in hand.
-    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(undecodable)?;
-    builder.with_batch_size(step_rows(kind)).build().map_err(undecodable)
-}
-
-/// Rows that are decoded or written in one step: operations have some hundred bytes each, contents up to a megabyte.
-pub(super) const fn step_rows(kind: FileKind) -> usize {
-    match kind {
-        FileKind::Operations => 4096,
-        FileKind::Contents => 64,
-    }
 }
 
 impl Decoded {

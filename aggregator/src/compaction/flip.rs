@@ -6,16 +6,17 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use opstream_schemas::database::{Database, Engine, Transaction, Value};
+use opstream_schemas::database::{Database, Transaction, Value};
 use opstream_schemas::failpoint::{self, Step};
 use opstream_schemas::lake::FileKind;
 use opstream_schemas::offsets::Fence;
 
-use super::grounds::Grounds;
-use super::listed::{Input, ListedFile};
-use super::merge::{Outputs, WrittenFile};
-use super::summary::Summary;
+use super::merge::Outputs;
 use crate::lease::{self, LeaseError};
+use crate::rewriting::grounds::Grounds;
+use crate::rewriting::listed::{Input, ListedFile};
+use crate::rewriting::summary::Summary;
+use crate::rewriting::written::{ListError, NewFile, WrittenFile, list_file};
 use crate::rows_statement::RowsStatement;
 
 static REMOVE_INPUTS: LazyLock<RowsStatement> =
@@ -110,9 +111,11 @@ async fn run(tx: &mut Transaction, merge: &Merge<'_>) -> Result<(), FlipError> {
         }
     }
     for output in &merge.outputs.files {
-        let number = insert_output(tx, merge.outputs, &output.operations, None).await?;
-        if let Some(contents) = &output.contents {
-            insert_output(tx, merge.outputs, contents, Some(number)).await?;
+        let Outputs { named_at, merges, .. } = *merge.outputs;
+        let operations = NewFile { file: &output.operations, operations_file: None, named_at, merges };
+        let number = list_file(tx, operations).await?;
+        if let Some(file) = &output.contents {
+            list_file(tx, NewFile { file, operations_file: Some(number), ..operations }).await?;
         }
         // Its operations are in the windows: those of the inputs are, wholly.
         let mark = "insert into windowed_files (generation, file_number, windowed_at_ms) values ($1, $2, $3)";
@@ -120,6 +123,16 @@ async fn run(tx: &mut Transaction, merge: &Merge<'_>) -> Result<(), FlipError> {
         tx.execute(mark, &[merge.grounds.generation, number, now].map(Value::from)).await?;
     }
     Ok(())
+}
+
+impl From<ListError> for FlipError {
+    fn from(error: ListError) -> Self {
+        match error {
+            ListError::Overflow => Self::Refused(Refusal::OtherSums),
+            ListError::Stale => Self::Refused(Refusal::Stale),
+            ListError::Database(error) => Self::Database(error),
+        }
+    }
 }
 
 impl Merge<'_> {
@@ -155,37 +168,4 @@ async fn remove_inputs(tx: &mut Transaction, merge: &Merge<'_>) -> Result<Vec<Li
 
 fn chunk_values(first: i64, numbers: &[i64]) -> Vec<Value> {
     std::iter::once(&first).chain(numbers).map(|number| Value::from(*number)).collect()
-}
-
-/// Lists a new file; returns its number.
-async fn insert_output(
-    tx: &mut Transaction,
-    outputs: &Outputs,
-    file: &WrittenFile,
-    operations: Option<i64>,
-) -> Result<i64, FlipError> {
-    let sql = match tx.engine() {
-        Engine::Postgres => include_str!("insert_output.postgres.sql"),
-        Engine::Sqlite => include_str!("insert_output.sqlite.sql"),
-    };
-    let Summary { rows, id_hash, ids, sums } = &file.summary;
-    let (lowest, highest) = ids.expect("a file that was written has rows");
-    let mut values: Vec<Value> = vec![
-        file.path.as_str().into(),
-        file.kind.name().into(),
-        operations.into(),
-        outputs.named_at.into(),
-        outputs.merges.into(),
-        (*rows).into(),
-        file.bytes.into(),
-        (*id_hash).into(),
-        lowest.into(),
-        highest.into(),
-    ];
-    for sum in sums {
-        let sum = i64::try_from(*sum).map_err(|_| FlipError::Refused(Refusal::OtherSums))?;
-        values.push(sum.into());
-    }
-    let row = tx.fetch_optional(sql, &values).await?.ok_or(FlipError::Refused(Refusal::Stale))?;
-    Ok(row.int("file_number")?)
 }

@@ -3,9 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use super::decode::InputError;
-use super::listed::Input;
 use crate::metrics;
+use crate::rewriting::listed::Input;
+use crate::rewriting::opened::InputError;
 
 const FIRST_PAUSE: Duration = Duration::from_secs(30);
 const LONGEST_PAUSE: Duration = Duration::from_hours(1);

@@ -14,18 +14,15 @@ use opstream_schemas::lake::durable::{create_durably, remove_unlisted};
 use opstream_schemas::lake::{FileKind, file_path, local_path};
 use opstream_schemas::{OperationId, UtcMillis};
 use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::decode::{Decoded, InputError, open, step_rows};
-use super::stored_columns::{are_same, stored_schema, to_stored};
-use super::summary::{Summary, id_of};
-
-/// Rows of a row group: readers skip those whose ids they do not look for.
-const ROW_GROUP_ROWS: usize = 32_768;
+use super::decode::Decoded;
+use crate::rewriting::opened::{InputError, open, step_rows};
+use crate::rewriting::stored_columns::{are_same, stored_schema, to_stored};
+use crate::rewriting::summary::{Summary, id_of};
+use crate::rewriting::written::{WrittenFile, writer_properties};
 
 /// Why no files were written. None of those that were begun is left, unless it could not be removed: then the sweeper does it.
 #[derive(Debug, thiserror::Error)]
@@ -42,19 +39,6 @@ pub(super) enum MergeError {
     /// The process stops.
     #[error("merging was interrupted")]
     Stopped,
-}
-
-/// A file that has been written and is not listed yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct WrittenFile {
-    /// What it holds.
-    pub(super) kind: FileKind,
-    /// Its path within the lake.
-    pub(super) path: String,
-    /// Its length.
-    pub(super) bytes: i64,
-    /// What it adds up to.
-    pub(super) summary: Summary,
 }
 
 /// A new file of operations with its contents.
@@ -177,7 +161,7 @@ impl<'a> Sorted<'a> {
         (file, summary): (File, &mut Summary),
         stop: &CancellationToken,
     ) -> Result<File, ParquetError> {
-        let mut writer = ArrowWriter::try_new(file, stored_schema(self.kind), Some(properties()?))?;
+        let mut writer = ArrowWriter::try_new(file, stored_schema(self.kind), Some(writer_properties()?))?;
         for step in rows.chunks(step_rows(self.kind)) {
             if stop.is_cancelled() {
                 break;
@@ -233,15 +217,4 @@ impl<'a> Sorted<'a> {
         let places: Vec<(usize, usize)> = rows.iter().map(|place| (index(place.batch), index(place.row))).collect();
         interleave_record_batch(&self.batches, &places).expect("places are within batches of one schema")
     }
-}
-
-fn properties() -> Result<WriterProperties, ParquetError> {
-    let properties = WriterProperties::builder()
-        // These files are written once and kept: a third level costs time that nobody waits for.
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?))
-        .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        // Ids are random past their time: a dictionary of them only costs.
-        .set_column_dictionary_enabled("operation_id".into(), false);
-    Ok(properties.build())
 }

@@ -5,10 +5,10 @@ use opstream_schemas::offsets::Fence;
 use tokio_util::sync::CancellationToken;
 
 use super::super::flip::{Merge, flip};
-use super::super::grounds::Grounds;
-use super::super::listed::{Input, load_inputs};
 use super::super::merge::Outputs;
 use super::yard::{DAY, HOUR, Yard, operation};
+use crate::rewriting::grounds::Grounds;
+use crate::rewriting::listed::{Input, load_inputs};
 use crate::tests::{NOON, at};
 
 /// Does what a compactor does before the transaction, and no more.

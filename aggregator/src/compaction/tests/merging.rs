@@ -5,11 +5,11 @@ use proptest::prelude::*;
 use tokio_util::sync::CancellationToken;
 
 use super::super::decode::Decoded;
-use super::super::listed::{Input, ListedFile};
 use super::super::merge::{Workplace, write_outputs};
-use super::super::summary::Summary;
 use super::yard::{DAY, HOUR, MINUTE, Operation, Yard, batch_of, operation, read_file};
 use crate::rebuild::ask;
+use crate::rewriting::listed::{Input, ListedFile};
+use crate::rewriting::summary::Summary;
 use crate::tests::station::Station;
 use crate::tests::{NOON, at};
 

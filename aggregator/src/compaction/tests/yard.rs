@@ -22,9 +22,9 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tokio_util::sync::CancellationToken;
 
 use super::super::Compactor;
-use super::super::stored_columns::stored_schema;
 use crate::lease;
 use crate::removed_files::RemovedFiles;
+use crate::rewriting::stored_columns::stored_schema;
 use crate::tests::oracle::{Windows, stored_windows};
 use crate::tests::station::Station;
 use crate::tests::{NOON, at};

@@ -12,7 +12,7 @@ static OPERATIONS: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(OPERATION_CO
 static CONTENTS: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(CONTENT_COLUMNS));
 
 /// The columns of a kind of files; the first is the id.
-pub(super) fn stored_schema(kind: FileKind) -> SchemaRef {
+pub(crate) fn stored_schema(kind: FileKind) -> SchemaRef {
     Arc::clone(match kind {
         FileKind::Operations => &OPERATIONS,
         FileKind::Contents => &CONTENTS,
@@ -21,7 +21,7 @@ pub(super) fn stored_schema(kind: FileKind) -> SchemaRef {
 
 /// The same columns in the stored order, with nulls for those that earlier versions did not write; `None` when another is missing, one is
 /// too many, has another type, or has a null where none may be: then merging could lose something.
-pub(super) fn to_stored(kind: FileKind, batch: &RecordBatch) -> Option<RecordBatch> {
+pub(crate) fn to_stored(kind: FileKind, batch: &RecordBatch) -> Option<RecordBatch> {
     let columns = match kind {
         FileKind::Operations => OPERATION_COLUMNS,
         FileKind::Contents => CONTENT_COLUMNS,
@@ -42,7 +42,7 @@ pub(super) fn to_stored(kind: FileKind, batch: &RecordBatch) -> Option<RecordBat
 }
 
 /// Whether two batches hold the same values, bit by bit: a number that is none equals itself.
-pub(super) fn are_same(one: &RecordBatch, other: &RecordBatch) -> bool {
+pub(crate) fn are_same(one: &RecordBatch, other: &RecordBatch) -> bool {
     one.num_rows() == other.num_rows()
         && one.num_columns() == other.num_columns()
         && one.columns().iter().zip(other.columns()).all(|(one, other)| is_same_column(one, other))

@@ -11,21 +11,21 @@ const HOLD: &str = "select name, value from settings \
 
 /// Settings that compaction depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Grounds {
+pub(crate) struct Grounds {
     /// The generation whose files are merged.
-    pub(super) generation: i64,
+    pub(crate) generation: i64,
     /// Days below are dropped, with their files.
-    pub(super) floor: UtcMillis,
+    pub(crate) floor: UtcMillis,
 }
 
 impl Grounds {
     /// Reads them; `None` while windows are built again: then files stay as they are, so that both generations are made of the same ones.
-    pub(super) async fn read(database: &Database) -> Result<Option<Self>, sqlx::Error> {
+    pub(crate) async fn read(database: &Database) -> Result<Option<Self>, sqlx::Error> {
         Self::of(&database.fetch_all(READ, &[]).await?)
     }
 
     /// Reads them in a transaction, and holds them until its end.
-    pub(super) async fn hold(tx: &mut Transaction) -> Result<Option<Self>, sqlx::Error> {
+    pub(crate) async fn hold(tx: &mut Transaction) -> Result<Option<Self>, sqlx::Error> {
         // SQLite has one writer, which this transaction is.
         let sql = if tx.engine() == Engine::Postgres { HOLD } else { READ };
         Self::of(&tx.fetch_all(sql, &[]).await?)

@@ -13,41 +13,41 @@ static LOAD: LazyLock<RowsStatement> = LazyLock::new(|| RowsStatement::new(inclu
 
 /// A live file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ListedFile {
+pub(crate) struct ListedFile {
     /// Its number.
-    pub(super) number: i64,
+    pub(crate) number: i64,
     /// Its path within the lake.
-    pub(super) path: String,
+    pub(crate) path: String,
     /// What it holds.
-    pub(super) kind: FileKind,
+    pub(crate) kind: FileKind,
     /// For contents: the file of their operations.
-    pub(super) operations_file: Option<i64>,
+    pub(crate) operations_file: Option<i64>,
     /// How often its rows were written again.
-    pub(super) merges: i64,
+    pub(crate) merges: i64,
     /// Its length.
-    pub(super) bytes: i64,
+    pub(crate) bytes: i64,
     /// What it must add up to.
-    pub(super) summary: Summary,
+    pub(crate) summary: Summary,
 }
 
 /// A file of operations with its contents: they are merged together or not at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Input {
+pub(crate) struct Input {
     /// The operations.
-    pub(super) operations: ListedFile,
+    pub(crate) operations: ListedFile,
     /// Their contents.
-    pub(super) contents: Vec<ListedFile>,
+    pub(crate) contents: Vec<ListedFile>,
 }
 
 impl Input {
     /// All its files.
-    pub(super) fn files(&self) -> impl Iterator<Item = &ListedFile> {
+    pub(crate) fn files(&self) -> impl Iterator<Item = &ListedFile> {
         std::iter::once(&self.operations).chain(&self.contents)
     }
 }
 
 /// Those of these files of operations that are live, in this order.
-pub(super) async fn load_inputs(database: &Database, numbers: &[i64]) -> Result<Vec<Input>, sqlx::Error> {
+pub(crate) async fn load_inputs(database: &Database, numbers: &[i64]) -> Result<Vec<Input>, sqlx::Error> {
     let mut operations = BTreeMap::new();
     let mut contents: BTreeMap<i64, Vec<ListedFile>> = BTreeMap::new();
     for (range, text) in LOAD.chunks(database.engine(), numbers.len()) {
@@ -70,7 +70,7 @@ pub(super) async fn load_inputs(database: &Database, numbers: &[i64]) -> Result<
 
 impl ListedFile {
     /// Reads the columns of `listed_files.sql` and `remove_inputs.sql`.
-    pub(super) fn from_row(row: &Row) -> Result<Self, sqlx::Error> {
+    pub(crate) fn from_row(row: &Row) -> Result<Self, sqlx::Error> {
         let is_of_operations = row.text("kind")? == FileKind::Operations.name();
         Ok(Self {
             number: row.int("file_number")?,

@@ -9,20 +9,20 @@ use opstream_schemas::lake::{FileKind, MANIFEST_SUMS, id_hash};
 
 /// Rows of one or several files, added up. Two that are equal hold the same ids and the same sums.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Summary {
+pub(crate) struct Summary {
     /// Rows.
-    pub(super) rows: i64,
+    pub(crate) rows: i64,
     /// Order-independent hash of the ids; it adds up.
-    pub(super) id_hash: i64,
+    pub(crate) id_hash: i64,
     /// Lowest and highest id; none without rows.
-    pub(super) ids: Option<(OperationId, OperationId)>,
+    pub(crate) ids: Option<(OperationId, OperationId)>,
     /// Sums in the order of [`MANIFEST_SUMS`]. Wider than their columns: several files may hold more than one column takes.
-    pub(super) sums: [i128; MANIFEST_SUMS.len()],
+    pub(crate) sums: [i128; MANIFEST_SUMS.len()],
 }
 
 impl Summary {
     /// What a row of the manifest states.
-    pub(super) fn from_row(row: &Row) -> Result<Self, sqlx::Error> {
+    pub(crate) fn from_row(row: &Row) -> Result<Self, sqlx::Error> {
         let mut sums = [0; MANIFEST_SUMS.len()];
         for (sum, name) in sums.iter_mut().zip(MANIFEST_SUMS) {
             *sum = row.int(name)?.into();
@@ -32,7 +32,7 @@ impl Summary {
     }
 
     /// Adds stored columns.
-    pub(super) fn add_batch(&mut self, kind: FileKind, batch: &RecordBatch) {
+    pub(crate) fn add_batch(&mut self, kind: FileKind, batch: &RecordBatch) {
         let ids = batch.column(0).as_fixed_size_binary();
         let every_id = || (0..ids.len()).map(|row| ids.value(row));
         let lowest_and_highest = every_id().min().zip(every_id().max());
@@ -49,7 +49,7 @@ impl Summary {
     }
 
     /// Adds what other rows add up to.
-    pub(super) fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         self.rows += other.rows;
         self.id_hash = self.id_hash.wrapping_add(other.id_hash);
         self.ids = match (self.ids, other.ids) {
@@ -62,7 +62,7 @@ impl Summary {
     }
 
     /// Where this differs from the `found` one, as text; empty when it does not.
-    pub(super) fn differences(&self, found: &Self) -> String {
+    pub(crate) fn differences(&self, found: &Self) -> String {
         let mut differences = Vec::new();
         let mut compare = |name: &str, stated: i128, found: i128| {
             if stated != found {
@@ -82,7 +82,7 @@ impl Summary {
 }
 
 /// The id in a value of an id column.
-pub(super) fn id_of(bytes: &[u8]) -> OperationId {
+pub(crate) fn id_of(bytes: &[u8]) -> OperationId {
     OperationId::from_bytes(bytes.try_into().expect("an id column holds 16 bytes a row"))
 }
 
