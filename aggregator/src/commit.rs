@@ -85,7 +85,7 @@ pub(crate) enum CommitError {
 }
 
 /// A statement with its values, made before the transaction begins: all roles wait for SQLite's one writer.
-type Prepared = Vec<(AssertSqlSafe<Arc<str>>, Vec<Value>)>;
+pub(crate) type Prepared = Vec<(AssertSqlSafe<Arc<str>>, Vec<Value>)>;
 
 /// Commits a batch. Returns how long it held the writer.
 pub(crate) async fn commit_batch(
@@ -116,33 +116,51 @@ pub(crate) async fn commit_batch(
 /// The statements of the files, the windows and the offsets.
 fn prepare(engine: Engine, fence: Fence, batch: &WindowBatch) -> (Prepared, Prepared, Prepared) {
     let WindowBatch { generation, now, .. } = *batch;
-    let rows_of = |statement: &RowsStatement, rows: usize, add: &dyn Fn(usize, &mut Vec<Value>)| -> Prepared {
-        let prepared = statement.chunks(engine, rows).into_iter().map(|(range, text)| {
-            let mut values = Vec::new();
-            range.for_each(|row| add(row, &mut values));
-            (text, values)
-        });
-        prepared.collect()
-    };
-    let files = rows_of(&MARK_FILES, batch.files.len(), &|row, values| {
+    let files = prepare_rows(engine, &MARK_FILES, batch.files.len(), |row, values| {
         values.extend([generation.into(), batch.files[row].number.into(), now.into()]);
     });
-    let windows = rows_of(&WRITE_WINDOWS, batch.windows.len(), &|row, values| {
-        let (place, window) = &batch.windows[row];
-        values.push(generation.into());
-        values.extend(key_values(place, window.dimension_id));
-        values.extend([fence.0, window.revision, 0].map(Value::from));
-        values.extend(window.sums.to_array().map(Value::from));
-        values.extend([window.latency.as_slice(), window.ttft.as_slice()].map(Value::from));
-    });
-    let offsets = rows_of(&MOVE_OFFSETS, batch.offsets.len(), &|row, values| {
+    let windows = prepare_windows(engine, fence, generation, &batch.windows);
+    let offsets = prepare_rows(engine, &MOVE_OFFSETS, batch.offsets.len(), |row, values| {
         let Reached { place, next_offset } = batch.offsets[row];
         values.extend([place.stream_id, place.partition, next_offset].map(Value::from));
     });
     (files, windows, offsets)
 }
 
-async fn run(tx: &mut Transaction, statements: Prepared) -> Result<u64, sqlx::Error> {
+/// The statements of windows as they are to be; each replaces the revision before its own.
+pub(crate) fn prepare_windows(
+    engine: Engine,
+    fence: Fence,
+    generation: i64,
+    windows: &[(WindowPlace, StoredWindow)],
+) -> Prepared {
+    prepare_rows(engine, &WRITE_WINDOWS, windows.len(), |row, values| {
+        let (place, window) = &windows[row];
+        values.push(generation.into());
+        values.extend(key_values(place, window.dimension_id));
+        values.extend([fence.0, window.revision, 0].map(Value::from));
+        values.extend(window.sums.to_array().map(Value::from));
+        values.extend([window.latency.as_slice(), window.ttft.as_slice()].map(Value::from));
+    })
+}
+
+/// The statements of so many rows; `add` gives the values of one.
+pub(crate) fn prepare_rows(
+    engine: Engine,
+    statement: &RowsStatement,
+    rows: usize,
+    add: impl Fn(usize, &mut Vec<Value>),
+) -> Prepared {
+    let prepared = statement.chunks(engine, rows).into_iter().map(|(range, text)| {
+        let mut values = Vec::new();
+        range.for_each(|row| add(row, &mut values));
+        (text, values)
+    });
+    prepared.collect()
+}
+
+/// Runs statements; returns how many rows they changed.
+pub(crate) async fn run(tx: &mut Transaction, statements: Prepared) -> Result<u64, sqlx::Error> {
     let mut rows = 0;
     for (text, values) in statements {
         rows += tx.execute(text, &values).await?;

@@ -88,7 +88,9 @@ impl Compactor {
         (fence, now): (Fence, UtcMillis),
         stop: &CancellationToken,
     ) -> Result<bool, CompactionError> {
-        let Some(grounds) = Grounds::read(&self.database).await? else { return Ok(false) };
+        // While files are priced again, one at a time, they are not merged under its hands.
+        let grounds = Grounds::read(&self.database).await?.filter(|grounds| grounds.repricing.is_none());
+        let Some(grounds) = grounds else { return Ok(false) };
         let Some(plan) = self.next_plan(grounds, now).await? else { return Ok(false) };
         let began = Instant::now();
         let inputs = load_inputs(&self.database, &plan.files).await?;

@@ -6,7 +6,7 @@
 //! (`file_sums`), which windows that changes (`kept`, `changes`, `stored`), and the transaction (`commit`); then publication
 //! (`outbox`, `publish`, `bury`, `topic`), which windows are deleted (`expire`), rebuilding (`rebuild`, `rebuild_copy`), and files
 //! that are lost (`give_up`). Beside all that small files become large ones (`compaction`), operations that are too old are
-//! dropped ([`retention`]), and what is no longer live is deleted (`removed_files`).
+//! dropped ([`retention`]), costs are computed again ([`repricing`]), and what is no longer live is deleted (`removed_files`).
 //!
 //! The law: the rows of `windowed_files`, the changes of windows and the check of the lease's fence are one transaction, so
 //! that every operation of every live file is in the windows exactly once, whoever crashes when. Windows are made from the
@@ -33,6 +33,7 @@ mod publish;
 mod rebuild;
 mod rebuild_copy;
 mod removed_files;
+pub mod repricing;
 pub mod retention;
 mod rewriting;
 mod rows_statement;

@@ -27,6 +27,10 @@ const MERGE_FAILURES: &str = "opstream_aggregator_merge_failures_total";
 const MERGE_REFUSALS: &str = "opstream_aggregator_merge_refusals_total";
 const SMALL_FILES: &str = "opstream_aggregator_small_files";
 const DELETED_FILES: &str = "opstream_aggregator_deleted_files_total";
+const REPRICED_FILES: &str = "opstream_aggregator_repriced_files_total";
+const REPRICED_OPERATIONS: &str = "opstream_aggregator_repriced_operations_total";
+const REPRICE_SECONDS: &str = "opstream_aggregator_reprice_seconds";
+const REPRICE_FAILURES: &str = "opstream_aggregator_reprice_failures_total";
 const RETENTION_FLOOR: &str = "opstream_retention_floor_seconds";
 const REMOVED_FILES: &str = "opstream_retention_removed_files_total";
 const REMOVED_OPERATIONS: &str = "opstream_retention_removed_operations_total";
@@ -130,6 +134,19 @@ pub(crate) fn record_small_files(files: usize) {
 pub(crate) fn record_deleted_files(files: usize) {
     counter!(DELETED_FILES).increment(files as u64);
 }
+
+/// A file of so many operations, or a portion of it, was looked through, and written anew if a cost changed.
+pub(crate) fn record_repriced(operations: i64, took: Duration) {
+    counter!(REPRICED_FILES).increment(1);
+    counter!(REPRICED_OPERATIONS).increment(operations.unsigned_abs());
+    histogram!(REPRICE_SECONDS).record(took.as_secs_f64());
+}
+
+/// A file cannot be priced again and is left out for a while.
+pub(crate) fn record_repricing_failure() {
+    counter!(REPRICE_FAILURES).increment(1);
+}
+
 /// Operations before this are no longer kept; seconds since 1970.
 pub(crate) fn record_retention_floor(floor: UtcMillis) {
     gauge!(RETENTION_FLOOR).set(floor.millis() as f64 / 1000.0);

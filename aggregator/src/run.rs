@@ -41,6 +41,8 @@ const MERGE_LIMIT: Duration = Duration::from_mins(30);
 const STOP_TIME: Duration = Duration::from_secs(5);
 /// What is hindered while files cannot be added to windows.
 const FILES: &str = "files";
+/// What is hindered while files cannot be priced again.
+const REPRICING: &str = "re-pricing";
 /// Pause when there is nothing to merge.
 const COMPACTION_TICK: Duration = Duration::from_secs(10);
 /// A merge is followed by a rest of this many times its length.
@@ -120,6 +122,7 @@ async fn window_loop(
             return windower.fence();
         }
         pace.report_files(windower.failed_files());
+        pace.report_count(REPRICING, windower.failed_repricings(), "cannot be priced again");
         let pause = match outcome {
             Ok(turn) => {
                 // Alive is who adds files, whatever else this process does.

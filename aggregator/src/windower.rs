@@ -17,6 +17,7 @@ use crate::lease::{self, LeaseError};
 use crate::offsets::{Ahead, look_ahead};
 use crate::pending::{PendingFile, compare_manifest, files_to_rebuild, load_files};
 use crate::rebuild_copy::{Copied, CopiedTo, WindowCopy, copy_slice};
+use crate::repricing::{RepriceError, Repricer};
 use crate::settings::WindowSettings;
 use crate::tenure::Tenure;
 use crate::{expire, metrics, rebuild};
@@ -30,6 +31,7 @@ pub(crate) struct Windower {
     lease_start: LeaseStart,
     tenure: Option<Tenure>,
     failures: FileFailures,
+    repricer: Repricer,
     /// Turns that take a single file each, after several together did not fit into 64 bits.
     single_files: usize,
 }
@@ -57,6 +59,19 @@ pub(crate) enum TurnError {
     /// Try again with back-off.
     #[error("files were not added")]
     Add(#[source] AddFilesError),
+    /// Try again with back-off.
+    #[error("costs were not computed again")]
+    Reprice(#[source] RepriceError),
+}
+
+impl From<RepriceError> for TurnError {
+    fn from(error: RepriceError) -> Self {
+        match error {
+            RepriceError::Lease(error) => error.into(),
+            RepriceError::Database(error) => Self::Database(error),
+            error => Self::Reprice(error),
+        }
+    }
 }
 
 impl From<LeaseError> for TurnError {
@@ -71,8 +86,9 @@ impl From<LeaseError> for TurnError {
 impl Windower {
     /// Holds no lease yet.
     pub(crate) fn new(database: Database, lake: PathBuf, holder: String, lease_start: LeaseStart) -> Self {
+        let repricer = Repricer::new(database.clone(), lake.clone());
         let failures = FileFailures::default();
-        Self { database, lake, holder, lease_start, tenure: None, failures, single_files: 0 }
+        Self { database, lake, holder, lease_start, tenure: None, failures, repricer, single_files: 0 }
     }
 
     /// The lease that is held.
@@ -83,6 +99,11 @@ impl Windower {
     /// How many files cannot be added to windows now.
     pub(crate) fn failed_files(&self) -> usize {
         self.failures.count()
+    }
+
+    /// How many files cannot be priced again now.
+    pub(crate) fn failed_repricings(&self) -> usize {
+        self.repricer.failed_files()
     }
 
     /// Ends the pauses of files that failed.
@@ -139,8 +160,9 @@ impl Windower {
         // Also after an error: a rebuild is the way out of windows that were tampered with.
         let rebuilt = self.build_beside(tenure, settings, now).await;
         let (current, rebuilt) = (current?, rebuilt?);
+        let is_repricing = Box::pin(self.repricer.turn(tenure, settings)).await?;
         tenure.keep_lease(&self.database).await?;
-        let more = current.more || rebuilt.more;
+        let more = current.more || rebuilt.more || is_repricing;
         Ok(Turn { fence: Some(tenure.fence), files: current.files + rebuilt.files, more })
     }
 

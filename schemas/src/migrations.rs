@@ -26,7 +26,7 @@ macro_rules! step {
     };
 }
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     step!("0001_create_tables"),
     step!("0002_create_windows"),
     step!("0003_extend_windows"),
@@ -37,6 +37,7 @@ const STEPS: [Step; 10] = [
     step!("0008_mark_checkpoints"),
     step!("0009_create_span_contents"),
     step!("0010_split_costs"),
+    step!("0011_reprice_operations"),
 ];
 
 static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| migrator(|step| step.postgres));

@@ -123,7 +123,7 @@ async fn restart(pipeline: &mut Pipeline<'_>, load: &Load, recoveries: &Recoveri
 /// The roles that go through a plan's steps; all of them for none.
 fn roles_of(plan: &str) -> Vec<&'static str> {
     let role = |step: Step| match step.part() {
-        "aggregation" | "publication" | "compaction" => "aggregator",
+        "aggregation" | "publication" | "compaction" | "repricing" => "aggregator",
         _ => "ingestor",
     };
     let steps = plan.split(';').filter_map(|piece| Step::from_name(piece.trim().split('=').next()?));

@@ -1,4 +1,4 @@
-//! Rows below the floor: first the contents that are kept in SQL, then the operations, day by day.
+//! Rows below the floor: first the contents and earlier costs that are kept in SQL, then the operations, day by day.
 //!
 //! Postgres drops the table of a day. SQLite, which has one table and one writer for all roles, deletes in slices.
 
@@ -9,21 +9,31 @@ use opstream_schemas::offsets::Fence;
 use super::{RetentionError, lowest_kept, postgres_days};
 use crate::{lease, metrics};
 
-/// A table of prompts and answers. Few rows at a time: one may have megabytes.
+/// A table beside the operations: of prompts and answers, or of earlier costs.
 #[derive(Clone, Copy)]
-struct Contents {
+struct Beside {
     slice: &'static str,
     delete: &'static str,
+    record: fn(u64),
 }
 
-const OPERATION_CONTENTS: Contents = Contents {
+const OPERATION_CONTENTS: Beside = Beside {
     slice: "select operation_id as id from operation_contents where operation_id < $1 order by operation_id limit 100",
     delete: "delete from operation_contents where operation_id <= $1",
+    record: metrics::record_dropped_contents,
 };
 /// Ids of what came as log records begin with a time as well: their own.
-const SPAN_CONTENTS: Contents = Contents {
+const SPAN_CONTENTS: Beside = Beside {
     slice: "select content_id as id from span_contents where content_id < $1 order by content_id limit 100",
     delete: "delete from span_contents where content_id <= $1",
+    record: metrics::record_dropped_contents,
+};
+
+/// What operations cost before they were priced again.
+const REPRICED_OPERATIONS: Beside = Beside {
+    slice: "select operation_id as id from repriced_operations where operation_id < $1 order by operation_id limit 1000",
+    delete: "delete from repriced_operations where operation_id <= $1",
+    record: |_| {},
 };
 
 /// A day while its rows are being deleted.
@@ -40,8 +50,8 @@ pub(super) async fn drop_slice(
     floor: UtcMillis,
     dropping: &mut Option<DroppedDay>,
 ) -> Result<bool, RetentionError> {
-    for contents in [OPERATION_CONTENTS, SPAN_CONTENTS] {
-        if delete_contents(database, fence, floor, contents).await? {
+    for table in [OPERATION_CONTENTS, SPAN_CONTENTS, REPRICED_OPERATIONS] {
+        if delete_beside(database, fence, floor, table).await? {
             return Ok(true);
         }
     }
@@ -55,18 +65,18 @@ pub(super) async fn drop_slice(
     }
 }
 
-async fn delete_contents(
+async fn delete_beside(
     database: &Database,
     fence: Fence,
     floor: UtcMillis,
-    contents: Contents,
+    table: Beside,
 ) -> Result<bool, RetentionError> {
-    let rows = database.fetch_all(contents.slice, &[lowest_kept(floor).into()]).await?;
+    let rows = database.fetch_all(table.slice, &[lowest_kept(floor).into()]).await?;
     let Some(last) = rows.last() else { return Ok(false) };
     let mut tx = lease::begin(database, fence).await?;
-    let contents = tx.execute(contents.delete, &[last.id("id")?.into()]).await?;
+    let rows = tx.execute(table.delete, &[last.id("id")?.into()]).await?;
     tx.commit().await?;
-    metrics::record_dropped_contents(contents);
+    (table.record)(rows);
     Ok(true)
 }
 

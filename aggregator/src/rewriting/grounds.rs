@@ -3,19 +3,21 @@
 use opstream_schemas::UtcMillis;
 use opstream_schemas::database::{Database, Engine, Row, Transaction};
 
-const READ: &str =
-    "select name, value from settings where name in ('window_generation', 'window_rebuild', 'retention_floor_ms')";
+const READ: &str = "select name, value from settings \
+                    where name in ('window_generation', 'window_rebuild', 'retention_floor_ms', 'repricing')";
 /// Holds the values until the commit: a rebuild is asked for and the floor is moved before or after it.
 const HOLD: &str = "select name, value from settings \
-                    where name in ('window_generation', 'window_rebuild', 'retention_floor_ms') order by name for share";
+                    where name in ('window_generation', 'window_rebuild', 'retention_floor_ms', 'repricing') order by name for share";
 
-/// Settings that compaction depends on.
+/// Settings that replacing files depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Grounds {
-    /// The generation whose files are merged.
+    /// The generation whose files are replaced.
     pub(crate) generation: i64,
     /// Days below are dropped, with their files.
     pub(crate) floor: UtcMillis,
+    /// The re-pricing under way.
+    pub(crate) repricing: Option<i64>,
 }
 
 impl Grounds {
@@ -32,13 +34,14 @@ impl Grounds {
     }
 
     fn of(rows: &[Row]) -> Result<Option<Self>, sqlx::Error> {
-        let mut grounds = Self { generation: 0, floor: UtcMillis::default() };
+        let mut grounds = Self { generation: 0, floor: UtcMillis::default(), repricing: None };
         let mut rebuild = 0;
         for row in rows {
             let value = row.int("value")?;
             match row.text("name")?.as_str() {
                 "window_generation" => grounds.generation = value,
                 "window_rebuild" => rebuild = value,
+                "repricing" => grounds.repricing = (value > 0).then_some(value),
                 _ => grounds.floor = UtcMillis::from_millis(value),
             }
         }

@@ -55,6 +55,12 @@ pub enum Step {
     MergeComing,
     /// It is committed, and the aggregator does not know it yet.
     MergeCommitted,
+    /// A file with other costs was written, which no row names.
+    RepriceWritten,
+    /// In the transaction of its rows, the file and its windows: the commit comes next.
+    RepriceComing,
+    /// It is committed, and the aggregator does not know it yet.
+    RepriceCommitted,
 }
 
 /// Every step with its name, which begins with the part of the pipeline that it belongs to.
@@ -85,6 +91,9 @@ const NAMES: &[(Step, &str)] = &[
     (Step::MergeWritten, "compaction.written"),
     (Step::MergeComing, "compaction.coming"),
     (Step::MergeCommitted, "compaction.committed"),
+    (Step::RepriceWritten, "repricing.written"),
+    (Step::RepriceComing, "repricing.coming"),
+    (Step::RepriceCommitted, "repricing.committed"),
 ];
 
 impl Step {

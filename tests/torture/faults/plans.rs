@@ -45,7 +45,7 @@ pub(super) fn planned(steps: &[Step], fault: &str, rounds: usize, rng: &mut StdR
 /// Some steps come several times a second, some every few seconds, and a claim once in a life.
 fn latest_visit(step: Step) -> u64 {
     match step.part() {
-        "claim" | "letters" | "publication" | "compaction" => 1,
+        "claim" | "letters" | "publication" | "compaction" | "repricing" => 1,
         _ => 6,
     }
 }

@@ -105,6 +105,14 @@ impl PartialSchema for StoredOperation {
                 ("reported_cost_usd", _) => {
                     described("US dollars as reported, decimal text.").schema_type(Type::String)
                 }
+                ("billed_cost_usd", _) => {
+                    described("US dollars that the operation cost before it was priced again, decimal text.")
+                        .schema_type(Type::String)
+                }
+                (name, _) if name.ends_with("_usd") => {
+                    described("Part of the cost in US dollars, or what caches saved; decimal text.")
+                        .schema_type(Type::String)
+                }
                 ("time" | "started_at", _) => object.schema_type(Type::String).format(Some(date_time())),
                 (_, ColumnKind::Id) => object.schema_type(Type::String).format(Some(uuid())),
                 (_, ColumnKind::Int | ColumnKind::SmallInt) => object.schema_type(Type::Integer),

@@ -81,6 +81,7 @@ _COUNT_COLUMNS: Final = [
     "input_image_tokens",
     "output_image_tokens",
     "web_searches",
+    "repricing",
 ]
 _CLAIM_COLUMNS: Final = ["stream", "success", "content_truncated", "content_redacted", "has_content"]
 _COST_PARTS: Final = [
@@ -92,7 +93,7 @@ _COST_PARTS: Final = [
     "cache_savings_usd",
 ]
 """What a cost consists of, and what caches saved."""
-_MONEY_COLUMNS: Final = ["cost_usd", "reported_cost_usd", *_COST_PARTS]
+_MONEY_COLUMNS: Final = ["cost_usd", "reported_cost_usd", "billed_cost_usd", *_COST_PARTS]
 _FIGURES: Final = ["operations", "failures", "input_tokens", "cache_read_tokens", "output_tokens"]
 _DURATIONS: Final = ["latency_count", "latency_mean_us"]
 _PERCENTILES: Final = ["count", "p50_us", "p90_us", "p95_us", "p99_us", "max_us"]

@@ -1,0 +1,62 @@
+-- Costs that are computed again: what was asked for, how far it is, and what was there before.
+
+-- The first cost of an operation that was priced again, and the re-pricing that it was last changed by.
+alter table operations add column billed_cost_nano_usd integer;
+alter table operations add column repricing integer;
+
+-- Operations from from_ms to before to_ms are priced with price_version: the built-in prices below these files, a JSON object of name and text.
+create table repricings (
+    repricing integer primary key autoincrement,
+    state text not null check (state in ('running', 'done', 'failed', 'undoing', 'undone')),
+    from_ms integer not null,
+    to_ms integer not null,
+    price_version text not null,
+    price_files text not null,
+    asked_at_ms integer not null,
+    finished_at_ms integer,
+    failure text,
+    files integer not null default 0,
+    operations integer not null default 0,
+    changed integer not null default 0
+);
+
+-- What a re-pricing changed, by the operations' provider and model; '' is none.
+create table repricing_models (
+    repricing integer not null,
+    provider text not null,
+    model text not null,
+    changed integer not null,
+    unpriced_before integer not null,
+    unpriced_after integer not null,
+    cost_before_nano_usd integer not null,
+    cost_after_nano_usd integer not null,
+    primary key (repricing, provider, model)
+) without rowid;
+
+-- Files that the re-pricing under way is done with.
+create table repriced_files (
+    file_number integer not null primary key
+);
+
+-- Each changed operation as it was before.
+create table repriced_operations (
+    operation_id blob not null,
+    repricing integer not null,
+    cost_nano_usd integer,
+    cost_status text not null,
+    price_model text,
+    price_version text not null,
+    price_key text,
+    input_cost_nano_usd integer,
+    cache_read_cost_nano_usd integer,
+    cache_write_cost_nano_usd integer,
+    output_cost_nano_usd integer,
+    unit_cost_nano_usd integer,
+    cache_savings_nano_usd integer,
+    billed_cost_nano_usd integer,
+    earlier_repricing integer,
+    primary key (operation_id, repricing)
+) without rowid;
+
+-- The re-pricing under way, or 0.
+insert into settings (name, value) values ('repricing', 0);
