@@ -22,6 +22,7 @@ mod price;
 mod price_files;
 mod price_watch;
 mod rate_args;
+mod reprice;
 mod restore_files;
 mod roles;
 mod schema_registry;
@@ -29,6 +30,7 @@ mod schemas_command;
 mod settings;
 mod signals;
 mod telemetry;
+mod text_table;
 mod topics_command;
 mod up;
 mod verify;
@@ -79,6 +81,7 @@ enum Command {
     Demo(demo::DemoArgs),
     DeadLetters(dead_letters::DeadLettersArgs),
     Price(price::PriceCommandArgs),
+    Reprice(reprice::RepriceArgs),
     Verify(verify::VerifyArgs),
     RestoreFiles(restore_files::RestoreFilesArgs),
 }
@@ -128,6 +131,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => Box::pin(demo::run_command(args, shutdown)).await.map(done),
         Command::DeadLetters(args) => Ok(answered(Box::pin(dead_letters::run(args, shutdown)).await)),
         Command::Price(args) => Ok(answered(Box::pin(price::run(args, shutdown)).await)),
+        Command::Reprice(args) => Ok(answered(Box::pin(reprice::run(args, shutdown)).await)),
         Command::RestoreFiles(args) => Ok(answered(Box::pin(restore_files::run(args, shutdown)).await)),
         Command::Verify(args) => Ok(Box::pin(verify::run(args, shutdown)).await),
     }

@@ -10,7 +10,6 @@ mod explain;
 mod import;
 mod list;
 mod moment;
-mod table;
 
 use std::process::ExitCode;
 
@@ -84,7 +83,7 @@ impl PriceArgs {
 ///
 /// # Errors
 /// Says what is expected.
-fn parse_moment(text: &str) -> Result<UtcMicros, String> {
+pub(crate) fn parse_moment(text: &str) -> Result<UtcMicros, String> {
     let day = format!("{text}T00:00:00Z");
     let parsed = UtcMicros::parse_rfc3339(text).or_else(|error| UtcMicros::parse_rfc3339(&day).map_err(|_| error));
     parsed.map_err(|error| error.to_string())

@@ -83,6 +83,11 @@ impl PriceFiles {
         base.overlay(&texts).map(Cow::Owned).map_err(|error| self.with_path(error))
     }
 
+    /// The texts, by name.
+    pub(crate) fn texts(&self) -> BTreeMap<String, String> {
+        self.0.iter().map(|(name, file)| (name.clone(), file.text.clone())).collect()
+    }
+
     fn add(&mut self, path: &Path) -> Result<(), PriceFilesError> {
         let text = read_text(path)?;
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();

@@ -52,7 +52,7 @@ use crate::settings::WindowSettings;
 use crate::stored::AddError;
 use crate::tenure::{Memory, Tenure};
 
-pub use self::asked::{AskError, Repricing, RepricingRequest, RepricingState, ask, ask_undo, list, show};
+pub use self::asked::{AskError, Repricing, RepricingRequest, RepricingState, ask, ask_undo, files_done, list, show};
 pub use self::models::{ModelChange, ModelChanges};
 pub use self::preview::{Preview, PreviewError, PreviewPrices, preview};
 

@@ -91,7 +91,7 @@ fn count(ids: &[OperationId]) -> i128 {
 }
 
 /// A number with commas between groups of three digits.
-pub(super) fn grouped(number: i128) -> String {
+pub(crate) fn grouped(number: i128) -> String {
     let digits = number.unsigned_abs().to_string();
     let mut text = String::from(if number < 0 { "-" } else { "" });
     for (index, digit) in digits.char_indices() {

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use opstream_schemas::prices::{Catalogue, Model, PriceKey};
 
-use super::table::{Align, Table, print_text};
 use crate::failure::say;
 use crate::price_files::{PriceArgs, PriceFiles};
+use crate::text_table::{Align, Table, print_text};
 
 /// Check price files as they would be laid over the built-in prices, and say which models they hold and replace.
 ///

@@ -10,8 +10,8 @@ use opstream_schemas::prices::{Catalogue, Model, Span};
 use serde_json::{Value, json};
 
 use super::moment::{PriceOf, sections, span_in_words};
-use super::table::{Align, Table, print, print_text};
 use crate::price_files::{PriceArgs, PriceFiles};
+use crate::text_table::{Align, Table, print, print_text};
 
 /// Show which prices differ between two sets of price files, per model and class, and when.
 ///

@@ -17,8 +17,8 @@ use opstream_schemas::{Operation, UtcMicros};
 
 use self::ad_hoc::DescribedArgs;
 use self::stored::{Stored, StoredArgs};
-use super::table::{print, print_text};
 use crate::price_files::PriceArgs;
+use crate::text_table::{print, print_text};
 
 /// Explain what an operation costs, line by line, or why it has no cost.
 ///

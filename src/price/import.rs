@@ -23,9 +23,9 @@ use opstream_schemas::providers::canonical_provider;
 
 use self::draft::{DraftModel, LeftOut};
 use self::sieve::Sieve;
-use super::table::print;
 use crate::escaped::escaped;
 use crate::price_files::PriceArgs;
+use crate::text_table::print;
 
 /// Make price files of a public price list: LiteLLM's `model_prices_and_context_window.json`, or genai-prices' `data.json`.
 ///

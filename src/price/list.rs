@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 
 use super::moment::{PriceOf, Section, moment, per_million, sections};
 use super::parse_moment;
-use super::table::{Align, Table, print, print_text};
 use crate::price_files::PriceArgs;
+use crate::text_table::{Align, Table, print, print_text};
 
 /// Classes with a column of their own; the others are said beneath.
 const COLUMNS: [TokenClass; 4] = [TokenClass::Input, TokenClass::Output, TokenClass::CacheRead, TokenClass::CacheWrite];

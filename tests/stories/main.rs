@@ -27,6 +27,7 @@ mod another_process_that_locks_sqlite_is_waited_for;
 mod another_programs_database_is_left_alone;
 mod bad_records_become_dead_letters;
 mod captured_requests_arrive_exactly_by_every_way;
+mod costs_are_computed_again_and_put_back;
 mod days_are_dropped_whole_and_nothing_else;
 mod every_role_says_how_it_is;
 mod exporters_find_their_standard_ports;

@@ -234,6 +234,15 @@ pub async fn show(database: &Database, number: i64) -> Result<Option<(Repricing,
     Ok(Some((repricing, models, left)))
 }
 
+/// Files that the re-pricing under way is done with.
+///
+/// # Errors
+/// When the database fails.
+pub async fn files_done(database: &Database) -> Result<usize, sqlx::Error> {
+    let row = database.fetch_optional("select count(*) as n from repriced_files", &[]).await?;
+    Ok(usize::try_from(row.ok_or(sqlx::Error::RowNotFound)?.int("n")?).unwrap_or(0))
+}
+
 /// Locks the setting that says what is under way, so that two askers come one after the other.
 async fn hold_setting(tx: &mut Transaction, but: Option<i64>) -> Result<(), AskError> {
     let sql = match tx.engine() {

@@ -53,7 +53,7 @@ impl ModelChanges {
     }
 
     /// Adds what is already added up.
-    pub(super) fn merge(&mut self, provider: &str, model: &str, change: &ModelChange) {
+    pub fn merge(&mut self, provider: &str, model: &str, change: &ModelChange) {
         self.entry(provider, model).add(change);
     }
 

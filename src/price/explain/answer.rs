@@ -9,7 +9,7 @@ use super::stored::Stored;
 use super::way_out::{model, ways_out};
 use crate::failure::told;
 use crate::price::moment::span_in_words;
-use crate::price::table::{Align, Table};
+use crate::text_table::{Align, Table};
 
 impl Explained<'_> {
     /// Lines for people: what is explained, the bill, and the way out where there is none.

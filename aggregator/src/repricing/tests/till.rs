@@ -223,7 +223,7 @@ impl<'a> Till<'a> {
         }
         let mut fresh = Station::on_sqlite().await;
         let fresh = Till { calls: Vec::new(), windower: fresh.windower(), next_offset: 0, station: &mut fresh };
-        assert_eq!(self.windows().await, fresh.windows_of(expected).await);
+        assert_eq!(self.windows().await, Box::pin(fresh.windows_of(expected)).await);
     }
 
     async fn assert_table(&self, expected: &RecordBatch) {

@@ -7,30 +7,30 @@ use crate::failure::unless_reader_left;
 
 /// On which side of a column its shorter cells stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Align {
+pub(crate) enum Align {
     Left,
     Right,
 }
 
 /// Rows whose columns stand below each other.
-pub(super) struct Table<const COLUMNS: usize> {
+pub(crate) struct Table<const COLUMNS: usize> {
     alignments: [Align; COLUMNS],
     rows: Vec<[String; COLUMNS]>,
 }
 
 impl<const COLUMNS: usize> Table<COLUMNS> {
     /// A table with this first row.
-    pub(super) fn new(alignments: [Align; COLUMNS], head: [&str; COLUMNS]) -> Self {
+    pub(crate) fn new(alignments: [Align; COLUMNS], head: [&str; COLUMNS]) -> Self {
         Self { alignments, rows: vec![head.map(str::to_owned)] }
     }
 
     /// Adds a row.
-    pub(super) fn add(&mut self, row: [String; COLUMNS]) {
+    pub(crate) fn add(&mut self, row: [String; COLUMNS]) {
         self.rows.push(row);
     }
 
     /// The rows as lines, with two spaces between columns and none behind the last.
-    pub(super) fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         let mut widths = [0; COLUMNS];
         for row in &self.rows {
             for (width, cell) in widths.iter_mut().zip(row) {
@@ -52,7 +52,7 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
 ///
 /// # Errors
 /// Those of writing.
-pub(super) fn print_text(lines: &[String]) -> io::Result<()> {
+pub(crate) fn print_text(lines: &[String]) -> io::Result<()> {
     let safe: Vec<String> = lines.iter().map(|line| escaped(line)).collect();
     print(&safe)
 }
@@ -61,7 +61,7 @@ pub(super) fn print_text(lines: &[String]) -> io::Result<()> {
 ///
 /// # Errors
 /// Those of writing.
-pub(super) fn print(lines: &[String]) -> io::Result<()> {
+pub(crate) fn print(lines: &[String]) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let written = lines.iter().try_for_each(|line| writeln!(out, "{line}")).and_then(|()| out.flush());
     unless_reader_left(written)
