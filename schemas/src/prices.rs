@@ -24,6 +24,10 @@
 //! that is never billed by tokens ([`bills_tokens`]) or that the provider refused before it ran ([`was_refused`]). So
 //! `unpriced` counts what is really missing.
 //!
+//! # Which cost counts
+//! The catalogue's, unless a [`CostPolicy`] lets the cost count that the provider or the application reported: then the status is
+//! `reported`. What the catalogue says of an operation whose cost was reported is kept, whichever counts.
+//!
 //! # Arithmetic
 //! Products and their sum are exact, in 128 bits ([`crate::money::ExactUsd`]), and rounded half to even once.
 //!
@@ -52,6 +56,7 @@
 mod bill;
 mod cards;
 mod catalogue;
+mod cost_policy;
 mod embedded;
 mod entry;
 mod explanation;
@@ -73,6 +78,7 @@ mod usage;
 mod tests;
 
 pub use catalogue::{Catalogue, PriceKey};
+pub use cost_policy::{CostPolicy, CountedCost};
 pub use entry::{Card, Condition, Effect, Interval, Model, Span, Tier, Variant};
 pub use explanation::{Explanation, Item, Line, PriceUsed, Reason};
 pub use operation_cost::{Charge, CostStatus, Priced};

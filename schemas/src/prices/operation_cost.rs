@@ -55,7 +55,7 @@ impl<'a> From<&'a Operation> for Charge<'a> {
 
 /// How an operation's cost came about.
 ///
-/// Codes are stored and never change their meaning; 5 is kept for a cost taken over from the provider's report.
+/// Codes are stored and never change their meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CostStatus {
@@ -67,9 +67,11 @@ pub enum CostStatus {
     NoPriceAtTime,
     /// Cost 0, because nothing is charged for it.
     Free,
+    /// Not by the catalogue: the provider or the application reported it, and the [policy](super::CostPolicy) lets that count.
+    Reported,
 }
 
-/// The cost of one operation. A cost is there exactly if the status is `Priced` or `Free`.
+/// What one operation costs by the catalogue. A cost is there exactly if the status is `Priced` or `Free`.
 #[derive(Clone, Copy, Debug)]
 pub struct Priced<'c> {
     /// The cost; none is "unknown", never 0.
@@ -84,15 +86,16 @@ pub struct Priced<'c> {
 
 impl CostStatus {
     /// Every status.
-    pub const ALL: [Self; 4] = [Self::Priced, Self::Unpriced, Self::NoPriceAtTime, Self::Free];
+    pub const ALL: [Self; 5] = [Self::Priced, Self::Unpriced, Self::NoPriceAtTime, Self::Free, Self::Reported];
 
-    /// The stored code, 1 to 4.
+    /// The stored code, 1 to 5.
     pub const fn code(self) -> u8 {
         match self {
             Self::Priced => 1,
             Self::Unpriced => 2,
             Self::NoPriceAtTime => 3,
             Self::Free => 4,
+            Self::Reported => 5,
         }
     }
 
@@ -108,6 +111,7 @@ impl CostStatus {
             Self::Unpriced => "unpriced",
             Self::NoPriceAtTime => "no_price_at_time",
             Self::Free => "free",
+            Self::Reported => "reported",
         }
     }
 

@@ -57,11 +57,11 @@ fn assert_unpriced(name: &str, charge: &Charge<'_>, why: Reason) {
 #[test]
 fn a_status_keeps_its_code_and_name() {
     let known = CostStatus::ALL.map(|status| (status.code(), status.name()));
-    assert_eq!(known, [(1, "priced"), (2, "unpriced"), (3, "no_price_at_time"), (4, "free")]);
+    assert_eq!(known, [(1, "priced"), (2, "unpriced"), (3, "no_price_at_time"), (4, "free"), (5, "reported")]);
     for status in CostStatus::ALL {
         assert_eq!(CostStatus::from_code(status.code()), Some(status));
         assert_eq!(CostStatus::from_name(status.name()), Some(status));
         assert_eq!(serde_json::to_string(&status).unwrap(), format!("{:?}", status.name()));
     }
-    assert_eq!(CostStatus::from_code(5), None);
+    assert_eq!(CostStatus::from_code(6), None);
 }
