@@ -14,7 +14,7 @@ use opstream_ingestor::record::{IncomingRecord, RawBatch};
 use opstream_pricing::Pricer;
 use opstream_schemas::avro::encode_operation;
 use opstream_schemas::offsets::{Offset, Partition, StreamId};
-use opstream_schemas::prices::Catalogue;
+use opstream_schemas::prices::{Catalogue, CostPolicy};
 use opstream_schemas::validate::{AcceptedTimes, DEFAULT_RETENTION_FLOOR};
 use opstream_schemas::{UtcMicros, UtcMillis};
 
@@ -28,7 +28,7 @@ const BATCH: u64 = 20_000;
 /// Measures so many operations, rounded up to whole batches.
 pub(crate) fn measure(operations: u64) -> Vec<Figure> {
     let stored = Arc::new(Mutex::new(StoredIds::default()));
-    let pricer = Pricer::new(Catalogue::embedded().clone());
+    let pricer = Pricer::new(Catalogue::embedded().clone(), CostPolicy::default());
     let mut preparer = Preparer {
         schemas: WriterSchemas::default(),
         content: ContentPolicy::Drop,

@@ -7,7 +7,9 @@ use std::time::Instant;
 
 use opstream_ingestor::decode::{WriterSchemas, decode_batch};
 use opstream_pricing::Pricer;
-use opstream_schemas::prices::{Catalogue, Charge, Condition, Effect, PriceKey, PriceTerms, Property, Terms, Usage};
+use opstream_schemas::prices::{
+    Catalogue, Charge, Condition, CostPolicy, Effect, PriceKey, PriceTerms, Property, Terms, Usage,
+};
 use opstream_schemas::{Operation, UtcMicros};
 
 use crate::budgets;
@@ -98,7 +100,7 @@ fn terms(when: Option<&'static Condition>) -> Terms<'static> {
 fn columns(fleet: &mut Fleet, operations: u64) -> Figure {
     let batch =
         decode_batch(&raw_batch(fleet, 0), &WriterSchemas::default()).columns.expect("the batch has operations");
-    let mut pricer = Pricer::new(Catalogue::embedded().clone());
+    let mut pricer = Pricer::new(Catalogue::embedded().clone(), CostPolicy::default());
     let rounds = operations.div_ceil(batch.num_rows() as u64);
     let began = Instant::now();
     for _ in 0..rounds {

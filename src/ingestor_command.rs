@@ -9,6 +9,7 @@ use opstream_ingestor::{BatchLimits, ContentPolicy, IngestorConfig};
 use opstream_schemas::condition::Reporter;
 use tokio_util::sync::CancellationToken;
 
+use crate::cost_policy::CostPolicyArgs;
 use crate::health_port::{HealthArgs, run_with_health};
 use crate::price_files::PriceArgs;
 use crate::price_watch::PriceWatch;
@@ -31,6 +32,8 @@ pub(crate) struct IngestorArgs {
     registry: RegistryArgs,
     #[command(flatten)]
     prices: PriceArgs,
+    #[command(flatten)]
+    cost_policy: CostPolicyArgs,
     #[command(flatten)]
     pub(crate) batches: BatchArgs,
     /// Consumer group that the ingestors of one pipeline share [default: the topic prefix and `.ingestor`]
@@ -127,6 +130,7 @@ pub(crate) async fn run(args: IngestorArgs, shutdown: CancellationToken) -> anyh
         content: args.content.into(),
         registry,
         prices: price_watch.prices(),
+        cost_policy: args.cost_policy.policy(),
         poison_hold: args.batches.poison_hold(),
         reporter,
     };

@@ -4,6 +4,7 @@ mod aggregator_command;
 mod api_command;
 mod broker_command;
 mod command_line;
+mod cost_policy;
 mod data_folder;
 mod dead_letters;
 mod demo;

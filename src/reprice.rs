@@ -18,6 +18,7 @@ use opstream_schemas::{UtcMicros, UtcMillis};
 use tokio_util::sync::CancellationToken;
 
 use self::report::Report;
+use crate::cost_policy::CostPolicyChoice;
 use crate::data_folder::{DEFAULT_DATA, Place};
 use crate::price::parse_moment;
 use crate::price_files::{PriceArgs, PriceFiles};
@@ -58,6 +59,9 @@ pub(crate) struct RepriceArgs {
     to: Option<UtcMicros>,
     #[command(flatten)]
     prices: PriceArgs,
+    /// Whose cost counts where one was reported too: as the ingestors of this pipeline have it
+    #[arg(long, env = "OPSTREAM_COST_POLICY", value_enum, default_value_t = CostPolicyChoice::Catalogue)]
+    cost_policy: CostPolicyChoice,
     /// Say what would change, and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -178,13 +182,14 @@ async fn reprice(args: &RepriceArgs, shutdown: CancellationToken) -> anyhow::Res
     let (from, to) = args.span()?;
     let files = PriceFiles::read(&args.prices.paths).context("--prices (OPSTREAM_PRICES)")?;
     let catalogue = files.lay_over(Catalogue::embedded()).context("--prices (OPSTREAM_PRICES)")?.into_owned();
+    let cost_policy = args.cost_policy.policy();
     let database = args.place.open().await?;
     if args.dry_run || args.as_model.is_some() {
-        let prices = PreviewPrices { catalogue: Arc::new(catalogue), as_model: args.as_model.clone() };
+        let prices = PreviewPrices { catalogue: Arc::new(catalogue), cost_policy, as_model: args.as_model.clone() };
         return Box::pin(preview(args, &database, (from, to), prices, shutdown)).await;
     }
     let price_version = catalogue.version().to_owned();
-    let request = RepricingRequest { from, to, price_version, price_files: files.texts() };
+    let request = RepricingRequest { from, to, price_version, price_files: files.texts(), cost_policy };
     let number = repricing::ask(&database, &request).await?;
     Box::pin(watch::until_done(&database, (number, args.no_wait), args.output, shutdown)).await
 }

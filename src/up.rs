@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::aggregator_command::CompactionArgs;
 use crate::broker_command::BrokerArgs;
+use crate::cost_policy::CostPolicyArgs;
 use crate::demo::DemoConfig;
 use crate::disk_watch::watch_disk;
 use crate::embedded_broker::EmbeddedBroker;
@@ -63,6 +64,8 @@ pub(crate) struct UpArgs {
     registry: RegistryArgs,
     #[command(flatten)]
     prices: PriceArgs,
+    #[command(flatten)]
+    cost_policy: CostPolicyArgs,
     #[command(flatten)]
     batches: BatchArgs,
     #[command(flatten)]
@@ -278,6 +281,7 @@ impl Pipeline {
             content: if self.args.no_content { ContentPolicy::Drop } else { ContentPolicy::LakeAndSql },
             registry: self.registry.clone(),
             prices: self.prices.clone(),
+            cost_policy: self.args.cost_policy.policy(),
             poison_hold: self.args.batches.poison_hold(),
             reporter: self.ingestor.clone(),
         }

@@ -75,6 +75,7 @@ pub(crate) fn json_name(column: &Column) -> &'static str {
         "output_cost_nano_usd" => "output_cost_usd",
         "unit_cost_nano_usd" => "unit_cost_usd",
         "cache_savings_nano_usd" => "cache_savings_usd",
+        "catalogue_cost_nano_usd" => "catalogue_cost_usd",
         "billed_cost_nano_usd" => "billed_cost_usd",
         name => name,
     }

@@ -101,6 +101,7 @@ pub fn operation_columns(
             }),
             "provider" => Arc::new(without_nul(&canonical_providers(field(decoded, "provider").as_string()))),
             "price_key" => prices.price_key.clone(),
+            "catalogue_cost_nano_usd" => prices.catalogue_cost_nano_usd.clone(),
             name if let Some(place) = COST_PARTS.iter().position(|part| *part == name) => prices.parts[place].clone(),
             _ if column.is_later => new_null_array(&data_type(column.kind), decoded.num_rows()),
             name => stored_column(field(decoded, name), column.kind),

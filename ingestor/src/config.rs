@@ -8,7 +8,7 @@ use std::time::Duration;
 use opstream_registry::Registry;
 use opstream_schemas::condition::Reporter;
 use opstream_schemas::database::Database;
-use opstream_schemas::prices::Catalogue;
+use opstream_schemas::prices::{Catalogue, CostPolicy};
 use opstream_schemas::topics::Topics;
 use tokio::sync::watch;
 
@@ -36,6 +36,8 @@ pub struct IngestorConfig {
     pub content: ContentPolicy,
     /// Prices, and whatever replaces them while the ingestor runs.
     pub prices: watch::Receiver<Arc<Catalogue>>,
+    /// Whose cost counts where one was reported.
+    pub cost_policy: CostPolicy,
     /// Where the schemas of other writers are looked up; without it only the built-in ones are known.
     pub registry: Option<Registry>,
     /// How long an unusual share of undecodable records is held before it becomes dead letters, so that people can stop

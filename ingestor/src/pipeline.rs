@@ -75,7 +75,7 @@ pub async fn run(config: IngestorConfig, shutdown: CancellationToken) -> anyhow:
             let preparer = Preparer {
                 content: config.content,
                 schemas: WriterSchemas::default(),
-                pricer: Pricer::new(config.prices.borrow().clone()),
+                pricer: Pricer::new(config.prices.borrow().clone(), config.cost_policy),
                 stored: stored.clone(),
             };
             let (finished, prepared) = mpsc::channel(1);

@@ -150,7 +150,7 @@ mod tests {
 
     use opstream_schemas::avro::encode_operation;
     use opstream_schemas::offsets::{Offset, OffsetRange, Partition};
-    use opstream_schemas::prices::Catalogue;
+    use opstream_schemas::prices::{Catalogue, CostPolicy};
     use opstream_schemas::time::DAY_MILLIS;
     use opstream_schemas::validate::DEFAULT_RETENTION_FLOOR;
     use opstream_schemas::{Operation, OperationId, UtcMicros};
@@ -229,7 +229,7 @@ mod tests {
         let mut preparer = Preparer {
             schemas: WriterSchemas::default(),
             content: ContentPolicy::Drop,
-            pricer: Pricer::new(Catalogue::embedded().clone()),
+            pricer: Pricer::new(Catalogue::embedded().clone(), CostPolicy::default()),
             stored,
         };
         let accepted = AcceptedTimes::at(UtcMillis::now(), DEFAULT_RETENTION_FLOOR);

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use opstream_schemas::avro::encode_operation;
 use opstream_schemas::condition::Reporter;
 use opstream_schemas::database::{Database, DatabaseUrl};
+use opstream_schemas::prices::CostPolicy;
 use opstream_schemas::topics::Topics;
 use opstream_schemas::{Operation, OperationId, UtcMicros, UtcMillis};
 use rdkafka::ClientConfig;
@@ -51,6 +52,7 @@ impl TestTopic {
         let config = IngestorConfig {
             registry: None,
             prices: embedded_prices(),
+            cost_policy: CostPolicy::default(),
             database,
             lake: folder.path().join("lake"),
             bootstrap,

@@ -135,6 +135,7 @@ pub const OPERATION_COLUMNS: &[Column] = &[
     later("output_cost_nano_usd", ColumnKind::Int),
     later("unit_cost_nano_usd", ColumnKind::Int),
     later("cache_savings_nano_usd", ColumnKind::Int),
+    later("catalogue_cost_nano_usd", ColumnKind::Int),
     later("billed_cost_nano_usd", ColumnKind::Int),
     later("repricing", ColumnKind::Int),
 ];

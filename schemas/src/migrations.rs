@@ -26,7 +26,7 @@ macro_rules! step {
     };
 }
 
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     step!("0001_create_tables"),
     step!("0002_create_windows"),
     step!("0003_extend_windows"),
@@ -37,7 +37,8 @@ const STEPS: [Step; 11] = [
     step!("0008_mark_checkpoints"),
     step!("0009_create_span_contents"),
     step!("0010_split_costs"),
-    step!("0011_reprice_operations"),
+    step!("0011_compare_costs"),
+    step!("0012_reprice_operations"),
 ];
 
 static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| migrator(|step| step.postgres));

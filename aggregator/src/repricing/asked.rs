@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use opstream_pricing::Pricer;
 use opstream_schemas::database::{Database, Engine, Row, Transaction, Value};
 use opstream_schemas::offsets::Fence;
-use opstream_schemas::prices::Catalogue;
+use opstream_schemas::prices::{Catalogue, CostPolicy};
 use opstream_schemas::{OperationId, UtcMillis};
 
 use super::commit::Direction;
@@ -28,6 +28,8 @@ pub struct RepricingRequest {
     pub price_version: String,
     /// The price files above the built-in prices that make this catalogue, by name.
     pub price_files: BTreeMap<String, String>,
+    /// Which cost counts.
+    pub cost_policy: CostPolicy,
 }
 
 /// How far a re-pricing is.
@@ -155,11 +157,17 @@ pub async fn ask(database: &Database, request: &RepricingRequest) -> Result<i64,
     let mut tx = database.begin().await?;
     hold_setting(&mut tx, None).await?;
     let now = lease::now_ms(&mut tx).await?;
-    let insert = "insert into repricings (state, from_ms, to_ms, price_version, price_files, asked_at_ms) \
-                  values ('running', $1, $2, $3, $4, $5) returning repricing";
+    let insert = "insert into repricings (state, from_ms, to_ms, price_version, price_files, asked_at_ms, cost_policy) \
+                  values ('running', $1, $2, $3, $4, $5, $6) returning repricing";
     let files = serde_json::to_string(&request.price_files).expect("texts by name are JSON");
-    let values: [Value; 5] =
-        [request.from.into(), request.to.into(), request.price_version.as_str().into(), files.into(), now.into()];
+    let values: [Value; 6] = [
+        request.from.into(),
+        request.to.into(),
+        request.price_version.as_str().into(),
+        files.into(),
+        now.into(),
+        request.cost_policy.name().into(),
+    ];
     let row = tx.fetch_optional(insert, &values).await?.ok_or(sqlx::Error::RowNotFound)?;
     let number = row.int("repricing")?;
     begin_again(&mut tx, number).await?;
@@ -281,12 +289,14 @@ pub(super) struct Asked {
     since: UtcMillis,
     price_version: String,
     price_files: String,
+    cost_policy: String,
 }
 
 impl Asked {
     /// Reads it; none when nothing is left to do.
     pub(super) async fn read(database: &Database, number: i64) -> Result<Option<Self>, sqlx::Error> {
-        let sql = "select state, from_ms, to_ms, asked_at_ms, price_version, price_files from repricings where repricing = $1";
+        let sql = "select state, from_ms, to_ms, asked_at_ms, price_version, price_files, cost_policy \
+                   from repricings where repricing = $1";
         let Some(row) = database.fetch_optional(sql, &[number.into()]).await? else { return Ok(None) };
         let direction = match row.text("state")?.as_str() {
             "running" => Direction::Forward,
@@ -302,6 +312,7 @@ impl Asked {
             since: millis("asked_at_ms")?,
             price_version: row.text("price_version")?,
             price_files: row.text("price_files")?,
+            cost_policy: row.text("cost_policy")?,
         }))
     }
 
@@ -326,7 +337,10 @@ impl Asked {
                 catalogue.version()
             ));
         }
-        Ok(Some(Pricer::new(catalogue)))
+        let policy = CostPolicy::ALL.into_iter().find(|policy| policy.name() == self.cost_policy);
+        let policy =
+            policy.ok_or_else(|| format!("this version of opstream knows no cost policy {}", self.cost_policy))?;
+        Ok(Some(Pricer::new(catalogue, policy)))
     }
 
     /// Files that are next, in the order of their time.

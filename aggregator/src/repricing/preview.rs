@@ -6,7 +6,7 @@ use std::sync::Arc;
 use opstream_pricing::Pricer;
 use opstream_schemas::database::Database;
 use opstream_schemas::lake::{FileKind, local_path};
-use opstream_schemas::prices::Catalogue;
+use opstream_schemas::prices::{Catalogue, CostPolicy};
 use opstream_schemas::{OperationId, UtcMillis};
 
 use super::models::ModelChanges;
@@ -20,6 +20,8 @@ use crate::rewriting::stored_columns::to_stored;
 pub struct PreviewPrices {
     /// The prices.
     pub catalogue: Arc<Catalogue>,
+    /// Which cost counts.
+    pub cost_policy: CostPolicy,
     /// Provider and model whose prices are taken for every operation that bills tokens; none: each has its own.
     pub as_model: Option<(String, String)>,
 }
@@ -112,9 +114,9 @@ impl Pricing {
     /// One file, batch by batch.
     fn file(&mut self, listed: &ListedFile) -> Result<Preview, InputError> {
         let path = local_path(&self.lake, &listed.path)?;
-        let PreviewPrices { catalogue, as_model } = &self.prices;
+        let PreviewPrices { catalogue, cost_policy, as_model } = &self.prices;
         let prices = self.pricer.get_or_insert_with(|| NewPrices::Catalogue {
-            pricer: Pricer::new(Arc::clone(catalogue)),
+            pricer: Pricer::new(Arc::clone(catalogue), *cost_policy),
             repricing: 0,
             as_model: as_model.clone(),
         });

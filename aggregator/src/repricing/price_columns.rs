@@ -12,8 +12,8 @@ use opstream_schemas::OperationId;
 use opstream_schemas::database::{Database, Value};
 use opstream_schemas::lake::COST_PARTS;
 
-/// Numbers: the cost, its parts, the first cost, and the re-pricing that was last.
-pub(super) const NUMBERS: [&str; 9] = [
+/// Numbers: the cost, its parts, the catalogue's beside a reported one, the first cost, and the re-pricing that was last.
+pub(super) const NUMBERS: [&str; 10] = [
     "cost_nano_usd",
     COST_PARTS[0],
     COST_PARTS[1],
@@ -21,14 +21,16 @@ pub(super) const NUMBERS: [&str; 9] = [
     COST_PARTS[3],
     COST_PARTS[4],
     COST_PARTS[5],
+    "catalogue_cost_nano_usd",
     "billed_cost_nano_usd",
     "repricing",
 ];
 const COST: usize = 0;
-const BILLED: usize = 7;
-const REPRICING: usize = 8;
+const CATALOGUE: usize = 7;
+const BILLED: usize = 8;
+const REPRICING: usize = 9;
 /// Of [`NUMBERS`], those that say what an operation costs.
-const PRICED_NUMBERS: usize = 7;
+const PRICED_NUMBERS: usize = 8;
 /// Texts: how the cost came about.
 pub(super) const TEXTS: [&str; 4] = ["cost_status", "price_model", "price_key", "price_version"];
 /// Of [`TEXTS`], those of which another one is another price: not the version, which is another one with any edit.
@@ -59,6 +61,7 @@ impl RevisedColumns {
         let billed = |row| if stored.was_repriced(row) { stored.number(BILLED, row) } else { stored.cost(row) };
         let number = |place| match place {
             COST => int(&prices.cost_nano_usd),
+            CATALOGUE => int(&prices.catalogue_cost_nano_usd),
             BILLED => (0..rows).map(billed).collect(),
             REPRICING => Int64Array::from(vec![repricing; rows]),
             part => int(&prices.parts[part - 1]),

@@ -1,7 +1,7 @@
 //! Parts of batches against SQLite: what is stored of them, and what is read again.
 
 use opstream_schemas::UtcMillis;
-use opstream_schemas::prices::Catalogue;
+use opstream_schemas::prices::{Catalogue, CostPolicy};
 use opstream_schemas::validate::{AcceptedTimes, DEFAULT_RETENTION_FLOOR};
 use uuid::Uuid;
 
@@ -61,7 +61,7 @@ impl Fixture {
         let mut preparer = Preparer {
             schemas: WriterSchemas::default(),
             content: ContentPolicy::Drop,
-            pricer: Pricer::new(Catalogue::embedded().clone()),
+            pricer: Pricer::new(Catalogue::embedded().clone(), CostPolicy::default()),
             stored: self.committer.stored.clone(),
         };
         preparer.prepare(raw, self.stream, AcceptedTimes::at(UtcMillis::now(), DEFAULT_RETENTION_FLOOR))

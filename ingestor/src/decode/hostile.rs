@@ -13,7 +13,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int32Type, Int64Type};
 use arrow_array::{Array, RecordBatch};
 use opstream_schemas::avro::{BUILTIN_SCHEMAS, FRAME_LENGTH, OPERATION_V1, OPERATION_V1_ID, encode_operation};
-use opstream_schemas::prices::Catalogue;
+use opstream_schemas::prices::{Catalogue, CostPolicy};
 use opstream_schemas::validate::{AcceptedTimes, DEFAULT_RETENTION_FLOOR};
 use opstream_schemas::{Operation, UtcMicros, UtcMillis};
 
@@ -91,7 +91,7 @@ fn store(batch: &RawBatch, columns: &RecordBatch, records: &[usize]) {
     let records: Vec<usize> =
         records.iter().enumerate().filter(|(row, _)| sound(row)).map(|(_, record)| *record).collect();
     let selected = select_rows(columns, &kept);
-    let prices = Pricer::new(Catalogue::embedded().clone()).price(&selected);
+    let prices = Pricer::new(Catalogue::embedded().clone(), CostPolicy::default()).price(&selected);
     let stored = operation_columns(&selected, &prices, &Origin { batch, records: &records, stream_id: 1 }, true);
     assert!(stored.num_rows() >= GOOD.len(), "a good record is not stored");
     content_columns(&selected).expect("the good records have content");

@@ -3,7 +3,7 @@
 use opstream_schemas::avro::encode_operation;
 use opstream_schemas::{Operation, UtcMicros};
 
-use opstream_schemas::prices::Catalogue;
+use opstream_schemas::prices::{Catalogue, CostPolicy};
 
 use super::*;
 use crate::test_topic::{TestTopic, operation};
@@ -213,7 +213,7 @@ impl Fixture {
 }
 
 fn preparer() -> Preparer {
-    let pricer = Pricer::new(Catalogue::embedded().clone());
+    let pricer = Pricer::new(Catalogue::embedded().clone(), CostPolicy::default());
     Preparer {
         schemas: crate::decode::WriterSchemas::default(),
         content: crate::config::ContentPolicy::Drop,

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use opstream_schemas::avro::encode_operation;
 use opstream_schemas::database::DatabaseUrl;
 use opstream_schemas::offsets::{Fence, OffsetRange};
-use opstream_schemas::prices::Catalogue;
+use opstream_schemas::prices::{Catalogue, CostPolicy};
 use opstream_schemas::validate::AcceptedTimes;
 use opstream_schemas::{Operation, OperationId, UtcMicros};
 use tempfile::TempDir;
@@ -119,7 +119,7 @@ fn prepare(operations: &[Operation], first: i64) -> PreparedBatch {
     let mut preparer = Preparer {
         schemas: WriterSchemas::default(),
         content: ContentPolicy::LakeAndSql,
-        pricer: Pricer::new(Catalogue::embedded().clone()),
+        pricer: Pricer::new(Catalogue::embedded().clone(), CostPolicy::default()),
         stored,
     };
     let accepted = AcceptedTimes::at(UtcMillis::now(), DEFAULT_RETENTION_FLOOR);

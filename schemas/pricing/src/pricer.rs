@@ -1,4 +1,4 @@
-//! Prices a batch of columns by the catalogue, each operation by its own start, counts and terms.
+//! Prices a batch of columns by the catalogue, each operation by its own start, counts and terms, and settles which cost counts.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,11 +8,11 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, Int64Array, PrimitiveArray, RecordBatch, StringArray};
 use foldhash::fast::RandomState;
-use opstream_schemas::UtcMicros;
 use opstream_schemas::lake::COST_PARTS;
 use opstream_schemas::prices::{
-    Catalogue, Charge, CostParts, PriceKey, PriceTerms, Terms, Usage, bills_tokens, was_refused,
+    Catalogue, Charge, CostParts, CostPolicy, PriceKey, PriceTerms, Terms, Usage, bills_tokens, was_refused,
 };
+use opstream_schemas::{NanoUsd, UtcMicros};
 
 /// Distinct (provider, model, answered model) whose look-up is remembered, and bytes of the three together up to which they
 /// are: hostile names must not fill the memory. No catalogue model has a name that is half as long.
@@ -24,6 +24,7 @@ const PRICE_KEY_BYTES: usize = 24;
 /// Looks prices up and remembers what names mean.
 pub struct Pricer {
     catalogue: Arc<Catalogue>,
+    policy: CostPolicy,
     /// By the names in one text, each behind its length.
     keys: HashMap<Box<str>, Option<PriceKey>, RandomState>,
     /// The names that are being looked up; kept, so that a look-up allocates nothing.
@@ -37,7 +38,9 @@ pub struct PriceColumns {
     pub cost_nano_usd: ArrayRef,
     /// Name of the status.
     pub cost_status: ArrayRef,
-    /// The model of the catalogue whose prices were used.
+    /// What the catalogue says, where a cost was reported too. Nano-USD.
+    pub catalogue_cost_nano_usd: ArrayRef,
+    /// The model of the catalogue whose prices were used, also where the cost that they make does not count.
     pub price_model: ArrayRef,
     /// Which of them: the model, and each choice that was made.
     pub price_key: ArrayRef,
@@ -48,9 +51,9 @@ pub struct PriceColumns {
 }
 
 impl Pricer {
-    /// Prices with this catalogue.
-    pub fn new(catalogue: Arc<Catalogue>) -> Self {
-        Self { catalogue, keys: HashMap::default(), joined: String::new() }
+    /// Prices with this catalogue, and counts costs by this policy.
+    pub fn new(catalogue: Arc<Catalogue>, policy: CostPolicy) -> Self {
+        Self { catalogue, policy, keys: HashMap::default(), joined: String::new() }
     }
 
     /// Prices with another catalogue from now on.
@@ -70,6 +73,7 @@ impl Pricer {
         let catalogue = Arc::clone(&self.catalogue);
         let mut costs = Vec::with_capacity(rows);
         let mut statuses = Vec::with_capacity(rows);
+        let mut catalogue_costs = Vec::with_capacity(rows);
         let mut models = Vec::with_capacity(rows);
         let mut price_keys = StringBuilder::with_capacity(rows, rows * PRICE_KEY_BYTES);
         let mut parts: [Vec<Option<i64>>; COST_PARTS.len()] = std::array::from_fn(|_| Vec::with_capacity(rows));
@@ -77,8 +81,10 @@ impl Pricer {
             let names = source.names(row);
             let key = self.key(names);
             let priced = catalogue.price(key, &source.charge(row, names));
-            costs.push(priced.cost.map(opstream_schemas::NanoUsd::nanos));
-            statuses.push(priced.status.name());
+            let counted = self.policy.settle(&priced, int(source.reported_cost, row).map(NanoUsd::from_nanos));
+            costs.push(counted.cost.map(NanoUsd::nanos));
+            statuses.push(counted.status.name());
+            catalogue_costs.push(counted.catalogue_cost.map(NanoUsd::nanos));
             models.push(priced.used.map(|used| used.model.id.as_str()));
             match priced.used {
                 Some(used) => {
@@ -87,7 +93,7 @@ impl Pricer {
                 }
                 None => price_keys.append_null(),
             }
-            let split = priced.parts.map(nanos_of);
+            let split = counted.parts.map(nanos_of);
             for (place, column) in parts.iter_mut().enumerate() {
                 column.push(split.map(|split| split[place]));
             }
@@ -95,6 +101,7 @@ impl Pricer {
         PriceColumns {
             cost_nano_usd: Arc::new(Int64Array::from(costs)),
             cost_status: Arc::new(StringArray::from(statuses)),
+            catalogue_cost_nano_usd: Arc::new(Int64Array::from(catalogue_costs)),
             price_model: Arc::new(StringArray::from(models)),
             price_key: Arc::new(price_keys.finish()),
             parts: parts.map(|column| Arc::new(Int64Array::from(column)) as ArrayRef),
@@ -161,6 +168,7 @@ struct Source<'a> {
     started_at: &'a Int64Array,
     input: &'a Int64Array,
     output: &'a Int64Array,
+    reported_cost: &'a Int64Array,
     parts: [&'a Int64Array; 9],
 }
 
@@ -195,6 +203,7 @@ impl<'a> Source<'a> {
             started_at: columns.column_by_name("started_at_us").unwrap_or_else(|| column("started_at")).as_primitive(),
             input: int("input_tokens"),
             output: int("output_tokens"),
+            reported_cost: int("reported_cost_nano_usd"),
             parts: PARTS.map(int),
         }
     }
@@ -246,136 +255,4 @@ fn int(column: &Int64Array, row: usize) -> Option<i64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use arrow_array::{Int32Array, RecordBatch};
-    use arrow_schema::{Field, Schema};
-    use opstream_schemas::{NanoUsd, Operation, OperationId};
-
-    use super::*;
-
-    /// The columns of these operations that decide a price.
-    fn columns(operations: &[Operation]) -> RecordBatch {
-        let texts = |text: fn(&Operation) -> Option<&str>| -> ArrayRef {
-            Arc::new(operations.iter().map(text).collect::<StringArray>())
-        };
-        let ints = |int: fn(&Operation) -> Option<i64>| -> ArrayRef {
-            Arc::new(operations.iter().map(int).collect::<Int64Array>())
-        };
-        let columns: Vec<(&str, ArrayRef)> = vec![
-            ("provider", texts(|operation| operation.provider.as_deref())),
-            ("model", texts(|operation| operation.model.as_deref())),
-            ("response_model", texts(|operation| operation.response_model.as_deref())),
-            ("operation_type", texts(|operation| Some(&operation.operation_type))),
-            ("processing", texts(|operation| operation.processing.as_deref())),
-            ("service_tier", texts(|operation| operation.service_tier.as_deref())),
-            ("billable_units", texts(|operation| operation.billable_units.as_deref())),
-            ("metadata", texts(|operation| operation.metadata.as_deref())),
-            ("http_status", Arc::new(operations.iter().map(|operation| operation.http_status).collect::<Int32Array>())),
-            ("started_at_us", ints(|operation| Some(operation.started_at.micros()))),
-            ("input_tokens", ints(|operation| operation.input_tokens)),
-            ("output_tokens", ints(|operation| operation.output_tokens)),
-            ("cache_read_tokens", ints(|operation| Some(operation.cache_read_tokens))),
-            ("cache_write_tokens", ints(|operation| Some(operation.cache_write_tokens))),
-            ("cache_write_1h_tokens", ints(|operation| Some(operation.cache_write_1h_tokens))),
-            ("reasoning_tokens", ints(|operation| Some(operation.reasoning_tokens))),
-            ("input_audio_tokens", ints(|operation| Some(operation.input_audio_tokens))),
-            ("output_audio_tokens", ints(|operation| Some(operation.output_audio_tokens))),
-            ("input_image_tokens", ints(|operation| Some(operation.input_image_tokens))),
-            ("output_image_tokens", ints(|operation| Some(operation.output_image_tokens))),
-            ("web_searches", ints(|operation| Some(operation.web_searches))),
-        ];
-        let fields: Vec<Field> =
-            columns.iter().map(|(name, column)| Field::new(*name, column.data_type().clone(), true)).collect();
-        RecordBatch::try_new(Arc::new(Schema::new(fields)), columns.into_iter().map(|(_, column)| column).collect())
-            .unwrap()
-    }
-
-    #[test]
-    fn every_row_has_the_price_of_its_own_counts_and_terms() {
-        let at = UtcMicros::parse_rfc3339("2026-11-23T12:00:00Z").unwrap();
-        let operation = Operation {
-            operation_id: OperationId::generate(at.to_millis()),
-            started_at: at,
-            provider: Some("openai".to_owned()),
-            model: Some("gpt-6.1-sol".to_owned()),
-            input_tokens: Some(300_000),
-            output_tokens: Some(0),
-            ..Operation::default()
-        };
-        let text = |text: &str| Some(text.to_owned());
-        let operations = [
-            Operation { input_tokens: Some(1_000), ..operation.clone() },
-            Operation {
-                processing: text("batch"),
-                metadata: text(r#"{"price_terms": {"region": "eu"}}"#),
-                billable_units: text(r#"{"file_search": 2}"#),
-                ..operation.clone()
-            },
-            Operation { service_tier: text("scale"), ..operation.clone() },
-            Operation { operation_type: "execute_tool".to_owned(), ..operation.clone() },
-            Operation { billable_units: text(r#"{"spells": 1}"#), ..operation },
-        ];
-        let prices = Pricer::new(Catalogue::embedded().clone()).price(&columns(&operations));
-        let costs: Vec<_> = prices.cost_nano_usd.as_primitive::<Int64Type>().iter().collect();
-        assert_eq!(costs, [Some(2_000_000), Some(665_000_000), None, Some(0), None]);
-        assert_eq!(costs[1].map(NanoUsd::from_nanos), Some(NanoUsd::parse("0.665").unwrap()));
-        let texts = |column: &ArrayRef| -> Vec<Option<String>> {
-            column.as_string::<i32>().iter().map(|text| text.map(str::to_owned)).collect()
-        };
-        assert_eq!(
-            texts(&prices.price_key),
-            [text("gpt-6.1-sol"), text("gpt-6.1-sol above-272000 batch eu"), None, None, None]
-        );
-        assert_eq!(texts(&prices.price_model), [text("gpt-6.1-sol"), text("gpt-6.1-sol"), None, None, None]);
-        let part = |name: &str| -> Vec<Option<i64>> {
-            let place = COST_PARTS.iter().position(|part| *part == name).unwrap();
-            prices.parts[place].as_primitive::<Int64Type>().iter().collect()
-        };
-        assert_eq!(part("input_cost_nano_usd"), [Some(2_000_000), Some(660_000_000), None, Some(0), None]);
-        assert_eq!(part("unit_cost_nano_usd"), [Some(0), Some(5_000_000), None, Some(0), None]);
-        assert_eq!(part("cache_savings_nano_usd"), [Some(0), Some(0), None, Some(0), None]);
-        let statuses = ["priced", "priced", "unpriced", "free", "unpriced"];
-        assert_eq!(texts(&prices.cost_status), statuses.map(text));
-    }
-
-    #[test]
-    fn another_catalogue_prices_from_the_next_batch_on() {
-        let own = "schema = 1\ncatalogue = 2026-11-24\ncurrency = \"USD\"\nunit = \"per_mtok\"\nprovider = \"openai\"\n\n[[model]]\nid = \"gpt-4o\"\n\
-                   source = \"our contract\"\nchecked_on = 2026-11-24\n\n[[model.interval]]\nrates = { input = \"1\", output = \"2\" }\n";
-        let operation = Operation {
-            operation_id: OperationId::generate(UtcMicros::from_micros(1_795_000_000_000_000).to_millis()),
-            started_at: UtcMicros::from_micros(1_795_000_000_000_000),
-            provider: Some("openai".to_owned()),
-            model: Some("gpt-4o".to_owned()),
-            input_tokens: Some(1_000_000),
-            output_tokens: Some(0),
-            ..Operation::default()
-        };
-        let columns = columns(&[operation]);
-        let mut pricer = Pricer::new(Catalogue::embedded().clone());
-        let cost = |prices: &PriceColumns| prices.cost_nano_usd.as_primitive::<Int64Type>().value(0);
-        let before = pricer.price(&columns);
-        assert_eq!(cost(&before), 2_500_000_000);
-        pricer.replace_catalogue(Arc::new(Catalogue::embedded().overlay(&[("own.toml", own)]).unwrap()));
-        let after = pricer.price(&columns);
-        assert_eq!(cost(&after), 1_000_000_000);
-        let version = |prices: &PriceColumns| prices.price_version.as_string::<i32>().value(0).to_owned();
-        assert_ne!(version(&after), version(&before));
-    }
-
-    #[test]
-    fn hostile_names_are_not_remembered() {
-        let mut pricer = Pricer::new(Catalogue::embedded().clone());
-        let long = "x".repeat(300);
-        let names = Names { provider: Some("openai"), model: Some("gpt-4o"), response_model: Some(&long) };
-        assert_eq!(pricer.key(names), None);
-        assert!(pricer.keys.is_empty());
-        // The length decides what is remembered, not what is found.
-        let padded = format!("gpt-4o{}", " ".repeat(300));
-        let names = Names { model: Some(&padded), response_model: None, ..names };
-        let found = pricer.key(names);
-        assert!(found.is_some() && pricer.keys.is_empty());
-        assert_eq!(pricer.key(Names { model: Some("gpt-4o"), ..names }), found);
-        assert_eq!(pricer.keys.len(), 1);
-    }
-}
+mod tests;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use opstream_schemas::lake::FileKind;
+use opstream_schemas::prices::CostPolicy;
 use tokio_util::sync::CancellationToken;
 
 use super::super::asked::{AskError, RepricingRequest, ask, ask_undo, list};
@@ -34,6 +35,7 @@ async fn one_at_a_time_and_what_is_under_way_can_be_called_back() {
             to: after_noon(HOUR),
             price_version: "any".to_owned(),
             price_files: BTreeMap::new(),
+            cost_policy: CostPolicy::Catalogue,
         };
         let refused = ask(&till.station.database, &request).await.unwrap_err();
         assert!(matches!(refused, AskError::UnderWay { number: other } if other == number), "{refused}");
@@ -60,6 +62,7 @@ async fn prices_of_another_version_are_not_applied() {
             to: after_noon(HOUR),
             price_version: "2020-01-01-00000000".to_owned(),
             price_files: first_prices(),
+            cost_policy: CostPolicy::Catalogue,
         };
         let number = ask(&till.station.database, &request).await.unwrap();
         till.settle().await;

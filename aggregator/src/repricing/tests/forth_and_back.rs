@@ -1,6 +1,6 @@
 //! Figures are the old ones or the new ones, in rows, files and windows alike, and the old ones come back.
 
-use opstream_schemas::prices::Catalogue;
+use opstream_schemas::prices::{Catalogue, CostPolicy};
 use proptest::prelude::*;
 
 use super::super::asked::{AskError, ask_undo, show};
@@ -108,7 +108,7 @@ async fn a_preview_says_what_the_re_pricing_then_does() {
         }
         till.settle().await;
         let files = price_file("1", "2.5", N);
-        let prices = PreviewPrices { catalogue: catalogue(&files), as_model: None };
+        let prices = PreviewPrices { catalogue: catalogue(&files), cost_policy: CostPolicy::Catalogue, as_model: None };
         let span = (after_noon(-HOUR), after_noon(HOUR));
         let mut heard = Vec::new();
         let seen =
@@ -135,7 +135,8 @@ async fn traffic_is_priced_as_if_it_had_been_another_models() {
     let calls: Vec<Call> = (0..30).map(|n| call(NOON + n, n)).collect();
     till.commit(&calls).await;
     let as_model = Some(("openai".to_owned(), "gpt-4o-mini".to_owned()));
-    let prices = PreviewPrices { catalogue: Catalogue::embedded().clone(), as_model };
+    let prices =
+        PreviewPrices { catalogue: Catalogue::embedded().clone(), cost_policy: CostPolicy::Catalogue, as_model };
     let span = (after_noon(0), after_noon(HOUR));
     let seen = preview(&till.station.database, &till.station.lake(), span, &prices, |_, _| {}).await.unwrap();
     // 0.15 and 0.60 USD per million.

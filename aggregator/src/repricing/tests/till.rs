@@ -16,7 +16,7 @@ use opstream_schemas::lake::{
     Column, ColumnKind, FileKind, MANIFEST_SUMS, Nullable, OPERATION_COLUMNS, file_path, local_path,
 };
 use opstream_schemas::offsets::Fence;
-use opstream_schemas::prices::Catalogue;
+use opstream_schemas::prices::{Catalogue, CostPolicy};
 use opstream_schemas::{OperationId, UtcMillis};
 use parquet::arrow::ArrowWriter;
 use sqlx::AssertSqlSafe;
@@ -168,6 +168,7 @@ impl<'a> Till<'a> {
             to: at(NOON + to),
             price_version: catalogue(files).version().to_owned(),
             price_files: files.clone(),
+            cost_policy: CostPolicy::Catalogue,
         };
         ask(&self.station.database, &request).await.unwrap()
     }
@@ -265,7 +266,7 @@ pub(super) fn priced(calls: &[Call], catalogue: &Arc<Catalogue>) -> RecordBatch 
     calls.sort_unstable_by_key(|call| call.id);
     let columns = OPERATION_COLUMNS.iter().map(|column| array_of(column, &calls)).collect();
     let batch = RecordBatch::try_new(stored_schema(FileKind::Operations), columns).unwrap();
-    let prices = Pricer::new(Arc::clone(catalogue)).price(&batch);
+    let prices = Pricer::new(Arc::clone(catalogue), CostPolicy::Catalogue).price(&batch);
     let stored = RevisedColumns::of(&batch);
     let priced =
         RevisedColumns::priced(&prices, &stored, 0).put_into(&batch, &BooleanArray::from(vec![true; calls.len()]));

@@ -99,12 +99,16 @@ impl PartialSchema for StoredOperation {
             let object = ObjectBuilder::new();
             let shape = match (name, column.kind) {
                 ("cost_usd", _) => {
-                    described("US dollars by the price catalogue, decimal text; null when the price is unknown.")
+                    described("US dollars, decimal text; null when the cost is unknown. By the price catalogue, unless `cost_status` is `reported`.")
                         .schema_type(types(&[Type::String, Type::Null]))
                 }
                 ("reported_cost_usd", _) => {
                     described("US dollars as reported, decimal text.").schema_type(Type::String)
                 }
+                ("catalogue_cost_usd", _) => described(
+                    "US dollars by the price catalogue, decimal text, where a cost was reported too: whichever counts, the two can be compared.",
+                )
+                .schema_type(Type::String),
                 ("billed_cost_usd", _) => {
                     described("US dollars that the operation cost before it was priced again, decimal text.")
                         .schema_type(Type::String)

@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use opstream_schemas::condition::Reporter;
 use opstream_schemas::database::{Database, DatabaseUrl};
 use opstream_schemas::offsets::{Offset, OffsetRange, Partition, StreamId};
-use opstream_schemas::prices::Catalogue;
+use opstream_schemas::prices::{Catalogue, CostPolicy};
 use opstream_schemas::topics::Topics;
 use opstream_schemas::validate::{AcceptedTimes, DEFAULT_RETENTION_FLOOR};
 use tempfile::TempDir;
@@ -59,6 +59,7 @@ impl World {
         let config = IngestorConfig {
             registry: None,
             prices: embedded_prices(),
+            cost_policy: CostPolicy::default(),
             database: Database::connect(&DatabaseUrl::Sqlite(file)).await.unwrap(),
             lake: folder.path().join("lake"),
             bootstrap: String::new(),
@@ -333,7 +334,7 @@ impl Ingestor {
             preparer: Preparer {
                 schemas: WriterSchemas::default(),
                 content: config.content,
-                pricer: Pricer::new(Catalogue::embedded().clone()),
+                pricer: Pricer::new(Catalogue::embedded().clone(), CostPolicy::default()),
                 stored,
             },
             prepared: VecDeque::new(),

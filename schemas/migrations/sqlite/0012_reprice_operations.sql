@@ -5,6 +5,7 @@ alter table operations add column billed_cost_nano_usd integer;
 alter table operations add column repricing integer;
 
 -- Operations from from_ms to before to_ms are priced with price_version: the built-in prices below these files, a JSON object of name and text.
+-- cost_policy says whether these or the reported costs count.
 create table repricings (
     repricing integer primary key autoincrement,
     state text not null check (state in ('running', 'done', 'failed', 'undoing', 'undone')),
@@ -12,6 +13,7 @@ create table repricings (
     to_ms integer not null,
     price_version text not null,
     price_files text not null,
+    cost_policy text not null,
     asked_at_ms integer not null,
     finished_at_ms integer,
     failure text,
@@ -53,6 +55,7 @@ create table repriced_operations (
     output_cost_nano_usd integer,
     unit_cost_nano_usd integer,
     cache_savings_nano_usd integer,
+    catalogue_cost_nano_usd integer,
     billed_cost_nano_usd integer,
     earlier_repricing integer,
     primary key (operation_id, repricing)
