@@ -15,13 +15,13 @@ use opstream_schemas::sketch::{BucketTally, Sketch};
 use opstream_schemas::window::{Dimension, DimensionSet, Dimensions, Level, SUM_COLUMNS, SumOverflow, WindowSums};
 use polars::prelude::*;
 
-use self::columns::{RowBuckets, bucket_rows, count_nulls, count_values, sum_column};
+use self::columns::{RowBuckets, bucket_rows, count_nulls, count_values, sum_column, sum_differences, sum_reported};
 use self::keys::row_keys;
 
 /// Operations that are read at once: their columns take about 100 MB. The ingestor's files are smaller.
 const SLICE_ROWS: usize = 300_000;
 /// What the sums need beside the dimensions.
-const MEASURES: [&str; 17] = [
+const MEASURES: [&str; 18] = [
     "time_ms",
     "success",
     "input_tokens",
@@ -37,9 +37,13 @@ const MEASURES: [&str; 17] = [
     "web_searches",
     "cost_nano_usd",
     "reported_cost_nano_usd",
+    "cost_status",
     "latency_us",
     "ttft_us",
 ];
+/// The catalogue's cost beside a reported one.
+const CATALOGUE_COST: &str = "catalogue_cost_nano_usd";
+
 /// The operations of one combination in one minute.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Group {
@@ -121,11 +125,16 @@ fn open(path: &Path) -> Result<ParquetReader<File>, FileError> {
     Ok(ParquetReader::new(file))
 }
 
-/// The columns to read of a file with these. Files of earlier versions have no parts of costs, which then add nothing.
+/// The columns to read of a file with these. Files of earlier versions have none of the [`later`] ones, which then add nothing.
 fn needed_columns(present: &ArrowSchema) -> Vec<String> {
     let dimensions = Dimension::ALL.into_iter().map(Dimension::column);
-    let later = COST_PARTS.into_iter().filter(|name| present.contains(name));
+    let later = later().filter(|name| present.contains(name));
     dimensions.chain(MEASURES).chain(later).map(str::to_owned).collect()
+}
+
+/// What files of earlier versions are without.
+fn later() -> impl Iterator<Item = &'static str> {
+    COST_PARTS.into_iter().chain([CATALOGUE_COST])
 }
 
 /// Operations in memory, with the group of each.
@@ -192,6 +201,18 @@ impl<'a> Slice<'a> {
             "ttft_count" => Some(count_values(ints("ttft_us")?, &self.group_of_row, groups)),
             "latency_sum_us" => sum_column(ints("latency_us")?, &self.group_of_row, groups),
             "ttft_sum_us" => sum_column(ints("ttft_us")?, &self.group_of_row, groups),
+            "compared" | "reported_difference_nano_usd" if is_absent(self.frame, CATALOGUE_COST) => {
+                Some(vec![0; groups])
+            }
+            "compared" => Some(count_values(ints(CATALOGUE_COST)?, &self.group_of_row, groups)),
+            "reported_difference_nano_usd" => {
+                let (reported, catalogue) = (ints("reported_cost_nano_usd")?, ints(CATALOGUE_COST)?);
+                sum_differences((reported, catalogue), &self.group_of_row, groups)
+            }
+            "reported_as_cost_nano_usd" => {
+                let statuses = self.frame.column("cost_status")?.str()?;
+                sum_reported((ints("cost_nano_usd")?, statuses), &self.group_of_row, groups)
+            }
             name if is_absent(self.frame, name) => Some(vec![0; groups]),
             name => sum_column(ints(name)?, &self.group_of_row, groups),
         })
@@ -211,7 +232,7 @@ impl<'a> Slice<'a> {
 
 /// Whether the file was written before there was such a column.
 fn is_absent(frame: &DataFrame, name: &str) -> bool {
-    COST_PARTS.contains(&name) && frame.get_column_index(name).is_none()
+    later().any(|later| later == name) && frame.get_column_index(name).is_none()
 }
 
 /// Polars names the rows of a group one by one or as a span.

@@ -31,6 +31,9 @@ select
     stored.output_cost_nano_usd,
     stored.unit_cost_nano_usd,
     stored.cache_savings_nano_usd,
+    stored.compared,
+    stored.reported_difference_nano_usd,
+    stored.reported_as_cost_nano_usd,
     stored.latency_sketch,
     stored.ttft_sketch
 from (values {rows}) as wanted

@@ -5,7 +5,8 @@ insert into windows (
     cache_write_1h_tokens, output_tokens, reasoning_tokens, input_audio_tokens, output_audio_tokens,
     input_image_tokens, output_image_tokens, web_searches, cost_nano_usd, reported_cost_nano_usd,
     latency_count, latency_sum_us, ttft_count, ttft_sum_us, input_cost_nano_usd, cache_read_cost_nano_usd,
-    cache_write_cost_nano_usd, output_cost_nano_usd, unit_cost_nano_usd, cache_savings_nano_usd, latency_sketch, ttft_sketch
+    cache_write_cost_nano_usd, output_cost_nano_usd, unit_cost_nano_usd, cache_savings_nano_usd, compared,
+    reported_difference_nano_usd, reported_as_cost_nano_usd, latency_sketch, ttft_sketch
 )
 values {rows}
 on conflict (generation, dimension_set, level, window_start_ms, dimension_id) do update set
@@ -38,6 +39,9 @@ on conflict (generation, dimension_set, level, window_start_ms, dimension_id) do
     output_cost_nano_usd = excluded.output_cost_nano_usd,
     unit_cost_nano_usd = excluded.unit_cost_nano_usd,
     cache_savings_nano_usd = excluded.cache_savings_nano_usd,
+    compared = excluded.compared,
+    reported_difference_nano_usd = excluded.reported_difference_nano_usd,
+    reported_as_cost_nano_usd = excluded.reported_as_cost_nano_usd,
     latency_sketch = excluded.latency_sketch,
     ttft_sketch = excluded.ttft_sketch
 -- Whoever wrote in between is noticed by the number of rows.

@@ -26,6 +26,8 @@ pub const OPERATION_V1: &str = include_str!("../avro/operation.v1.avsc");
 pub const WINDOW_V1: &str = include_str!("../avro/window.v1.avsc");
 /// Schema text of `opstream.Window` v2.
 pub const WINDOW_V2: &str = include_str!("../avro/window.v2.avsc");
+/// Schema text of `opstream.Window` v3.
+pub const WINDOW_V3: &str = include_str!("../avro/window.v3.avsc");
 /// Schema text of `opstream.SpanContent` v1.
 pub const SPAN_CONTENT_V1: &str = include_str!("../avro/span_content.v1.avsc");
 
@@ -36,6 +38,8 @@ pub const OPERATION_V1_ID: SchemaId = SchemaId(0x7F00_0001);
 pub const WINDOW_V1_ID: SchemaId = SchemaId(0x7F00_0101);
 /// Built-in id of `opstream.Window` v2.
 pub const WINDOW_V2_ID: SchemaId = SchemaId(0x7F00_0102);
+/// Built-in id of `opstream.Window` v3.
+pub const WINDOW_V3_ID: SchemaId = SchemaId(0x7F00_0103);
 /// Built-in id of `opstream.SpanContent` v1.
 pub const SPAN_CONTENT_V1_ID: SchemaId = SchemaId(0x7F00_0201);
 
@@ -88,6 +92,7 @@ pub const BUILTIN_SCHEMAS: &[BuiltinSchema] = &[
     BuiltinSchema { id: OPERATION_V1_ID, record: Record::Operation, version: 1, text: OPERATION_V1 },
     BuiltinSchema { id: WINDOW_V1_ID, record: Record::Window, version: 1, text: WINDOW_V1 },
     BuiltinSchema { id: WINDOW_V2_ID, record: Record::Window, version: 2, text: WINDOW_V2 },
+    BuiltinSchema { id: WINDOW_V3_ID, record: Record::Window, version: 3, text: WINDOW_V3 },
     BuiltinSchema { id: SPAN_CONTENT_V1_ID, record: Record::SpanContent, version: 1, text: SPAN_CONTENT_V1 },
 ];
 

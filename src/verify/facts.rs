@@ -75,6 +75,11 @@ impl Interner {
         Symbol(number)
     }
 
+    /// The symbol of a text that this interner has seen.
+    pub(super) fn find(&self, text: &str) -> Option<Symbol> {
+        self.symbols.get(text).copied()
+    }
+
     /// The text of a symbol that this interner gave out.
     pub(super) fn text(&self, symbol: Symbol) -> &Arc<str> {
         &self.texts[usize::try_from(symbol.0).expect("a symbol is an index of the texts")]

@@ -14,6 +14,7 @@ mod tally;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use opstream_schemas::UtcMillis;
+use opstream_schemas::prices::CostStatus;
 use opstream_schemas::window::{Dimension, DimensionSet, Dimensions, KeyHash, Level};
 
 use self::tally::Tally;
@@ -94,6 +95,7 @@ impl WindowsCheck {
     /// When the database fails.
     pub(super) async fn take(&mut self, snapshot: &mut Snapshot, slice: &Slice) -> Result<(), VerifyError> {
         let mut hashes = HashMap::new();
+        let reported = slice.interner.find(CostStatus::Reported.name());
         let is_windowed = |row: &&FileRow| row.facts.id.time() < slice.files[row.file].windowed_before;
         for row in slice.file_rows.iter().filter(is_windowed) {
             let minute = Level::Minute.window_start(row.facts.id.time());
@@ -102,7 +104,7 @@ impl WindowsCheck {
                 self.turn_to(snapshot, minute).await?;
             }
             let combination = DIMENSION_PLACES.map(|place| row.facts.text(place));
-            self.by_combination.entry(combination).or_default().add(&row.facts);
+            self.by_combination.entry(combination).or_default().add(&row.facts, reported);
         }
         // The symbols end with the slice.
         self.spread(&slice.interner, &mut hashes);

@@ -4,7 +4,7 @@
 use std::process::Output;
 use std::time::Duration;
 
-use opstream_schemas::avro::WINDOW_V2_ID;
+use opstream_schemas::avro::WINDOW_V3_ID;
 use serde_json::json;
 use tokio::process::Command;
 
@@ -97,9 +97,9 @@ async fn what_the_registry_has_against_it_is_said() {
 
     // Every opstream takes this id for that of its own windows.
     let registry = SchemaRegistry::start().await;
-    registry.continue_at(WINDOW_V2_ID.0);
+    registry.continue_at(WINDOW_V3_ID.0);
     let (code, said) = schemas(&registry.url(), &["register"]).await;
-    assert!(code == 1 && said.contains("gave llm.operations-value the id 2130706690"), "{said}");
+    assert!(code == 1 && said.contains("gave llm.operations-value the id 2130706691"), "{said}");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! One column added up per group, in one pass over its values in the order in which they are stored.
 
+use opstream_schemas::prices::CostStatus;
 use opstream_schemas::sketch::{Bucket, bucket_of};
 use polars::prelude::*;
 
@@ -57,6 +58,39 @@ pub(super) fn sum_column(column: &Int64Chunked, group_of_row: &[usize], groups: 
             for (value, group) in chunk.iter().zip(here) {
                 sums[*group] = sums[*group].checked_add(value.copied().unwrap_or(0))?;
             }
+        }
+    }
+    Some(sums)
+}
+
+/// Sums per group of the first less the second, where both have a value; `None` when one leaves 64 bits.
+pub(super) fn sum_differences(
+    (from, less): (&Int64Chunked, &Int64Chunked),
+    group_of_row: &[usize],
+    groups: usize,
+) -> Option<Vec<i64>> {
+    let mut sums = vec![0_i64; groups];
+    if less.null_count() == less.len() {
+        return Some(sums);
+    }
+    for ((from, less), group) in from.iter().zip(less.iter()).zip(group_of_row) {
+        if let (Some(from), Some(less)) = (from, less) {
+            sums[*group] = sums[*group].checked_add(from.checked_sub(less)?)?;
+        }
+    }
+    Some(sums)
+}
+
+/// Sums per group of the costs whose status is `reported`; `None` when one leaves 64 bits.
+pub(super) fn sum_reported(
+    (costs, statuses): (&Int64Chunked, &StringChunked),
+    group_of_row: &[usize],
+    groups: usize,
+) -> Option<Vec<i64>> {
+    let mut sums = vec![0_i64; groups];
+    for ((cost, status), group) in costs.iter().zip(statuses.iter()).zip(group_of_row) {
+        if status == Some(CostStatus::Reported.name()) {
+            sums[*group] = sums[*group].checked_add(cost.unwrap_or(0))?;
         }
     }
     Some(sums)

@@ -26,6 +26,9 @@ pub(crate) struct TestOperation {
     /// earlier versions.
     pub(crate) split: Option<[i64; 6]>,
     pub(crate) reported_cost: Option<i64>,
+    /// What the catalogue says where a cost was reported; a file without any has no such column.
+    pub(crate) catalogue_cost: Option<i64>,
+    pub(crate) cost_status: &'static str,
     pub(crate) latency_us: Option<i64>,
     pub(crate) ttft_us: Option<i64>,
 }
@@ -52,6 +55,8 @@ impl TestOperation {
             cost: Some(1000),
             split: None,
             reported_cost: None,
+            catalogue_cost: None,
+            cost_status: "priced",
             latency_us: Some(1500),
             ttft_us: None,
         }
@@ -65,6 +70,8 @@ impl TestOperation {
         let (reported, reported_cost) = known(self.reported_cost);
         let [input_cost, cache_read_cost, cache_write_cost, output_cost, unit_cost, cache_savings] =
             self.split.unwrap_or_default().map(NanoUsd::from_nanos);
+        let difference = self.catalogue_cost.map(|catalogue_cost| reported_cost - catalogue_cost);
+        let reported_as_cost = if self.cost_status == "reported" { self.cost } else { None };
         let sums = WindowSums {
             operations: 1,
             failures: i64::from(!self.success),
@@ -93,6 +100,9 @@ impl TestOperation {
             output_cost,
             unit_cost,
             cache_savings,
+            compared: i64::from(difference.is_some()),
+            reported_difference: NanoUsd::from_nanos(difference.unwrap_or(0)),
+            reported_as_cost: NanoUsd::from_nanos(reported_as_cost.unwrap_or(0)),
         };
         (sums, sketch(self.latency_us), sketch(self.ttft_us))
     }
@@ -143,7 +153,8 @@ const WINDOW_COLUMNS: &str = "w.window_start_ms, w.operations, w.failures, w.unp
     w.cache_read_tokens, w.cache_write_tokens, w.cache_write_1h_tokens, w.output_tokens, w.reasoning_tokens, w.input_audio_tokens, \
     w.output_audio_tokens, w.input_image_tokens, w.output_image_tokens, w.web_searches, w.cost_nano_usd, \
     w.reported_cost_nano_usd, w.latency_count, w.latency_sum_us, w.ttft_count, w.ttft_sum_us, w.input_cost_nano_usd, w.cache_read_cost_nano_usd, \
-    w.cache_write_cost_nano_usd, w.output_cost_nano_usd, w.unit_cost_nano_usd, w.cache_savings_nano_usd, w.latency_sketch, w.ttft_sketch, \
+    w.cache_write_cost_nano_usd, w.output_cost_nano_usd, w.unit_cost_nano_usd, w.cache_savings_nano_usd, w.compared, \
+    w.reported_difference_nano_usd, w.reported_as_cost_nano_usd, w.latency_sketch, w.ttft_sketch, \
     cast(d.dimension_set as bigint) as dimension_set";
 
 /// Operations of the last two days, of few combinations, with everything that may be null null at times.
@@ -179,8 +190,7 @@ pub(crate) fn operations(most: usize) -> impl Strategy<Value = Vec<TestOperation
         proptest::option::of(proptest::array::uniform6(-1000_i64..5000)),
         count(),
         count(),
-        count(),
-        count(),
+        (count(), count(), proptest::option::of(count()), any::<bool>()),
         count(),
         count(),
     );
@@ -193,8 +203,7 @@ pub(crate) fn operations(most: usize) -> impl Strategy<Value = Vec<TestOperation
             split,
             input_tokens,
             output_tokens,
-            cost,
-            reported_cost,
+            (cost, reported_cost, catalogue_cost, counts_reported),
             latency_us,
             ttft_us,
         )| {
@@ -208,6 +217,8 @@ pub(crate) fn operations(most: usize) -> impl Strategy<Value = Vec<TestOperation
                 cost,
                 split,
                 reported_cost,
+                catalogue_cost: reported_cost.and(catalogue_cost.flatten()),
+                cost_status: if counts_reported { "reported" } else { "priced" },
                 latency_us,
                 ttft_us,
             }

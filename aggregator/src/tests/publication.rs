@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use opstream_schemas::avro::{Record, SchemaId, WINDOW_V2_ID, WriterId, split_frame};
+use opstream_schemas::avro::{Record, SchemaId, WINDOW_V3_ID, WriterId, split_frame};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::Message as _;
@@ -84,7 +84,7 @@ async fn changed_windows_are_published_once() {
         assert_eq!(records.len(), 28);
         let hour = r#"["hour",1795431600000,"operation_type","w","chat"]"#;
         let (_, value) = records.iter().find(|(key, _)| key == hour).unwrap();
-        assert_eq!(split_frame(value.as_ref().unwrap()).unwrap().schema_id, WINDOW_V2_ID);
+        assert_eq!(split_frame(value.as_ref().unwrap()).unwrap().schema_id, WINDOW_V3_ID);
         let keys: std::collections::BTreeSet<_> = records.iter().map(|(key, _)| key).collect();
         assert_eq!(keys.len(), 28);
     })

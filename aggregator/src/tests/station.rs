@@ -185,6 +185,7 @@ fn frame_of(operations: &[TestOperation]) -> DataFrame {
         "web_searches" => ints(|o| Some(o.parts[8])),
         "cost_nano_usd" => ints(|o| o.cost),
         "reported_cost_nano_usd" => ints(|o| o.reported_cost),
+        "cost_status" => operations.iter().map(|o| o.cost_status).collect::<Vec<_>>(),
         "latency_us" => ints(|o| o.latency_us),
         "ttft_us" => ints(|o| o.ttft_us),
         // A column that nobody asks for, as files have many.
@@ -196,6 +197,9 @@ fn frame_of(operations: &[TestOperation]) -> DataFrame {
             let values: Vec<Option<i64>> = operations.iter().map(|o| o.split.map(|split| split[place])).collect();
             frame.with_column(Column::new(name.into(), values)).unwrap();
         }
+    }
+    if operations.iter().any(|operation| operation.catalogue_cost.is_some()) {
+        frame.with_column(Column::new("catalogue_cost_nano_usd".into(), ints(|o| o.catalogue_cost))).unwrap();
     }
     frame
 }

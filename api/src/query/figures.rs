@@ -20,13 +20,13 @@ pub(crate) struct Figures {
     cache_read_tokens: i64,
     /// Everything generated, reasoning included.
     output_tokens: i64,
-    /// What the operations cost by the price catalogue.
+    /// What the operations cost, by the price catalogue unless the cost policy lets reported costs count.
     #[schema(value_type = String, example = "2.60759")]
     cost_usd: NanoUsd,
-    /// What providers or producers reported.
+    /// What providers or producers reported, whether it counts or not.
     #[schema(value_type = String, example = "2.60759")]
     reported_cost_usd: NanoUsd,
-    /// Operations whose price is unknown; they are not in `cost_usd`.
+    /// Operations whose cost is unknown; they are not in `cost_usd`.
     unpriced: i64,
     /// Part of `cost_usd`: input that was neither read from nor written to a cache.
     #[schema(value_type = String, example = "1.5")]
@@ -40,13 +40,21 @@ pub(crate) struct Figures {
     /// Part of `cost_usd`: output.
     #[schema(value_type = String, example = "1")]
     output_cost_usd: NanoUsd,
-    /// Part of `cost_usd`: searches and whatever else is not billed by tokens. What the five parts do not add up to is the cost of
-    /// operations that were stored before costs were split.
+    /// Part of `cost_usd`: searches and whatever else is not billed by tokens. What the five parts and `reported_as_cost_usd` do not
+    /// add up to is the cost of operations that were stored before costs were split.
     #[schema(value_type = String, example = "0")]
     unit_cost_usd: NanoUsd,
     /// What input that was read from and written to caches cost less than other input; negative where writes cost more than reads saved.
     #[schema(value_type = String, example = "0.9")]
     cache_savings_usd: NanoUsd,
+    /// Operations that have a reported cost and one by the catalogue, whichever of the two counts.
+    compared: i64,
+    /// Sum over the compared operations: reported less catalogue; negative where less was reported.
+    #[schema(value_type = String, example = "-0.0042")]
+    reported_difference_usd: NanoUsd,
+    /// Part of `cost_usd`: reported costs that count. What they are made of is not known.
+    #[schema(value_type = String, example = "0")]
+    reported_as_cost_usd: NanoUsd,
 }
 
 /// Mean of a duration over the operations that have it.
@@ -75,6 +83,9 @@ impl From<&WindowSums> for Figures {
             output_cost_usd: sums.output_cost,
             unit_cost_usd: sums.unit_cost,
             cache_savings_usd: sums.cache_savings,
+            compared: sums.compared,
+            reported_difference_usd: sums.reported_difference,
+            reported_as_cost_usd: sums.reported_as_cost,
         }
     }
 }

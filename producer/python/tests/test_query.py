@@ -38,7 +38,10 @@ FIGURES = {
     "output_cost_usd": "0.00",
     "unit_cost_usd": "0.00",
     "cache_savings_usd": "-0.000000001",
+    "reported_difference_usd": "-0.000000002",
+    "reported_as_cost_usd": "0.00",
     "unpriced": 0,
+    "compared": 2,
 }
 
 

@@ -1,13 +1,13 @@
-//! Writes a window as framed Avro, field by field in the order of `avro/window.v2.avsc`.
+//! Writes a window as framed Avro, field by field in the order of `avro/window.v3.avsc`.
 
-use super::WINDOW_V2_ID;
+use super::WINDOW_V3_ID;
 use super::binary::{put_bytes, put_long, put_optional_string, put_string};
 use super::framing::{SchemaId, put_frame};
 use crate::window::Window;
 
 /// Appends the record, framed with the built-in id, to `out`, which may be reused from record to record.
 pub fn encode_window(window: &Window, out: &mut Vec<u8>) {
-    encode_window_as(window, WINDOW_V2_ID, out);
+    encode_window_as(window, WINDOW_V3_ID, out);
 }
 
 /// The same under the id that a registry gave to the newest schema.
@@ -43,7 +43,7 @@ mod tests {
     use apache_avro::{Schema, from_avro_datum};
 
     use super::*;
-    use crate::avro::{WINDOW_V2, split_frame};
+    use crate::avro::{WINDOW_V3, split_frame};
     use crate::offsets::Fence;
     use crate::sketch::Sketch;
     use crate::window::{DimensionSet, Dimensions, Level, SUM_COLUMNS, WindowSums};
@@ -74,9 +74,9 @@ mod tests {
         let mut bytes = Vec::new();
         encode_window(&window(), &mut bytes);
         let framed = split_frame(&bytes).unwrap();
-        assert_eq!(framed.schema_id, WINDOW_V2_ID);
+        assert_eq!(framed.schema_id, WINDOW_V3_ID);
         let mut rest = framed.datum;
-        let schema = Schema::parse_str(WINDOW_V2).unwrap();
+        let schema = Schema::parse_str(WINDOW_V3).unwrap();
         let Value::Record(fields) = from_avro_datum(&schema, &mut rest, None).unwrap() else { panic!("not a record") };
         assert!(rest.is_empty(), "{} bytes are left over", rest.len());
         let fields: BTreeMap<String, Value> = fields.into_iter().collect();

@@ -4,7 +4,7 @@ use crate::NanoUsd;
 use crate::database::Row;
 
 /// The columns of [`WindowSums`] in `windows`, in the order of its fields.
-pub const SUM_COLUMNS: [&str; 27] = [
+pub const SUM_COLUMNS: [&str; 30] = [
     "operations",
     "failures",
     "unpriced",
@@ -32,6 +32,9 @@ pub const SUM_COLUMNS: [&str; 27] = [
     "output_cost_nano_usd",
     "unit_cost_nano_usd",
     "cache_savings_nano_usd",
+    "compared",
+    "reported_difference_nano_usd",
+    "reported_as_cost_nano_usd",
 ];
 
 /// Sums over operations. A value that an operation does not have adds nothing.
@@ -67,7 +70,7 @@ pub struct WindowSums {
     pub output_image_tokens: i64,
     /// Searches.
     pub web_searches: i64,
-    /// Computed cost.
+    /// The cost that counts.
     pub cost: NanoUsd,
     /// Cost as providers or producers reported it.
     pub reported_cost: NanoUsd,
@@ -91,6 +94,12 @@ pub struct WindowSums {
     pub unit_cost: NanoUsd,
     /// What input that was read from and written to caches cost less than other input; negative where writes cost more than reads saved.
     pub cache_savings: NanoUsd,
+    /// Operations that have a reported cost and one by the catalogue, whichever of the two counts.
+    pub compared: i64,
+    /// Sum over these: reported less catalogue.
+    pub reported_difference: NanoUsd,
+    /// Part of `cost`: reported costs that count.
+    pub reported_as_cost: NanoUsd,
 }
 
 /// A sum that left 64 bits.
@@ -132,6 +141,9 @@ impl WindowSums {
             self.output_cost.nanos(),
             self.unit_cost.nanos(),
             self.cache_savings.nanos(),
+            self.compared,
+            self.reported_difference.nanos(),
+            self.reported_as_cost.nanos(),
         ]
     }
 
@@ -165,6 +177,9 @@ impl WindowSums {
             output_cost: NanoUsd::from_nanos(sums[24]),
             unit_cost: NanoUsd::from_nanos(sums[25]),
             cache_savings: NanoUsd::from_nanos(sums[26]),
+            compared: sums[27],
+            reported_difference: NanoUsd::from_nanos(sums[28]),
+            reported_as_cost: NanoUsd::from_nanos(sums[29]),
         }
     }
 
@@ -199,7 +214,7 @@ mod tests {
 
     #[test]
     fn every_field_has_its_own_place() {
-        let numbers: [i64; 27] = std::array::from_fn(|i| i64::try_from(i).unwrap() + 1);
+        let numbers: [i64; 30] = std::array::from_fn(|i| i64::try_from(i).unwrap() + 1);
         assert_eq!(WindowSums::from_array(numbers).to_array(), numbers);
         assert_eq!(WindowSums::from_array(numbers).cost, NanoUsd::from_nanos(16));
         assert_eq!(WindowSums::from_array(numbers).ttft_sum_us, 21);

@@ -341,7 +341,8 @@ async fn columns_of_later_versions_are_null_in_a_file_without_them() {
     assert!(findings[0].contains("input_cost_nano_usd: ") && findings[0].contains("≠ null"), "{report:#?}");
     let changed = fixture
         .run(
-            "update operations set input_cost_nano_usd = null, output_cost_nano_usd = null, cache_savings_nano_usd = null \
+            "update operations set input_cost_nano_usd = null, output_cost_nano_usd = null, cache_savings_nano_usd = null, \
+             catalogue_cost_nano_usd = null \
              where source_partition = 1 and source_offset < 20",
             &[],
         )

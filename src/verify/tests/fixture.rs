@@ -58,6 +58,22 @@ pub(super) fn operation(partition: i64, offset: i64, after_start_ms: i64) -> Tes
     }
 }
 
+impl TestOperation {
+    /// What the catalogue says where a cost was reported.
+    fn catalogue_cost(&self) -> Option<i64> {
+        self.reported_cost.and(self.cost).map(|cost| cost + 7)
+    }
+
+    /// Every other reported cost counts.
+    fn cost_status(&self) -> &'static str {
+        match self.cost {
+            None => "unpriced",
+            Some(_) if self.reported_cost.is_some() && self.offset % 4 == 0 => "reported",
+            Some(_) => "priced",
+        }
+    }
+}
+
 /// A database and a lake in a temporary folder.
 pub(super) struct Fixture {
     folder: tempfile::TempDir,
@@ -347,6 +363,14 @@ async fn add_window(tx: &mut Transaction, place: [Value; 4], operations: &[&Test
         input_cost: NanoUsd::from_nanos(sum(|operation| operation.cost.unwrap_or(0) / 3)),
         output_cost: NanoUsd::from_nanos(sum(|operation| operation.cost.unwrap_or(0) / 2)),
         cache_savings: NanoUsd::from_nanos(sum(|operation| -operation.cost.unwrap_or(0))),
+        compared: count(|operation| operation.catalogue_cost().is_some()),
+        reported_difference: NanoUsd::from_nanos(sum(|operation| {
+            operation.catalogue_cost().map_or(0, |catalogue| operation.reported_cost.unwrap_or(0) - catalogue)
+        })),
+        reported_as_cost: NanoUsd::from_nanos(sum(|operation| match operation.cost_status() {
+            "reported" => operation.cost.unwrap_or(0),
+            _ => 0,
+        })),
         ..WindowSums::default()
     };
     let binds: Vec<String> = (7..7 + SUM_COLUMNS.len()).map(|n| format!("${n}")).collect();

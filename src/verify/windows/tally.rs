@@ -7,11 +7,13 @@ use std::collections::BTreeMap;
 use opstream_schemas::sketch::{Bucket, Sketch, bucket_of};
 use opstream_schemas::window::{SUM_COLUMNS, WindowSums};
 
-use crate::verify::facts::{Facts, number_place};
+use crate::verify::facts::{Facts, Symbol, number_place, text_place};
 
 const SUCCESS: usize = number_place("success");
 const COST: usize = number_place("cost_nano_usd");
 const REPORTED: usize = number_place("reported_cost_nano_usd");
+const CATALOGUE_COST: usize = number_place("catalogue_cost_nano_usd");
+const COST_STATUS: usize = text_place("cost_status");
 const LATENCY: usize = number_place("latency_us");
 const TTFT: usize = number_place("ttft_us");
 
@@ -28,6 +30,10 @@ enum Source {
     Present(usize),
     /// Adds the column; null adds nothing.
     Sum(usize),
+    /// Adds the first column less the second, where both have a value.
+    Difference(usize, usize),
+    /// Adds the cost where it is a reported one.
+    ReportedAsCost,
 }
 
 /// The sources of [`SUM_COLUMNS`], in their order.
@@ -59,6 +65,9 @@ const SOURCES: [Source; SUM_COLUMNS.len()] = [
     Source::Sum(number_place("output_cost_nano_usd")),
     Source::Sum(number_place("unit_cost_nano_usd")),
     Source::Sum(number_place("cache_savings_nano_usd")),
+    Source::Present(CATALOGUE_COST),
+    Source::Difference(REPORTED, CATALOGUE_COST),
+    Source::ReportedAsCost,
 ];
 
 /// The sums and sketches of one window.
@@ -70,8 +79,8 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Adds one operation.
-    pub(super) fn add(&mut self, facts: &Facts) {
+    /// Adds one operation. `reported` is the symbol of that status, if any operation of the slice has it.
+    pub(super) fn add(&mut self, facts: &Facts, reported: Option<Symbol>) {
         for (sum, source) in self.sums.iter_mut().zip(SOURCES) {
             *sum += match source {
                 Source::One => 1,
@@ -79,6 +88,14 @@ impl Tally {
                 Source::Absent(place) => i128::from(facts.number(place).is_none()),
                 Source::Present(place) => i128::from(facts.number(place).is_some()),
                 Source::Sum(place) => facts.number(place).unwrap_or(0).into(),
+                Source::Difference(from, less) => match (facts.number(from), facts.number(less)) {
+                    (Some(from), Some(less)) => i128::from(from) - i128::from(less),
+                    _ => 0,
+                },
+                Source::ReportedAsCost if reported.is_some() && facts.text(COST_STATUS) == reported => {
+                    facts.number(COST).unwrap_or(0).into()
+                }
+                Source::ReportedAsCost => 0,
             };
         }
         for (place, sketch) in [(LATENCY, &mut self.latency), (TTFT, &mut self.ttft)] {

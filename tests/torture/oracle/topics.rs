@@ -49,7 +49,7 @@ type Numbers = [i64; NUMBERS.len()];
 
 /// Compares the highest version of each window on the topic with the table.
 pub(super) async fn compare_windows(pipeline: &Pipeline<'_>, database: &Database, verdict: &mut Verdict) {
-    let schema = Schema::parse_str(include_str!("../../../schemas/avro/window.v2.avsc")).expect("the schema is Avro");
+    let schema = Schema::parse_str(include_str!("../../../schemas/avro/window.v3.avsc")).expect("the schema is Avro");
     let mut latest: HashMap<Place, Numbers> = HashMap::new();
     let values = read_topic(pipeline, "windows", |message| message.payload().map(|value| decode(&schema, value)));
     for (place, numbers) in values.await.into_iter().flatten() {

@@ -31,7 +31,7 @@ async fn subjects_are_the_topics() {
     assert_eq!(api.get("/registry/").await.json(), json!({}));
     let subjects = json!(["llm.contents-value", "llm.operations-value", "llm.windows-value"]);
     assert_eq!(api.get("/registry/subjects").await.json(), subjects);
-    assert_eq!(api.get("/registry/subjects/llm.windows-value/versions").await.json(), json!([1, 2]));
+    assert_eq!(api.get("/registry/subjects/llm.windows-value/versions").await.json(), json!([1, 2, 3]));
     for version in ["1", "latest", "-1"] {
         let answer = api.get(&format!("/registry/subjects/llm.operations-value/versions/{version}")).await;
         let expected = json!({
@@ -49,7 +49,7 @@ async fn subjects_are_the_topics() {
 async fn what_is_not_there_has_the_protocols_code() {
     let api = Fixture::new().await;
     assert_eq!(code(&api.get("/registry/subjects/other-value/versions").await), (404, 40401));
-    assert_eq!(code(&api.get("/registry/subjects/llm.windows-value/versions/3").await), (404, 40402));
+    assert_eq!(code(&api.get("/registry/subjects/llm.windows-value/versions/4").await), (404, 40402));
     assert_eq!(code(&api.get("/registry/subjects/llm.windows-value/versions/first").await), (422, 42202));
     assert_eq!(code(&api.get("/registry/schemas/ids/1").await), (404, 40403));
     assert_eq!(code(&api.get("/registry/schemas/ids/x").await), (404, 40403));

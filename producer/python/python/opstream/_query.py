@@ -93,7 +93,14 @@ _COST_PARTS: Final = [
     "cache_savings_usd",
 ]
 """What a cost consists of, and what caches saved."""
-_MONEY_COLUMNS: Final = ["cost_usd", "reported_cost_usd", "billed_cost_usd", *_COST_PARTS]
+_MONEY_COLUMNS: Final = ["cost_usd", "reported_cost_usd", "catalogue_cost_usd", "billed_cost_usd", *_COST_PARTS]
+_MONEY_FIGURES: Final = [
+    "cost_usd",
+    "reported_cost_usd",
+    *_COST_PARTS,
+    "reported_difference_usd",
+    "reported_as_cost_usd",
+]
 _FIGURES: Final = ["operations", "failures", "input_tokens", "cache_read_tokens", "output_tokens"]
 _DURATIONS: Final = ["latency_count", "latency_mean_us"]
 _PERCENTILES: Final = ["count", "p50_us", "p90_us", "p95_us", "p99_us", "max_us"]
@@ -244,8 +251,8 @@ def _answer_frame(question: str, answer: dict[str, Any], dimensions: list[str], 
             schema |= {f"{duration}_{name}": pl.Int64 if name == "count" else pl.Float64 for name in _PERCENTILES}
     else:
         schema |= dict.fromkeys(_FIGURES, pl.Int64)
-        schema |= dict.fromkeys(_MONEY_COLUMNS, pl.Decimal(38, _MONEY_DECIMALS))
-        schema["unpriced"] = pl.Int64
+        schema |= dict.fromkeys(_MONEY_FIGURES, pl.Decimal(38, _MONEY_DECIMALS))
+        schema |= dict.fromkeys(("unpriced", "compared"), pl.Int64)
         if question != "totals":
             schema |= dict.fromkeys(_DURATIONS, pl.Int64)
     if question == "totals":
@@ -280,7 +287,7 @@ def _read_row(row: dict[str, Any]) -> dict[str, Any]:
     read = dict(row)
     for name in ("start", "end", "complete_to"):
         read[name] = _read_moment(row.get(name))
-    for name in _MONEY_COLUMNS:
+    for name in _MONEY_FIGURES:
         read[name] = _read_money(row.get(name))
     return read
 

@@ -30,7 +30,7 @@ macro_rules! golden {
     };
 }
 
-const GOLDEN: [Golden<'static>; 12] = [
+const GOLDEN: [Golden<'static>; 14] = [
     golden!("operation.v1.full", Record::Operation, OPERATION_V1),
     golden!("operation.v1.sparse", Record::Operation, OPERATION_V1),
     golden!("operation.oldest", Record::Operation, include_str!("../../../avro/golden/operation.oldest.avsc")),
@@ -39,6 +39,8 @@ const GOLDEN: [Golden<'static>; 12] = [
     golden!("window.v1.sparse", Record::Window, WINDOW_V1),
     golden!("window.v2.full", Record::Window, WINDOW_V2),
     golden!("window.v2.sparse", Record::Window, WINDOW_V2),
+    golden!("window.v3.full", Record::Window, WINDOW_V3),
+    golden!("window.v3.sparse", Record::Window, WINDOW_V3),
     golden!("window.oldest", Record::Window, include_str!("../../../avro/golden/window.oldest.avsc")),
     golden!("window.newer", Record::Window, include_str!("../../../avro/golden/window.newer.avsc")),
     golden!("span_content.v1.full", Record::SpanContent, SPAN_CONTENT_V1),
