@@ -53,6 +53,8 @@ impl Explained<'_> {
                 "price_key": stored.price_key,
                 "price_version": stored.price_version,
                 "reported_cost_usd": stored.reported.map(NanoUsd::to_decimal_string),
+                "catalogue_cost_usd": stored.by_catalogue().map(NanoUsd::to_decimal_string),
+                "reported_difference_usd": stored.difference().map(NanoUsd::to_decimal_string),
                 "is_the_same_cost": self.is_same_cost(stored),
                 "is_the_same_version": stored.price_version == self.catalogue.version(),
             })),
@@ -107,27 +109,46 @@ impl Explained<'_> {
 
     /// What the row says beside what the catalogue says now.
     fn comparison(&self, stored: &Stored) -> Vec<String> {
-        let cost = stored.cost.map_or_else(|| "no cost".to_owned(), |cost| format!("{cost} USD"));
+        let usd = |cost: Option<NanoUsd>| cost.map_or_else(|| "no cost".to_owned(), |cost| format!("{cost} USD"));
         let key = stored.price_key.as_ref().map_or_else(String::new, |key| format!(", by {key}"));
-        let mut lines = vec![format!("stored: {cost} ({}){key}", stored.status)];
+        let mut lines = Vec::new();
+        if stored.counts_reported() {
+            lines.push(format!(
+                "stored: {} ({}): the reported cost counts, by the cost policy",
+                usd(stored.cost),
+                stored.status
+            ));
+            lines.push(format!("by the catalogue when it was stored: {}{key}", usd(stored.by_catalogue())));
+        } else {
+            lines.push(format!("stored: {} ({}){key}", usd(stored.cost), stored.status));
+        }
         if self.is_same_cost(stored) {
-            lines[0].push_str("; the same");
+            let last = lines.len() - 1;
+            lines[last].push_str("; the same");
         } else {
             lines.push("that is another cost than the catalogue computes now".to_owned());
         }
         if stored.price_version != self.catalogue.version() {
             lines.push(format!("it was stored by the catalogue {}, another than this one", stored.price_version));
         }
-        if let Some(reported) = stored.reported {
-            lines.push(format!("reported by the provider or the application: {reported} USD"));
-        }
+        lines.extend(reported(stored));
         lines
     }
 
+    /// Whether the catalogue says now what it said when the operation was stored.
     fn is_same_cost(&self, stored: &Stored) -> bool {
         let priced = &self.explanation.priced;
-        priced.cost == stored.cost && priced.status.name() == stored.status
+        priced.cost == stored.by_catalogue() && (stored.counts_reported() || priced.status.name() == stored.status)
     }
+}
+
+/// What was reported, whether it counts, and how far it is from the catalogue's cost.
+fn reported(stored: &Stored) -> Vec<String> {
+    let Some(reported) = stored.reported else { return Vec::new() };
+    let counts = if stored.counts_reported() { "" } else { "; it does not count, by the cost policy" };
+    let mut lines = vec![format!("reported by the provider or the application: {reported} USD{counts}")];
+    lines.extend(stored.difference().map(|difference| format!("reported less catalogue: {difference} USD")));
+    lines
 }
 
 fn line_as_json(line: &Line<'_>) -> Value {
@@ -254,6 +275,7 @@ mod tests {
             price_key: Some("gpt-6.1-sol above-272000".to_owned()),
             price_version: version.to_owned(),
             reported: None,
+            catalogue_cost: None,
         };
         let version = Catalogue::embedded().version();
         let now = explained(&operation("openai", "gpt-6.1-sol")).explanation.priced.cost.unwrap().to_string();
@@ -267,6 +289,40 @@ mod tests {
             let text = explained.as_text().join("\n");
             assert!(text.contains(said), "{said}: {text}");
             assert_eq!(explained.as_json()["stored"]["is_the_same_cost"], is_same);
+        }
+    }
+
+    #[test]
+    fn whose_cost_counts_and_the_difference_are_said() {
+        let now = explained(&operation("openai", "gpt-6.1-sol")).explanation.priced.cost.unwrap();
+        let dearer = NanoUsd::from_nanos(now.nanos() + 1_500_000);
+        let stored = |model: &str, cost, status: &str, catalogue_cost| Stored {
+            operation: operation("openai", model),
+            cost,
+            status: status.to_owned(),
+            price_key: None,
+            price_version: Catalogue::embedded().version().to_owned(),
+            reported: Some(dearer),
+            catalogue_cost,
+        };
+        let (known, unknown) = ("gpt-6.1-sol", "gpt-of-tomorrow");
+        let (counts, counts_not) =
+            ("(reported): the reported cost counts, by the cost policy", "; it does not count, by the cost policy");
+        for (stored, said, difference) in [
+            (stored(known, Some(dearer), "reported", Some(now)), counts, Some("0.0015")),
+            (stored(known, Some(now), "priced", Some(now)), counts_not, Some("0.0015")),
+            (stored(unknown, Some(dearer), "reported", None), counts, None),
+            (stored(unknown, None, "unpriced", None), counts_not, None),
+        ] {
+            let explained = Explained::of(Catalogue::embedded(), &stored.operation, Some(&stored));
+            let text = explained.as_text().join("\n");
+            assert!(text.contains(said) && text.contains("; the same"), "{text}");
+            let line = difference.map(|usd| format!("reported less catalogue: {usd} USD"));
+            assert_eq!(text.lines().find(|line| line.starts_with("reported less")), line.as_deref(), "{text}");
+            let object = &explained.as_json()["stored"];
+            assert_eq!(object["reported_difference_usd"].as_str(), difference, "{object}");
+            assert_eq!(object["catalogue_cost_usd"].is_null(), difference.is_none(), "{object}");
+            assert_eq!(object["is_the_same_cost"], true, "{object}");
         }
     }
 }

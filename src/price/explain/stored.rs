@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use opstream_schemas::database::{Database, Row};
+use opstream_schemas::prices::CostStatus;
 use opstream_schemas::{NanoUsd, Operation, OperationId, UtcMicros};
 
 use crate::data_folder::{DEFAULT_DATA, Place};
@@ -35,6 +36,26 @@ pub(super) struct Stored {
     pub(super) price_version: String,
     /// What the provider or the application said that it costs.
     pub(super) reported: Option<NanoUsd>,
+    /// What the catalogue said beside a reported cost; none in rows of earlier versions.
+    pub(super) catalogue_cost: Option<NanoUsd>,
+}
+
+impl Stored {
+    /// Whether the reported cost is the one that counts.
+    pub(super) fn counts_reported(&self) -> bool {
+        self.status == CostStatus::Reported.name()
+    }
+
+    /// What the catalogue said when it was stored; none is "no price".
+    pub(super) fn by_catalogue(&self) -> Option<NanoUsd> {
+        if self.counts_reported() { self.catalogue_cost } else { self.cost }
+    }
+
+    /// The reported cost less the catalogue's, where there are both.
+    pub(super) fn difference(&self) -> Option<NanoUsd> {
+        let (reported, catalogue) = (self.reported?.nanos(), self.by_catalogue()?.nanos());
+        reported.checked_sub(catalogue).map(NanoUsd::from_nanos)
+    }
 }
 
 /// Reads the row of this operation; creates and changes nothing.
@@ -92,5 +113,6 @@ fn read(id: OperationId, row: &Row) -> Result<Stored, sqlx::Error> {
         price_key: row.optional_text("price_key")?,
         price_version: row.text("price_version")?,
         reported: money("reported_cost_nano_usd")?,
+        catalogue_cost: money("catalogue_cost_nano_usd")?,
     })
 }
