@@ -47,6 +47,7 @@ mod small_files_become_few_and_nothing_changes;
 mod stock_clients_read_topics_and_files;
 mod stopped_and_started_again_it_goes_on;
 mod the_oracle_finds_what_is_wrong;
+mod the_policy_says_whose_cost_counts;
 mod topics_are_created_once_and_differences_are_said;
 mod verify_finds_damage;
 mod what_an_application_spooled_is_stored_after_its_death;
