@@ -1,7 +1,7 @@
 //! `make bench`: measures throughput, latency, memory and size on this machine, each figure beside its budget.
 //!
 //! One measurement per file, in the order of an operation's way: [`recording`], [`pricing`], [`preparing`], [`storing`] with
-//! [`windowing`], [`verifying`] and [`scaling`], then the [`whole_pipeline`] with [`freshness`], its [`front_door`], [`panels`],
+//! [`windowing`], [`repricing`], [`verifying`] and [`scaling`], then the [`whole_pipeline`] with [`freshness`], its [`front_door`], [`panels`],
 //! and other tools ([`peers`]). Those with processes run the real `opstream` on the backends of the tests' harness, on the
 //! laptop's and, where servers are named or Docker can start them, on Kafka and Postgres. docs/benchmarks.md explains the figures.
 
@@ -23,6 +23,7 @@ mod processes;
 mod producing;
 mod recording;
 mod report;
+mod repricing;
 mod roles;
 mod scaling;
 mod storing;
@@ -87,7 +88,7 @@ enum Part {
     Pricing,
     /// The ingestor's computation on one core.
     Preparing,
-    /// Topic to SQL and Parquet, and files to windows.
+    /// Topic to SQL and Parquet, files to windows, and costs computed again.
     Storing,
     /// One ingestor and two.
     Scaling,
@@ -148,7 +149,7 @@ impl Part {
             Self::Recording => "record() in the application",
             Self::Pricing => "the price of an operation",
             Self::Preparing => "the ingestor's computation",
-            Self::Storing => "topic to SQL, Parquet and windows",
+            Self::Storing => "topic to SQL, Parquet and windows, and re-pricing",
             Self::Scaling => "one ingestor and two",
             Self::Pipeline => "the whole pipeline",
             Self::FrontDoor => "the front door",

@@ -16,7 +16,7 @@ use crate::processes::RunningProcess;
 use crate::producing::{produce, start_producer};
 use crate::roles::{ENDS_WITHIN, Roles};
 use crate::waiting::{STORED, moment_reached, number};
-use crate::{verifying, windowing};
+use crate::{repricing, verifying, windowing};
 
 /// The operations of the filled topic began evenly over the time in which they would come at this rate.
 const CAME_PER_SECOND: f64 = 60_000.0;
@@ -27,12 +27,13 @@ const SQLITE_BYTES: &str = "select page_count * page_size as n from pragma_page_
 const POSTGRES_BYTES: &str = "select cast(sum(pg_total_relation_size(inhrelid)) as bigint) as n from pg_inherits \
                               where inhparent = 'operations'::regclass";
 
-/// Measures storing, then windowing what was stored, then proving that all of it agrees.
+/// Measures storing, then windowing what was stored, pricing it again, then proving that all of it agrees.
 pub(crate) async fn measure(backends: &Backends, operations: u64) -> Vec<Figure> {
     let roles = Roles::prepare(backends).await;
     let mut figures = vec![fill_topic(&roles, operations).await];
     figures.extend(store(&roles, operations).await);
     figures.extend(windowing::measure(&roles, operations).await);
+    figures.extend(repricing::measure(&roles, operations).await);
     figures.extend(verifying::measure(&roles, operations).await);
     roles.stop().await;
     figures

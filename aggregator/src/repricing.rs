@@ -227,7 +227,7 @@ impl Repricer {
         let named_at = lease::database_now(&self.database).await?;
         let direction = job.asked.direction;
         let bounds = Bounds { minute_floor: settings.minute_floor, most_windows: MOST_WINDOWS };
-        let portion = match self.portion((&mut memory, bounds), job, listed, named_at).await? {
+        let portion = match self.portion((&mut memory, bounds, grounds.floor), job, listed, named_at).await? {
             Ok(portion) => portion,
             Err(problem) => return Ok(Outcome::Left(problem)),
         };
@@ -272,12 +272,13 @@ impl Repricer {
     /// The file with other costs, as far as one transaction takes it.
     async fn portion(
         &self,
-        (memory, bounds): (&mut Memory, Bounds),
+        (memory, bounds, floor): (&mut Memory, Bounds, UtcMillis),
         job: &mut Job,
         listed: &ListedFile,
         named_at: UtcMillis,
     ) -> Result<Result<Portion, FileProblem>, RepriceError> {
-        let mut scope = Scope { from: job.asked.from, to: job.asked.to, until: None };
+        // Rows below the retention floor go before the files in which they are with others.
+        let mut scope = Scope { from: job.asked.from.max(floor), to: job.asked.to, until: None };
         loop {
             let rewritten = match self.rewrite(job, listed, scope, named_at).await? {
                 Ok(rewritten) => rewritten,

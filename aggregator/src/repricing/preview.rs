@@ -11,6 +11,7 @@ use opstream_schemas::{OperationId, UtcMillis};
 
 use super::models::ModelChanges;
 use super::revise::{NewPrices, Scope, revise};
+use crate::retention::read_floor;
 use crate::rewriting::listed::{ListedFile, load_inputs};
 use crate::rewriting::opened::{InputError, open};
 use crate::rewriting::stored_columns::to_stored;
@@ -69,6 +70,7 @@ pub async fn preview(
 ) -> Result<Preview, PreviewError> {
     let sql = "select file_number from lake_files where kind = 'operations' and removed_at_ms is null \
                and max_operation_id >= $1 and min_operation_id < $2 order by min_operation_id, file_number";
+    let from = from.max(read_floor(database).await?);
     let ids = [OperationId::lowest_at(from).into(), OperationId::lowest_at(to).into()];
     let rows = database.fetch_all(sql, &ids).await?;
     let numbers = rows.iter().map(|row| row.int("file_number")).collect::<Result<Vec<_>, _>>()?;

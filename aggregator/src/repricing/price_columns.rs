@@ -9,7 +9,7 @@ use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, String
 use arrow_select::zip::zip;
 use opstream_pricing::PriceColumns;
 use opstream_schemas::OperationId;
-use opstream_schemas::database::{Database, Value};
+use opstream_schemas::database::{Database, Row, Value};
 use opstream_schemas::lake::COST_PARTS;
 
 /// Numbers: the cost, its parts, the catalogue's beside a reported one, the first cost, and the re-pricing that was last.
@@ -146,7 +146,9 @@ pub(super) async fn read_before(
     let mut found = HashMap::new();
     let Some((lowest, highest)) = ids else { return Ok(found) };
     let values = [repricing.into(), lowest.into(), highest.into()];
-    for row in database.fetch_all(include_str!("load_before.sql"), &values).await? {
+    let mut reading = database.begin_snapshot().await?;
+    // As rows of the driver they would take ten times as much.
+    let add = |row: Row| {
         let mut before = PriceRow::default();
         for (number, name) in before.numbers.iter_mut().zip(NUMBERS) {
             *number = row.optional_int(name)?;
@@ -155,6 +157,9 @@ pub(super) async fn read_before(
             *text = row.optional_text(name)?;
         }
         found.insert(row.id("operation_id")?, before);
-    }
+        Ok(())
+    };
+    reading.fetch_each(include_str!("load_before.sql"), &values, add).await?;
+    reading.rollback().await?;
     Ok(found)
 }

@@ -163,6 +163,24 @@ async fn what_was_before_goes_with_its_day() {
 }
 
 #[tokio::test]
+async fn a_file_that_reaches_below_the_floor_is_priced_above_it() {
+    Till::each(async |till| {
+        let days = [-30, -28, -2, 0].map(|hours| call(NOON + hours * HOUR, 3));
+        till.commit(&days).await;
+        till.settle().await;
+        let floor = [(NOON - 12 * HOUR).into()];
+        till.station.execute("update settings set value = $1 where name = 'retention_floor_ms'", &floor).await;
+        till.station.execute("delete from operations where time_ms < $1", &floor).await;
+        assert_eq!(till.station.int("select count(*) as n from operations").await, 2);
+        let number = till.ask((-48 * HOUR, HOUR), &price_file("4", "5", N)).await;
+        till.settle().await;
+        assert_eq!(till.state(number).await, "done");
+        assert_eq!(till.station.int("select count(*) as n from operations where repricing is not null").await, 2);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn contents_stay_with_their_operations() {
     Till::each(async |till| {
         let number = till.commit(&calls()).await;

@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use super::super::asked::{AskError, ask_undo, show};
 use super::super::preview::{PreviewPrices, preview};
 use super::till::{
-    Call, HOUR, MINUTE, N, Till, after_noon, call, catalogue, first_prices, price_file, priced, repriced,
+    By, Call, HOUR, MINUTE, N, Till, after_noon, call, catalogue, first_prices, price_file, priced, repriced,
+    repriced_by,
 };
 use crate::tests::NOON;
 use crate::tests::station::Station;
@@ -152,7 +153,7 @@ proptest! {
     #[test]
     fn whatever_is_asked_for_all_figures_agree(
         times in prop::collection::vec((-100_i64..100, 0_i64..1000), 1..60),
-        spans in prop::collection::vec((-90_i64..60, 1_i64..90, 1_u32..9, any::<bool>()), 1..4),
+        spans in prop::collection::vec((-90_i64..60, 1_i64..90, 1_u32..9, any::<bool>(), prop::sample::select(CostPolicy::ALL.to_vec())), 1..4),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
@@ -169,12 +170,13 @@ proptest! {
             let first = priced(&till.calls, &catalogue(&first_prices()));
             let mut expected = vec![first];
             let mut numbers = Vec::new();
-            for (from, minutes, rate, knows_n) in spans {
+            for (from, minutes, rate, knows_n, policy) in spans {
                 let span = (from * MINUTE, (from + minutes) * MINUTE);
                 let files = price_file(&rate.to_string(), &(rate + 1).to_string(), if knows_n { N } else { "" });
-                let number = till.ask(span, &files).await;
+                let number = till.ask_with(span, &files, policy).await;
                 till.settle().await;
-                expected.push(repriced(expected.last().unwrap(), &till.calls, (&catalogue(&files), number), span));
+                let by = By { catalogue: &catalogue(&files), policy, number, span };
+                expected.push(repriced_by(expected.last().unwrap(), &till.calls, by));
                 numbers.push(number);
                 till.assert_costs(expected.last().unwrap()).await;
             }

@@ -161,14 +161,24 @@ impl<'a> Till<'a> {
         tx.commit().await.unwrap();
     }
 
-    /// Asks for these hours around noon to be priced with these files.
-    pub(super) async fn ask(&self, (from, to): (i64, i64), files: &BTreeMap<String, String>) -> i64 {
+    /// Asks for this time around noon to be priced with these files.
+    pub(super) async fn ask(&self, span: (i64, i64), files: &BTreeMap<String, String>) -> i64 {
+        self.ask_with(span, files, CostPolicy::Catalogue).await
+    }
+
+    /// The same under a policy.
+    pub(super) async fn ask_with(
+        &self,
+        (from, to): (i64, i64),
+        files: &BTreeMap<String, String>,
+        cost_policy: CostPolicy,
+    ) -> i64 {
         let request = RepricingRequest {
             from: at(NOON + from),
             to: at(NOON + to),
             price_version: catalogue(files).version().to_owned(),
             price_files: files.clone(),
-            cost_policy: CostPolicy::Catalogue,
+            cost_policy,
         };
         ask(&self.station.database, &request).await.unwrap()
     }
@@ -262,14 +272,18 @@ fn row_id(row: &Row) -> OperationId {
 
 /// The stored columns of these calls, priced, in the order of their ids.
 pub(super) fn priced(calls: &[Call], catalogue: &Arc<Catalogue>) -> RecordBatch {
+    priced_with(calls, catalogue, CostPolicy::Catalogue)
+}
+
+fn priced_with(calls: &[Call], catalogue: &Arc<Catalogue>, policy: CostPolicy) -> RecordBatch {
     let mut calls = calls.to_vec();
     calls.sort_unstable_by_key(|call| call.id);
     let columns = OPERATION_COLUMNS.iter().map(|column| array_of(column, &calls)).collect();
     let batch = RecordBatch::try_new(stored_schema(FileKind::Operations), columns).unwrap();
-    let prices = Pricer::new(Arc::clone(catalogue), CostPolicy::Catalogue).price(&batch);
+    let prices = Pricer::new(Arc::clone(catalogue), policy).price(&batch);
     let stored = RevisedColumns::of(&batch);
-    let priced =
-        RevisedColumns::priced(&prices, &stored, 0).put_into(&batch, &BooleanArray::from(vec![true; calls.len()]));
+    let everywhere = BooleanArray::from(vec![true; calls.len()]);
+    let priced = RevisedColumns::priced(&prices, &stored, 0).put_into(&batch, &everywhere);
     with_ints(
         &with_ints(&priced, "repricing", vec![None; calls.len()]),
         "billed_cost_nano_usd",
@@ -277,27 +291,41 @@ pub(super) fn priced(calls: &[Call], catalogue: &Arc<Catalogue>) -> RecordBatch 
     )
 }
 
-/// The rows that a re-pricing with this catalogue leaves: those within `hours` around noon that cost something else than before.
+/// A re-pricing as it is asked for.
+#[derive(Clone, Copy)]
+pub(super) struct By<'a> {
+    pub(super) catalogue: &'a Arc<Catalogue>,
+    pub(super) policy: CostPolicy,
+    pub(super) number: i64,
+    pub(super) span: (i64, i64),
+}
+
+/// The rows that a re-pricing by the catalogue leaves.
 pub(super) fn repriced(
     before: &RecordBatch,
     calls: &[Call],
     by: (&Arc<Catalogue>, i64),
-    hours: (i64, i64),
+    span: (i64, i64),
 ) -> RecordBatch {
-    let new = RevisedColumns::of(&priced(calls, by.0));
+    repriced_by(before, calls, By { catalogue: by.0, policy: CostPolicy::Catalogue, number: by.1, span })
+}
+
+/// The rows that a re-pricing leaves: those within its span around noon that cost something else than before are changed.
+pub(super) fn repriced_by(before: &RecordBatch, calls: &[Call], by: By<'_>) -> RecordBatch {
+    let new = RevisedColumns::of(&priced_with(calls, by.catalogue, by.policy));
     let (stored, times) = (RevisedColumns::of(before), ints(before, "time_ms"));
     let is_changed = |row: usize| {
-        let time = times[row].unwrap();
-        time >= NOON + hours.0 && time < NOON + hours.1 && new.is_other_price(&stored, row)
+        let time = times[row].unwrap() - NOON;
+        time >= by.span.0 && time < by.span.1 && new.is_other_price(&stored, row)
     };
     let marked: Vec<bool> = (0..before.num_rows()).map(is_changed).collect();
-    let (costs, mut billed, mut last) =
-        (ints(before, "cost_nano_usd"), ints(before, "billed_cost_nano_usd"), ints(before, "repricing"));
+    let costs = ints(before, "cost_nano_usd");
+    let (mut billed, mut last) = (ints(before, "billed_cost_nano_usd"), ints(before, "repricing"));
     for row in (0..marked.len()).filter(|row| marked[*row]) {
         if last[row].is_none() {
             billed[row] = costs[row];
         }
-        last[row] = Some(by.1);
+        last[row] = Some(by.number);
     }
     let after = new.put_into(before, &BooleanArray::from(marked));
     with_ints(&with_ints(&after, "repricing", last), "billed_cost_nano_usd", billed)
