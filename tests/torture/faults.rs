@@ -74,6 +74,18 @@ pub(crate) enum Disturbance {
     Cut(Cut),
 }
 
+impl Disturbance {
+    /// Whether its plan has a step of this part of the pipeline.
+    pub(crate) fn meets(&self, part: &str) -> bool {
+        match self {
+            Self::Planned { plan, .. } | Self::Freeze { plan } => {
+                plan.split(';').any(|entry| entry.trim().split('.').next() == Some(part))
+            }
+            _ => false,
+        }
+    }
+}
+
 impl Class {
     /// Every class that means something on this combination.
     pub(crate) fn all(combination: Combination) -> Vec<Self> {

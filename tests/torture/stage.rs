@@ -150,9 +150,9 @@ fn disk_folder(backends: &Backends) -> std::path::PathBuf {
 
 /// Files are merged while they are small, and full batches are not: merging needs small ones.
 fn settings(disturbances: &[Disturbance]) -> &'static [(&'static str, &'static str)] {
-    let meets_compaction = |disturbance: &Disturbance| match disturbance {
-        Disturbance::Planned { plan, .. } | Disturbance::Freeze { plan } => plan.contains("compaction."),
-        _ => false,
-    };
-    if disturbances.iter().any(meets_compaction) { &[("OPSTREAM_BATCH_RECORDS", "2000")] } else { &[] }
+    if disturbances.iter().any(|disturbance| disturbance.meets("compaction")) {
+        &[("OPSTREAM_BATCH_RECORDS", "2000")]
+    } else {
+        &[]
+    }
 }
