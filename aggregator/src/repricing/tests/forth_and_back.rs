@@ -3,8 +3,9 @@
 use opstream_schemas::prices::{Catalogue, CostPolicy};
 use proptest::prelude::*;
 
-use super::super::asked::{AskError, ask_undo, show};
+use super::super::asked::{AskError, ask_undo};
 use super::super::preview::{PreviewPrices, preview};
+use super::super::register::show;
 use super::till::{
     By, Call, HOUR, MINUTE, N, Till, after_noon, call, catalogue, first_prices, price_file, priced, repriced,
     repriced_by,
