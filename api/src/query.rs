@@ -1,33 +1,31 @@
 //! How questions about operations are read and answered from windows.
 //!
-//! [`parameters`] reads the query string strictly; [`period`] says which moments are meant by `from`, `to`, `range` and [`zone`];
+//! [`parameters`] reads the query string strictly; [`period`] says which moments are meant by `from`, `to` and `range` in
+//! the zone that [`calendar`] reads;
 //! [`range`] turns them into the fewest windows that are exactly that range, as far as they are kept ([`windows_kept`]), and
-//! [`steps`] cuts it by a [`resolution`]; [`filters`] says which dimensions are asked for; [`windows`] is the one SQL statement
+//! [`steps`] cuts it by a resolution; [`filters`] says which dimensions are asked for; [`windows`] is the one SQL statement
 //! over windows that totals, series and breakdowns share, and [`figures`] their common numbers.
 
+mod calendar;
 mod figures;
 mod filters;
 mod parameters;
 mod period;
 mod range;
-mod resolution;
 mod steps;
 mod windows;
 mod windows_kept;
-mod zone;
 
 pub(crate) use figures::{DurationFigures, Figures, dimension_values};
 pub(crate) use filters::{Filters, read_group_by};
 pub(crate) use parameters::{Parameters, invalid};
 pub(crate) use period::{AnsweredPeriod, Period};
 pub(crate) use range::Range;
-pub(crate) use resolution::Resolution;
 pub(crate) use steps::{Present, StepTimes, Steps};
 pub(crate) use windows::{
     GroupBy, Largest, Question, SketchRow, WindowRow, fetch_largest, fetch_sketches, fetch_sums, unattributed,
 };
 pub(crate) use windows_kept::minutes_kept_from;
-pub(crate) use zone::Zone;
 
 #[cfg(test)]
 pub(crate) use parameters::tests::parameters as parameters_of;

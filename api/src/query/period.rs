@@ -2,12 +2,12 @@
 
 use chrono::{Datelike as _, NaiveDate};
 use opstream_schemas::UtcMillis;
+use opstream_schemas::calendar::{Resolution, Zone, days_later, months_later};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::parameters::{invalid, parse_minute};
-use super::zone::{days_later, months_later};
-use super::{Parameters, Range, Resolution, Zone};
+use super::{Parameters, Range};
 use crate::error::ApiError;
 
 /// The range of a question, and the zone that its days are in, if one was given.

@@ -1,6 +1,7 @@
 //! A range cut into steps, each of which is exactly some windows. Pure.
 
 use opstream_schemas::UtcMillis;
+use opstream_schemas::calendar::{Resolution, Zone};
 use opstream_schemas::validate::MAX_AHEAD_MILLIS;
 use opstream_schemas::window::{CoverError, Level, WindowSpan, cover};
 use serde::Serialize;
@@ -8,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::range::now_up_to_minute;
 use super::windows::{SpanOfStep, StepBy};
-use super::{Period, Range, Resolution, Zone};
+use super::{Period, Range};
 use crate::error::ApiError;
 
 /// Steps that a chart shows well; an unnamed resolution is the narrowest one with at most so many, up to a day.

@@ -9,6 +9,7 @@ use std::sync::mpsc;
 use axum::Json;
 use axum::extract::State;
 use opstream_schemas::UtcMillis;
+use opstream_schemas::calendar::Resolution;
 use opstream_schemas::database::Transaction;
 use opstream_schemas::sketch::{RELATIVE_ERROR, Sketch};
 use opstream_schemas::window::Dimension;
@@ -18,8 +19,8 @@ use utoipa::ToSchema;
 use self::merge::{BySteps, Merged, merge};
 use crate::error::ApiError;
 use crate::query::{
-    AnsweredPeriod, Filters, GroupBy, Parameters, Period, Present, Question, Resolution, StepTimes, Steps,
-    dimension_values, fetch_sketches, minutes_kept_from, read_group_by, unattributed,
+    AnsweredPeriod, Filters, GroupBy, Parameters, Period, Present, Question, StepTimes, Steps, dimension_values,
+    fetch_sketches, minutes_kept_from, read_group_by, unattributed,
 };
 use crate::routes::openapi::{FilterParameters, GroupParameters, RangeParameters, StepParameters};
 use crate::state::Shared;

@@ -1,7 +1,7 @@
 //! Named ranges and dates, and what is refused.
 
+use super::super::calendar::tests::at;
 use super::super::parameters::tests::parameters;
-use super::super::zone::tests::at;
 use super::*;
 
 /// A Saturday in New York, and Sunday already in Kolkata.

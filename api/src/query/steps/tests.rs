@@ -4,7 +4,7 @@ use chrono::{DateTime, Datelike as _, Timelike as _};
 use chrono_tz::Tz;
 use proptest::prelude::*;
 
-use super::super::zone::tests::at;
+use super::super::calendar::tests::at;
 use super::*;
 
 fn minute(number: i64) -> UtcMillis {

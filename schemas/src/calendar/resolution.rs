@@ -1,16 +1,14 @@
 //! The widths of steps, and where the steps of a zone begin. Pure.
 
 use chrono::{Datelike as _, NaiveDate};
-use opstream_schemas::UtcMillis;
-use opstream_schemas::window::Level;
 
-use super::zone::{days_later, months_later};
-use super::{Parameters, Zone};
-use crate::error::ApiError;
+use super::zone::{Zone, days_later, months_later};
+use crate::UtcMillis;
+use crate::window::Level;
 
 /// Width of a step. Hours and wider ones are those of local clocks, so that their lengths differ where clocks are set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Resolution {
+pub enum Resolution {
     /// A minute.
     Minute,
     /// A quarter of an hour of UTC.
@@ -25,22 +23,12 @@ pub(crate) enum Resolution {
     Month,
 }
 
-impl Parameters {
-    /// The name of a width.
-    ///
-    /// # Errors
-    /// When it is another word, or given twice.
-    pub(crate) fn take_resolution(&mut self) -> Result<Option<Resolution>, ApiError> {
-        self.take_choice("resolution", &Resolution::ALL.map(|resolution| (resolution.name(), resolution)))
-    }
-}
-
 impl Resolution {
     /// All widths, narrow to wide.
-    pub(crate) const ALL: [Self; 6] = [Self::Minute, Self::QuarterHour, Self::Hour, Self::Day, Self::Week, Self::Month];
+    pub const ALL: [Self; 6] = [Self::Minute, Self::QuarterHour, Self::Hour, Self::Day, Self::Week, Self::Month];
 
     /// The name in the api.
-    pub(crate) const fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Minute => Level::Minute.name(),
             Self::QuarterHour => Level::QuarterHour.name(),
@@ -52,7 +40,7 @@ impl Resolution {
     }
 
     /// The stored windows of this width. They are its steps in UTC; elsewhere where they begin with these.
-    pub(crate) const fn level(self) -> Option<Level> {
+    pub const fn level(self) -> Option<Level> {
         match self {
             Self::Minute => Some(Level::Minute),
             Self::QuarterHour => Some(Level::QuarterHour),
@@ -63,12 +51,12 @@ impl Resolution {
     }
 
     /// Whether the steps of every zone are the stored windows.
-    pub(crate) const fn is_alike_everywhere(self) -> bool {
+    pub const fn is_alike_everywhere(self) -> bool {
         matches!(self, Self::Minute | Self::QuarterHour)
     }
 
     /// Milliseconds of a step where no clock is set, of a month the fewest.
-    pub(crate) const fn usual_millis(self) -> i64 {
+    pub const fn usual_millis(self) -> i64 {
         match self {
             Self::Minute => Level::Minute.width_millis(),
             Self::QuarterHour => Level::QuarterHour.width_millis(),
@@ -80,7 +68,7 @@ impl Resolution {
     }
 
     /// Start of the step that contains a moment.
-    pub(crate) fn start(self, zone: Zone, at: UtcMillis) -> UtcMillis {
+    pub fn start(self, zone: Zone, at: UtcMillis) -> UtcMillis {
         match self {
             Self::Minute => Level::Minute.window_start(at),
             Self::QuarterHour => Level::QuarterHour.window_start(at),
@@ -90,7 +78,7 @@ impl Resolution {
     }
 
     /// First moment after the step that contains a moment.
-    pub(crate) fn end(self, zone: Zone, at: UtcMillis) -> UtcMillis {
+    pub fn end(self, zone: Zone, at: UtcMillis) -> UtcMillis {
         let first = || self.first_date(zone.date(at));
         match self {
             Self::Minute => Level::Minute.window_end(Level::Minute.window_start(at)),
@@ -103,7 +91,7 @@ impl Resolution {
     }
 
     /// The first date of the week or month that contains a date; of a day itself.
-    pub(crate) fn first_date(self, date: NaiveDate) -> NaiveDate {
+    pub fn first_date(self, date: NaiveDate) -> NaiveDate {
         match self {
             Self::Week => days_later(date, -i64::from(date.weekday().num_days_from_monday())),
             Self::Month => date.with_day(1).unwrap_or(date),

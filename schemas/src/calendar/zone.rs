@@ -4,56 +4,40 @@ use chrono::{
     DateTime, Days, MappedLocalTime, Months, NaiveDate, NaiveTime, Offset as _, SecondsFormat, TimeZone as _,
 };
 use chrono_tz::{GapInfo, TZ_VARIANTS, Tz};
-use opstream_schemas::UtcMillis;
-use opstream_schemas::window::Level;
 
-use super::Parameters;
-use super::parameters::{excerpt, invalid};
-use crate::error::ApiError;
+use crate::UtcMillis;
+use crate::window::Level;
 
 /// A zone of the IANA database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Zone(Tz);
-
-impl Parameters {
-    /// A zone by its IANA name, in capitals or small letters.
-    ///
-    /// # Errors
-    /// When there is no such zone, or it is given twice.
-    pub(crate) fn take_zone(&mut self) -> Result<Option<Zone>, ApiError> {
-        let Some(text) = self.take("zone")? else { return Ok(None) };
-        // A plus that was not escaped arrives as a space: Etc/GMT+5.
-        let name = text.replace(' ', "+");
-        let zone = TZ_VARIANTS.into_iter().find(|zone| zone.name().eq_ignore_ascii_case(&name));
-        let unknown = || {
-            let reason = format!("is {:?}, which is no IANA time zone, such as Europe/Berlin or UTC", excerpt(&text));
-            invalid("zone", &reason)
-        };
-        zone.map(|zone| Some(Zone(zone))).ok_or_else(unknown)
-    }
-}
+pub struct Zone(Tz);
 
 impl Zone {
     /// What days are in where no zone is given.
-    pub(crate) const UTC: Self = Self(Tz::UTC);
+    pub const UTC: Self = Self(Tz::UTC);
+
+    /// The zone with this IANA name, in capitals or small letters.
+    pub fn from_name(name: &str) -> Option<Self> {
+        TZ_VARIANTS.into_iter().find(|zone| zone.name().eq_ignore_ascii_case(name)).map(Self)
+    }
 
     /// The IANA name.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         self.0.name()
     }
 
     /// The local date and time with their distance from UTC, RFC 3339.
-    pub(crate) fn local_text(self, at: UtcMillis) -> String {
+    pub fn local_text(self, at: UtcMillis) -> String {
         moment(at).with_timezone(&self.0).to_rfc3339_opts(SecondsFormat::AutoSi, false)
     }
 
     /// The local date.
-    pub(crate) fn date(self, at: UtcMillis) -> NaiveDate {
+    pub fn date(self, at: UtcMillis) -> NaiveDate {
         moment(at).with_timezone(&self.0).date_naive()
     }
 
     /// The first moment of a local date; of one that the zone skipped, that of the next.
-    pub(crate) fn day_start(self, date: NaiveDate) -> UtcMillis {
+    pub fn day_start(self, date: NaiveDate) -> UtcMillis {
         let midnight = date.and_time(NaiveTime::MIN);
         let first = match self.0.from_local_datetime(&midnight) {
             MappedLocalTime::Single(first) | MappedLocalTime::Ambiguous(first, _) => Some(first),
@@ -64,14 +48,14 @@ impl Zone {
     }
 
     /// Start of the local hour that contains a moment. An hour in which clocks are set is cut there: one that they repeat is two.
-    pub(crate) fn hour_start(self, at: UtcMillis) -> UtcMillis {
+    pub fn hour_start(self, at: UtcMillis) -> UtcMillis {
         let offset = self.offset_millis(at);
         let start = Level::Hour.window_start(at.plus_millis(offset)).plus_millis(-offset);
         if self.offset_millis(start) == offset { start } else { self.change_between(start, at) }
     }
 
     /// First moment after the local hour that contains a moment.
-    pub(crate) fn hour_end(self, at: UtcMillis) -> UtcMillis {
+    pub fn hour_end(self, at: UtcMillis) -> UtcMillis {
         let offset = self.offset_millis(at);
         let end = Level::Hour.window_end(Level::Hour.window_start(at.plus_millis(offset))).plus_millis(-offset);
         let last = end.plus_millis(-1);
@@ -97,13 +81,13 @@ impl Zone {
 }
 
 /// The date some days later, or earlier; held at the ends of the calendar, which no parameter reaches.
-pub(crate) fn days_later(date: NaiveDate, days: i64) -> NaiveDate {
+pub fn days_later(date: NaiveDate, days: i64) -> NaiveDate {
     let distance = Days::new(days.unsigned_abs());
     if days < 0 { date.checked_sub_days(distance) } else { date.checked_add_days(distance) }.unwrap_or(date)
 }
 
 /// The date some months later, or earlier; of the first of a month.
-pub(crate) fn months_later(first: NaiveDate, months: i32) -> NaiveDate {
+pub fn months_later(first: NaiveDate, months: i32) -> NaiveDate {
     let distance = Months::new(months.unsigned_abs());
     if months < 0 { first.checked_sub_months(distance) } else { first.checked_add_months(distance) }.unwrap_or(first)
 }
