@@ -68,7 +68,7 @@ impl BrokerArgs {
             );
         }
         let topics = Topics::new(&self.topic_prefix).context("--topic-prefix (OPSTREAM_TOPIC_PREFIX)")?;
-        // Operations and contents as they come in, the windows' latest values, and what could not be read.
+        // Operations and contents as they come in, the latest values of windows and alerts, and what could not be read.
         let plan = |name, partitions, compacted| TopicPlan { name, partitions, compacted, reader: None };
         let read = |name, group| TopicPlan { reader: Some(group), ..plan(name, self.partitions, false) };
         Ok(EmbeddedBrokerConfig {
@@ -78,6 +78,7 @@ impl BrokerArgs {
                 read(topics.operations(), group.to_owned()),
                 read(topics.contents(), contents_group(group)),
                 plan(topics.windows(), 1, true),
+                plan(topics.alerts(), 1, true),
                 plan(topics.dead_letters(), 1, false),
             ],
         })
@@ -130,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn the_topics_carry_the_prefix_and_only_windows_are_compacted() {
+    fn the_topics_carry_the_prefix_and_only_windows_and_alerts_are_compacted() {
         let args = parse(&["--topic-prefix", "team", "--partitions", "7", "--data", "/x"]).unwrap();
         let config = args.config().unwrap();
         let topics: Vec<_> =
@@ -141,6 +142,7 @@ mod tests {
                 ("team.operations", 7, false),
                 ("team.contents", 7, false),
                 ("team.windows", 1, true),
+                ("team.alerts", 1, true),
                 ("team.operations.dead", 1, false),
             ],
         );
@@ -155,8 +157,8 @@ mod tests {
             let config = parse(arguments).unwrap().config().unwrap();
             config.topics.into_iter().map(|plan| plan.reader.unwrap_or_default()).collect()
         };
-        assert_eq!(readers(&["--topic-prefix", "team"]), ["team.ingestor", "team.ingestor.contents", "", ""]);
-        assert_eq!(readers(&["--group", "readers"]), ["readers", "readers.contents", "", ""]);
+        assert_eq!(readers(&["--topic-prefix", "team"]), ["team.ingestor", "team.ingestor.contents", "", "", ""]);
+        assert_eq!(readers(&["--group", "readers"]), ["readers", "readers.contents", "", "", ""]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The Schema Registry of a deployment: its flags, and the ids that it gave to our schemas, which producers learn at their start.
 //!
 //! A registry that is away stops nobody. What a front door takes in is written under the built-in id until the registry answers,
-//! because an operation that is turned away may be lost, and one under the built-in id is read by every opstream. Windows wait: they
+//! because an operation that is turned away may be lost, and one under the built-in id is read by every opstream. Windows and alerts wait: they
 //! are in SQL.
 
 use std::path::PathBuf;
@@ -100,6 +100,7 @@ impl Learning {
                 "operations are written under the built-in id, which only opstream knows, until it answers"
             }
             Record::Window => "windows are not published until it answers",
+            Record::Alert => "alerts are not published until it answers",
             Record::SpanContent => "content of log records is always written under the built-in id",
         };
         tracing::error!(registry = %subjects.registry(), "the schema registry does not answer; {meanwhile}");

@@ -61,7 +61,7 @@ pub(crate) async fn run(args: SchemasArgs, shutdown: CancellationToken) -> anyho
     let subjects = subjects.context("no registry is named; set --schema-registry or OPSTREAM_SCHEMA_REGISTRY")?;
     let work = async {
         let mut is_well = true;
-        for record in [Record::Operation, Record::Window] {
+        for record in [Record::Operation, Record::Window, Record::Alert] {
             let found = match &args.action {
                 Action::Register(_) => register(&subjects, record).await,
                 Action::Check(_) => check(&subjects, record).await,

@@ -83,7 +83,7 @@ fn options() -> AdminOptions {
     AdminOptions::new().operation_timeout(Some(PATIENCE)).request_timeout(Some(PATIENCE))
 }
 
-fn plans(args: &TopicsArgs) -> anyhow::Result<[TopicPlan; 4]> {
+fn plans(args: &TopicsArgs) -> anyhow::Result<[TopicPlan; 5]> {
     let topics = args.kafka.topics()?;
     let retention = (args.retention_hours * 3_600_000).to_string();
     let kept = |name: String, partitions: i32| {
@@ -94,7 +94,8 @@ fn plans(args: &TopicsArgs) -> anyhow::Result<[TopicPlan; 4]> {
     Ok([
         kept(topics.operations(), args.partitions),
         kept(topics.contents(), args.partitions),
-        TopicPlan::new(topics.windows(), 1, args.replication, compacted),
+        TopicPlan::new(topics.windows(), 1, args.replication, compacted.clone()),
+        TopicPlan::new(topics.alerts(), 1, args.replication, compacted),
         kept(topics.dead_letters(), 1),
     ])
 }

@@ -3,6 +3,7 @@
 //! Without an external registry our schemas have ids from a reserved high range that every process resolves locally, so
 //! that nothing has to be reached before a record can be written or read. With one, records carry the id that it gave.
 
+mod alert_encoder;
 mod binary;
 mod framing;
 mod operation_encoder;
@@ -13,6 +14,7 @@ mod writer_schema;
 
 use std::ops::RangeInclusive;
 
+pub use alert_encoder::encode_alert_as;
 pub use framing::{FRAME_LENGTH, Framed, FramingError, SchemaId, split_frame};
 pub use operation_encoder::{encode_operation, encode_operation_as};
 pub use span_content_encoder::encode_span_content;
@@ -30,6 +32,8 @@ pub const WINDOW_V2: &str = include_str!("../avro/window.v2.avsc");
 pub const WINDOW_V3: &str = include_str!("../avro/window.v3.avsc");
 /// Schema text of `opstream.SpanContent` v1.
 pub const SPAN_CONTENT_V1: &str = include_str!("../avro/span_content.v1.avsc");
+/// Schema text of `opstream.Alert` v1.
+pub const ALERT_V1: &str = include_str!("../avro/alert.v1.avsc");
 
 /// Built-in id of `opstream.Operation` v1. The range from `0x7F00_0000` is far above what a registry, which counts from
 /// 1, will ever assign, and still positive for clients that read the id as a signed number.
@@ -42,6 +46,8 @@ pub const WINDOW_V2_ID: SchemaId = SchemaId(0x7F00_0102);
 pub const WINDOW_V3_ID: SchemaId = SchemaId(0x7F00_0103);
 /// Built-in id of `opstream.SpanContent` v1.
 pub const SPAN_CONTENT_V1_ID: SchemaId = SchemaId(0x7F00_0201);
+/// Built-in id of `opstream.Alert` v1.
+pub const ALERT_V1_ID: SchemaId = SchemaId(0x7F00_0301);
 
 /// Ids that only schemas of opstream have: one that is not known here belongs to a newer version.
 pub const RESERVED_IDS: RangeInclusive<u32> = 0x7F00_0000..=0x7FFF_FFFF;
@@ -68,6 +74,8 @@ pub enum Record {
     Window,
     /// `opstream.SpanContent`.
     SpanContent,
+    /// `opstream.Alert`.
+    Alert,
 }
 
 impl Record {
@@ -77,6 +85,7 @@ impl Record {
             Self::Operation => "opstream.Operation",
             Self::Window => "opstream.Window",
             Self::SpanContent => "opstream.SpanContent",
+            Self::Alert => "opstream.Alert",
         }
     }
 
@@ -94,6 +103,7 @@ pub const BUILTIN_SCHEMAS: &[BuiltinSchema] = &[
     BuiltinSchema { id: WINDOW_V2_ID, record: Record::Window, version: 2, text: WINDOW_V2 },
     BuiltinSchema { id: WINDOW_V3_ID, record: Record::Window, version: 3, text: WINDOW_V3 },
     BuiltinSchema { id: SPAN_CONTENT_V1_ID, record: Record::SpanContent, version: 1, text: SPAN_CONTENT_V1 },
+    BuiltinSchema { id: ALERT_V1_ID, record: Record::Alert, version: 1, text: ALERT_V1 },
 ];
 
 /// The built-in schema with this id.

@@ -45,6 +45,11 @@ impl Topics {
         format!("{}.contents", self.prefix)
     }
 
+    /// The latest state of every alert, compacted, keyed by alert id.
+    pub fn alerts(&self) -> String {
+        format!("{}.alerts", self.prefix)
+    }
+
     /// Records that could not become operations: their original bytes and the reason as headers.
     pub fn dead_letters(&self) -> String {
         format!("{}.operations.dead", self.prefix)

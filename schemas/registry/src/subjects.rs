@@ -45,6 +45,7 @@ impl SubjectNames {
             Record::Operation => topics.operations(),
             Record::Window => topics.windows(),
             Record::SpanContent => topics.contents(),
+            Record::Alert => topics.alerts(),
         };
         match self {
             Self::Topic => format!("{topic}-value"),

@@ -257,7 +257,8 @@ impl Alert {
         }
     }
 
-    fn threshold_percent(&self) -> Option<i64> {
+    /// Percent of the budget that was reached; none for other kinds.
+    pub fn threshold_percent(&self) -> Option<i64> {
         Some(self.key.threshold).filter(|threshold| *threshold > 0)
     }
 }

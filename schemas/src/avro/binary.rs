@@ -85,6 +85,17 @@ pub(super) fn put_array(out: &mut Vec<u8>, items: &[String]) {
     out.push(0);
 }
 
+pub(super) fn put_optional_map(out: &mut Vec<u8>, entries: &BTreeMap<String, Option<String>>) {
+    if !entries.is_empty() {
+        put_length(out, entries.len());
+        for (key, value) in entries {
+            put_string(out, key);
+            put_optional_string(out, value.as_deref());
+        }
+    }
+    out.push(0);
+}
+
 pub(super) fn put_map(out: &mut Vec<u8>, entries: &BTreeMap<String, String>) {
     if !entries.is_empty() {
         put_length(out, entries.len());

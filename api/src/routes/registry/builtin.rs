@@ -60,5 +60,6 @@ fn subject_of(topics: &Topics, record: Record) -> String {
         Record::Operation => format!("{}-value", topics.operations()),
         Record::Window => format!("{}-value", topics.windows()),
         Record::SpanContent => format!("{}-value", topics.contents()),
+        Record::Alert => format!("{}-value", topics.alerts()),
     }
 }

@@ -29,7 +29,7 @@ async fn subjects_are_the_topics() {
     let api = Fixture::new().await;
     assert_eq!(api.get("/registry").await.json(), json!({}));
     assert_eq!(api.get("/registry/").await.json(), json!({}));
-    let subjects = json!(["llm.contents-value", "llm.operations-value", "llm.windows-value"]);
+    let subjects = json!(["llm.alerts-value", "llm.contents-value", "llm.operations-value", "llm.windows-value"]);
     assert_eq!(api.get("/registry/subjects").await.json(), subjects);
     assert_eq!(api.get("/registry/subjects/llm.windows-value/versions").await.json(), json!([1, 2, 3]));
     for version in ["1", "latest", "-1"] {
