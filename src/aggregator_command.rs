@@ -6,9 +6,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args;
 use opstream_aggregator::retention::preview;
-use opstream_aggregator::{AggregatorConfig, Compaction, KeepDays, LeaseStart};
+use opstream_aggregator::{AggregatorConfig, AlertConfig, Compaction, KeepDays, LeaseStart};
 use opstream_api::{BrokerAddress, RoleWatch};
-use opstream_schemas::avro::Record;
+use opstream_registry::Subjects;
+use opstream_schemas::avro::{Record, WriterId};
 use opstream_schemas::condition::Reporter;
 use opstream_schemas::database::Database;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +19,7 @@ use crate::health_port::{HealthArgs, run_with_health};
 use crate::schema_registry::{Learning, RegistryArgs};
 use crate::settings::{DatabaseArgs, KafkaArgs, LakeArgs, RetentionArgs, whole_number};
 use crate::verify::{FileState, state_of_file};
+use crate::webhook_args::WebhookArgs;
 
 /// Adds every committed file to the windows, once, and publishes what changed.
 ///
@@ -66,6 +68,8 @@ pub(crate) struct AggregatorArgs {
     #[arg(long, requires = "keep_days", conflicts_with_all = ["rebuild", "abandon_rebuild", "give_up_file"])]
     preview_retention: bool,
     #[command(flatten)]
+    webhooks: WebhookArgs,
+    #[command(flatten)]
     health: HealthArgs,
 }
 
@@ -98,12 +102,13 @@ pub(crate) async fn run(args: AggregatorArgs, shutdown: CancellationToken) -> an
         bootstrap: args.kafka.bootstrap_beside(place.folder.as_deref()).addresses,
         ..args.kafka.address()?
     };
+    let webhooks = args.webhooks.webhooks()?;
     let subjects = args.registry.subjects(&broker.topics)?;
     let health = args.health.bind().await?;
     let mut learning = Learning::default();
-    let asked = shutdown.run_until_cancelled(learning.begin(subjects.as_ref(), Record::Window)).await;
-    let Some(window_schema_id) = asked else { return Ok(()) };
-    let window_schema_id = window_schema_id?;
+    let asked = shutdown.run_until_cancelled(schema_ids(&mut learning, subjects.as_ref())).await;
+    let Some(ids) = asked else { return Ok(()) };
+    let [window_schema_id, alert_schema_id] = ids?;
     let database = place.open().await?;
     let reporter = Reporter::default();
     let role = RoleWatch { name: "aggregator", condition: reporter.watch() };
@@ -114,6 +119,7 @@ pub(crate) async fn run(args: AggregatorArgs, shutdown: CancellationToken) -> an
         topics: broker.topics.clone(),
         properties: broker.properties.clone(),
         window_schema_id,
+        alerts: AlertConfig { schema_id: alert_schema_id, webhooks },
         tick: Duration::from_millis(args.tick_ms),
         lease_start: LeaseStart::AfterExpiry,
         compaction: args.compaction.compaction(),
@@ -126,6 +132,15 @@ pub(crate) async fn run(args: AggregatorArgs, shutdown: CancellationToken) -> an
     let outcome = learning.beside(run_with_health(health, (database.clone(), broker, role), running)).await;
     database.close().await;
     outcome
+}
+
+/// Ids of windows and of alerts.
+///
+/// # Errors
+/// When the registry answers and has none.
+pub(crate) async fn schema_ids(learning: &mut Learning, subjects: Option<&Subjects>) -> anyhow::Result<[WriterId; 2]> {
+    let window = learning.begin(subjects, Record::Window).await?;
+    Ok([window, learning.begin(subjects, Record::Alert).await?])
 }
 
 /// What is done at once and needs no broker. It makes no database: there is nothing to do in a new one.

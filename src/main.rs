@@ -35,6 +35,7 @@ mod text_table;
 mod topics_command;
 mod up;
 mod verify;
+mod webhook_args;
 
 use std::ffi::OsString;
 use std::path::Path;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
-use opstream_aggregator::{AggregatorConfig, LeaseStart};
+use opstream_aggregator::{AggregatorConfig, AlertConfig, LeaseStart};
 use opstream_api::{ApiConfig, ContentCapture, Listeners, RequestLimits, RoleWatch};
 use opstream_ingestor::{ContentPolicy, IngestorConfig};
 use opstream_producer::{ProducerConfig, Sink};
@@ -25,7 +25,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::aggregator_command::CompactionArgs;
+use crate::aggregator_command::{self, CompactionArgs};
 use crate::broker_command::BrokerArgs;
 use crate::cost_policy::CostPolicyArgs;
 use crate::demo::DemoConfig;
@@ -39,6 +39,7 @@ use crate::rate_args::RateArgs;
 use crate::roles::{Roles, first_error};
 use crate::schema_registry::{Learning, RegistryArgs};
 use crate::settings::{RetentionArgs, open_database};
+use crate::webhook_args::WebhookArgs;
 
 /// How long the front door may take to answer what it has taken in before it is aborted: it gives its connections 10 s.
 const DOORS_PATIENCE: Duration = Duration::from_secs(15);
@@ -79,6 +80,8 @@ pub(crate) struct UpArgs {
     #[arg(long)]
     demo: bool,
     #[command(flatten)]
+    webhooks: WebhookArgs,
+    #[command(flatten)]
     rates: RateArgs,
 }
 
@@ -92,6 +95,7 @@ struct Pipeline {
     prices: watch::Receiver<Arc<Catalogue>>,
     operation_schema_id: WriterId,
     window_schema_id: WriterId,
+    alerts: AlertConfig,
     ingestor: Reporter,
     aggregator: Reporter,
     disk: Reporter,
@@ -107,13 +111,14 @@ pub(crate) async fn run(args: UpArgs, shutdown: CancellationToken) -> anyhow::Re
     crate::listen::check_listen(args.listen, token.as_ref(), args.broker.insecure)?;
     args.otlp.check(token.as_ref(), args.broker.insecure)?;
     let config = args.broker.config(&args.broker.default_group())?;
+    let webhooks = args.webhooks.webhooks()?;
     let subjects = args.registry.subjects(&topics)?;
     let price_watch = PriceWatch::start(args.prices.paths.clone())?;
     let mut learning = Learning::default();
     let Some(ids) = shutdown.run_until_cancelled(schema_ids(&mut learning, subjects.as_ref())).await else {
         return Ok(());
     };
-    let [operation_schema_id, window_schema_id] = ids?;
+    let [operation_schema_id, window_schema_id, alert_schema_id] = ids?;
     // A new folder is made only where all addresses are free; of one that is there the broker's lock says best who uses it.
     let early = if config.folder.exists() { None } else { Some(listen(&args).await?) };
     let starting = EmbeddedBroker::start(config);
@@ -133,6 +138,7 @@ pub(crate) async fn run(args: UpArgs, shutdown: CancellationToken) -> anyhow::Re
                 prices: price_watch.prices(),
                 operation_schema_id,
                 window_schema_id,
+                alerts: AlertConfig { schema_id: alert_schema_id, webhooks },
                 ingestor,
                 aggregator,
                 disk,
@@ -150,10 +156,11 @@ pub(crate) async fn run(args: UpArgs, shutdown: CancellationToken) -> anyhow::Re
     Ok(())
 }
 
-/// Ids of operations and of windows.
-async fn schema_ids(learning: &mut Learning, subjects: Option<&Subjects>) -> anyhow::Result<[WriterId; 2]> {
+/// Ids of operations, windows and alerts.
+async fn schema_ids(learning: &mut Learning, subjects: Option<&Subjects>) -> anyhow::Result<[WriterId; 3]> {
     let operation = learning.begin(subjects, Record::Operation).await?;
-    Ok([operation, learning.begin(subjects, Record::Window).await?])
+    let [window, alert] = aggregator_command::schema_ids(learning, subjects).await?;
+    Ok([operation, window, alert])
 }
 
 #[expect(clippy::print_stdout, reason = "whoever pressed Ctrl-C waits for it")]
@@ -295,6 +302,7 @@ impl Pipeline {
             topics: self.topics.clone(),
             properties: std::collections::BTreeMap::new(),
             window_schema_id: self.window_schema_id.clone(),
+            alerts: self.alerts.clone(),
             tick: opstream_aggregator::config::DEFAULT_TICK,
             // The broker's lock says that no other process uses this folder.
             lease_start: LeaseStart::AtOnce,

@@ -9,6 +9,7 @@ use opstream_schemas::condition::Reporter;
 use opstream_schemas::database::Database;
 use opstream_schemas::topics::Topics;
 
+use crate::alerts::webhooks::Webhooks;
 use crate::retention::KeepDays;
 
 /// Configuration of one aggregator process.
@@ -27,6 +28,8 @@ pub struct AggregatorConfig {
     /// Id of the schema in the frame of each window. While a registry has not said it, nothing is published: windows are in SQL,
     /// and none is lost.
     pub window_schema_id: WriterId,
+    /// What alerts need.
+    pub alerts: AlertConfig,
     /// Pause between two looks for new files: [`DEFAULT_TICK`] unless configured.
     pub tick: Duration,
     /// Whether a lease that another aggregator may still hold is waited for.
@@ -37,6 +40,15 @@ pub struct AggregatorConfig {
     pub keep_days: Option<KeepDays>,
     /// Tells the process's health endpoint how the aggregator is.
     pub reporter: Reporter,
+}
+
+/// What alerts need beside the rest.
+#[derive(Clone)]
+pub struct AlertConfig {
+    /// Id of the schema in the frame of each alert; while it is not known, none is published.
+    pub schema_id: WriterId,
+    /// Who is told.
+    pub webhooks: Webhooks,
 }
 
 /// 200 ms: with the ingestor's batch of the same age, an operation is in its windows well within a second.

@@ -31,6 +31,12 @@ const REPRICED_FILES: &str = "opstream_aggregator_repriced_files_total";
 const REPRICED_OPERATIONS: &str = "opstream_aggregator_repriced_operations_total";
 const REPRICE_SECONDS: &str = "opstream_aggregator_reprice_seconds";
 const REPRICE_FAILURES: &str = "opstream_aggregator_reprice_failures_total";
+const ALERT_RULES: &str = "opstream_alert_rules";
+const ALERT_EVALUATIONS: &str = "opstream_alert_evaluations_total";
+const ALERT_EVALUATION_SECONDS: &str = "opstream_alert_evaluation_seconds";
+const ALERTS_RAISED: &str = "opstream_alerts_raised_total";
+const ALERTS_PUBLISHED: &str = "opstream_alerts_published_total";
+const WEBHOOK_DELIVERIES: &str = "opstream_webhook_deliveries_total";
 const RETENTION_FLOOR: &str = "opstream_retention_floor_seconds";
 const REMOVED_FILES: &str = "opstream_retention_removed_files_total";
 const REMOVED_OPERATIONS: &str = "opstream_retention_removed_operations_total";
@@ -145,6 +151,32 @@ pub(crate) fn record_repriced(operations: i64, took: Duration) {
 /// A file cannot be priced again and is left out for a while.
 pub(crate) fn record_repricing_failure() {
     counter!(REPRICE_FAILURES).increment(1);
+}
+
+/// Rules that are looked at.
+pub(crate) fn record_rules(rules: usize) {
+    gauge!(ALERT_RULES).set(rules as f64);
+}
+
+/// All rules were looked at.
+pub(crate) fn record_evaluation(took: Duration) {
+    counter!(ALERT_EVALUATIONS).increment(1);
+    histogram!(ALERT_EVALUATION_SECONDS).record(took.as_secs_f64());
+}
+
+/// Alerts of rules of a kind were raised.
+pub(crate) fn record_raised(kind: &'static str, alerts: usize) {
+    counter!(ALERTS_RAISED, "kind" => kind).increment(alerts as u64);
+}
+
+/// Alerts were acknowledged by the broker.
+pub(crate) fn record_published_alerts(alerts: usize) {
+    counter!(ALERTS_PUBLISHED).increment(alerts as u64);
+}
+
+/// A webhook was called: `delivered`, `failed` and to be called again, or `given_up`.
+pub(crate) fn record_delivery(target: &str, outcome: &'static str) {
+    counter!(WEBHOOK_DELIVERIES, "target" => target.to_owned(), "outcome" => outcome).increment(1);
 }
 
 /// Operations before this are no longer kept; seconds since 1970.

@@ -1,5 +1,5 @@
 //! The process: four loops, one that adds files to windows, one that publishes, one that merges and deletes files, and one that
-//! drops what is too old, until it is told to stop.
+//! drops what is too old, beside those of alerts, until it is told to stop.
 //!
 //! A failure of the database or the broker ends none: each tries again with back-off, and none of the others delays windows.
 
@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::alerts::{AlertTasks, Told, Wakes};
 use crate::compaction::{CompactionError, Compactor};
 use crate::config::{AggregatorConfig, Compaction};
 use crate::lease::LeaseError;
@@ -34,7 +35,7 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
 /// How long a turn of windows, a pass of publication or of retention may take: far more than any does. Past it the database or its
 /// connection counts as lost; the driver alone would wait for an answer for ever. A turn may be dropped anywhere: a transaction
 /// that was begun is not committed, or is and was to be.
-const TURN_LIMIT: Duration = Duration::from_mins(3);
+pub(crate) const TURN_LIMIT: Duration = Duration::from_mins(3);
 /// The same for a merge, which reads and writes whole files.
 const MERGE_LIMIT: Duration = Duration::from_mins(30);
 /// How long files that are already committed are still added, and windows published, after the order to stop.
@@ -60,6 +61,15 @@ pub async fn run(config: AggregatorConfig, shutdown: CancellationToken) -> anyho
     let topic = WindowTopic::new(config.topics.windows(), &config.bootstrap, &config.properties, schema_id)
         .context("librdkafka refused a setting of the windows' producer")?;
     let database = config.database.clone();
+    let alert_topic = WindowTopic::new(
+        config.topics.alerts(),
+        &config.bootstrap,
+        &config.properties,
+        config.alerts.schema_id.clone(),
+    )
+    .context("librdkafka refused a setting of the alerts' producer")?;
+    let wakes = Wakes::default();
+    let alert_tasks = AlertTasks::new(database.clone(), alert_topic, config.alerts, wakes.clone());
     let keeper = LakeKeeper {
         compactor: (config.compaction == Compaction::On).then(|| Compactor::new(database.clone(), config.lake.clone())),
         removed: RemovedFiles::new(database.clone(), config.lake.clone()),
@@ -69,24 +79,30 @@ pub async fn run(config: AggregatorConfig, shutdown: CancellationToken) -> anyho
     let (fence_sender, fence) = watch::channel(None);
     let stop = shutdown.child_token();
     let mut windows = JoinSet::new();
-    let pace = |task| Pace { task, tick: config.tick, reporter: config.reporter.clone(), after_error: Duration::ZERO };
-    windows.spawn(window_loop(windower, fence_sender, pace("windows"), stop.clone()));
+    let pace = |task| Pace::new(task, config.tick, config.reporter.clone());
+    windows.spawn(window_loop(windower, (fence_sender, wakes), pace("windows"), stop.clone()));
     let mut publication = JoinSet::new();
     let outbox = Outbox::new(database.clone(), topic);
     publication.spawn(outbox_loop(outbox, fence.clone(), pace("publication"), stop.clone()));
     let mut compaction = JoinSet::new();
     compaction.spawn(compaction_loop(keeper, fence.clone(), pace("compaction"), stop.clone()));
+    let mut alerts = JoinSet::new();
+    let (told, reporter, tick) =
+        (Told { fence: fence.clone(), stop: stop.clone() }, config.reporter.clone(), config.tick);
+    alerts.spawn(alert_tasks.run(told, move |task| Pace::new(task, tick, reporter.clone())));
     let mut dropping = JoinSet::new();
     dropping.spawn(retention_loop(retention, fence, pace("retention"), stop.clone()));
-    let (held, outbox, keeper, dropped) = tokio::join!(
+    let (held, outbox, keeper, dropped, alerted) = tokio::join!(
         end_of(&mut windows, &stop),
         end_of(&mut publication, &stop),
         end_of(&mut compaction, &stop),
-        end_of(&mut dropping, &stop)
+        end_of(&mut dropping, &stop),
+        end_of(&mut alerts, &stop)
     );
     keeper.context("compaction failed")?;
     let (held, mut outbox) = (held.context("the loop of windows failed")?, outbox.context("publication failed")?);
     dropped.context("retention failed")?;
+    alerted.context("alerts failed")?;
     if let Some(fence) = held {
         let flushed = tokio::time::timeout(STOP_TIME, outbox.flush(fence)).await;
         if !matches!(flushed, Ok(Ok(()))) {
@@ -107,7 +123,7 @@ async fn end_of<T: 'static>(tasks: &mut JoinSet<T>, stop: &CancellationToken) ->
 /// Adds files until stopped, and then those that are left. Returns the lease if it is held.
 async fn window_loop(
     mut windower: Windower,
-    fence: watch::Sender<Option<Fence>>,
+    (fence, wakes): (watch::Sender<Option<Fence>>, Wakes),
     mut pace: Pace,
     stop: CancellationToken,
 ) -> Option<Fence> {
@@ -127,6 +143,9 @@ async fn window_loop(
             Ok(turn) => {
                 // Alive is who adds files, whatever else this process does.
                 pace.reporter.turned();
+                if turn.files > 0 {
+                    wakes.windows.notify_one();
+                }
                 pace.after(turn, began.elapsed())
             }
             Err(error) => pace.after_error(&error),
@@ -237,7 +256,7 @@ async fn retention_loop(
 }
 
 /// Waits until the lease is held; `None` when it never will be.
-async fn held_fence(fence: &mut watch::Receiver<Option<Fence>>, stop: &CancellationToken) -> Option<Fence> {
+pub(crate) async fn held_fence(fence: &mut watch::Receiver<Option<Fence>>, stop: &CancellationToken) -> Option<Fence> {
     let held = async { fence.wait_for(Option::is_some).await.ok().and_then(|held| *held) };
     stop.run_until_cancelled(held).await.flatten()
 }
@@ -252,7 +271,7 @@ async fn pause_for(pause: Duration, stop: &CancellationToken) {
 
 /// How long a loop waits before its next turn, and what it reports of the last one.
 #[derive(Debug)]
-struct Pace {
+pub(crate) struct Pace {
     task: &'static str,
     tick: Duration,
     reporter: Reporter,
@@ -260,9 +279,18 @@ struct Pace {
 }
 
 impl Pace {
-    fn after(&mut self, turn: Turn, took: Duration) -> Duration {
+    pub(crate) const fn new(task: &'static str, tick: Duration, reporter: Reporter) -> Self {
+        Self { task, tick, reporter, after_error: Duration::ZERO }
+    }
+
+    /// The turn did what it was to do.
+    pub(crate) fn worked(&mut self) {
         self.after_error = Duration::ZERO;
         self.reporter.cleared(self.task);
+    }
+
+    fn after(&mut self, turn: Turn, took: Duration) -> Duration {
+        self.worked();
         match turn {
             Turn { fence: None, .. } => STANDBY_TICK,
             Turn { more: true, .. } => Duration::ZERO,
@@ -273,8 +301,7 @@ impl Pace {
 
     /// After looking at the lake's files: a merge is followed by a rest, so that the processor and the disk belong to others.
     fn after_compaction(&mut self, more: bool, took: Duration) -> Duration {
-        self.after_error = Duration::ZERO;
-        self.reporter.cleared(self.task);
+        self.worked();
         if more { took * COMPACTION_REST } else { COMPACTION_TICK }
     }
 
@@ -292,7 +319,7 @@ impl Pace {
         }
     }
 
-    fn after_error(&mut self, error: &dyn std::error::Error) -> Duration {
+    pub(crate) fn after_error(&mut self, error: &dyn std::error::Error) -> Duration {
         let task = self.task;
         self.after_error = (self.after_error * 2).clamp(FIRST_BACKOFF, LONGEST_BACKOFF);
         self.reporter.hindered(task, "fails and is tried again; the log says why");

@@ -1,4 +1,4 @@
-//! The topic `llm.windows`: a producer that sends values and tombstones and waits until the broker has them.
+//! The topic `llm.windows`, and `llm.alerts` alike: a producer that sends values and tombstones and waits until the broker has them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -36,7 +36,7 @@ pub(crate) struct WindowTopic {
 
 /// Records that the broker does not have, or of which that is unknown: they are sent again later.
 #[derive(Debug, thiserror::Error)]
-#[error("the broker did not take windows on {topic}")]
+#[error("the broker did not take records on {topic}")]
 pub(crate) struct TopicError {
     topic: String,
     source: KafkaError,
@@ -88,7 +88,7 @@ impl WindowTopic {
             match created {
                 Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
                 // It may exist without our right to create it: then sending works, or says what is wrong.
-                Err((topic, code)) => tracing::warn!(topic, %code, "the topic of windows could not be created"),
+                Err((topic, code)) => tracing::warn!(topic, %code, "the topic could not be created"),
             }
         }
         Ok(())
@@ -107,7 +107,7 @@ impl WindowTopic {
     /// knew of it, as after a restored backup; without idempotence a late retry could put an older value behind a newer one.
     fn replace_if_fatal(&mut self) -> Result<(), TopicError> {
         let Some((code, reason)) = self.producer.client().fatal_error() else { return Ok(()) };
-        tracing::warn!(topic = self.name, %code, reason, "the producer of windows ended and is replaced");
+        tracing::warn!(topic = self.name, %code, reason, "the producer of the topic ended and is replaced");
         let next = self.config.create().map_err(|source| TopicError { topic: self.name.clone(), source })?;
         let ended = std::mem::replace(&mut self.producer, next);
         // It waits for its threads.

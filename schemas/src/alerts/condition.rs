@@ -28,7 +28,7 @@ pub enum Condition {
         measure: DurationMeasure,
         /// Percentile, 50 to 99.
         percentile: u8,
-        /// Microseconds: an alert is above.
+        /// Microseconds: an alert is at this or above.
         above_us: i64,
         /// Of which operations.
         window: RateWindow,
@@ -44,7 +44,7 @@ pub enum Condition {
     Anomaly {
         /// What of the hour is compared.
         measure: AnomalyMeasure,
-        /// Thousandths by which the median is multiplied, above 1,000: an alert is above.
+        /// Thousandths by which the median is multiplied, above 1,000: an alert is at the product or above.
         factor_thousandths: i64,
         /// The least that is an alert, in the unit of the measure.
         minimum: i64,

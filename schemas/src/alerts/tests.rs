@@ -85,55 +85,49 @@ fn every_kind_is_read_and_its_usual_form_is_the_same_rule() {
     }
 }
 
+/// Fields of a rule, and words of the refusal.
+const WRONG: &[(&str, &str)] = &[
+    ("kind = \"budjet\"", "r.toml, rule a, field kind is \"budjet\"; it is budget, failure_rate, latency"),
+    ("kind = \"budget\"\nperiod = \"day\"", "rule a, field amount_usd is missing"),
+    (
+        "kind = \"budget\"\namount_usd = 1\nperiod = \"year\"",
+        "field period is \"year\"; it is hour, day, week or month",
+    ),
+    ("kind = \"budget\"\namount_usd = -1\nperiod = \"day\"", "field amount_usd is not above 0"),
+    ("kind = \"budget\"\namount_usd = 1\nperiod = \"day\"\nrolling = \"1h\"", "field rolling is given beside period"),
+    ("kind = \"budget\"\namount_usd = 1\nrolling = \"1w\"", "such as 24h or 30d, at most 366d"),
+    (
+        "kind = \"budget\"\namount_usd = 1\nrolling = \"1h\"\nzone = \"UTC\"",
+        "field zone means nothing in a rule of the kind budget",
+    ),
+    ("kind = \"budget\"\namount_usd = 1\nperiod = \"day\"\nzone = \"Mars\"", "no IANA time zone"),
+    ("kind = \"budget\"\namount_usd = 1\nperiod = \"day\"\npercent = 5", "field percent means nothing"),
+    ("kind = \"failure_rate\"\npercent = 0.00001\nwindow_minutes = 5", "at most four decimals"),
+    ("kind = \"failure_rate\"\npercent = 5\nwindow_minutes = 1441", "field window_minutes is 1441; it is 1 to 1440"),
+    (
+        "kind = \"latency\"\npercentile = 100\nabove_ms = 1\nwindow_minutes = 5",
+        "field percentile is 100; it is 50 to 99",
+    ),
+    ("kind = \"anomaly\"\nmeasure = \"cost\"\nfactor = 1\nminimum = 1", "field factor is no number above 1"),
+    ("kind = \"unpriced\"\nwindow_minutes = 5", "field count is missing"),
+    ("kind = \"unpriced\"\nwindow_minutes = 5\ncount = \"x\"", "r.toml, rule a: invalid type"),
+    ("kind = \"unpriced\"\nwindow_minuts = 5", "rule a: unknown field `window_minuts`"),
+    (
+        "filter = { session_id = \"s\" }",
+        "names \"session_id\", by which no windows are kept; they are by workspace, project, team",
+    ),
+    ("filter = { team = \"a\" }\nper = [\"team\"]", "field per names team, of which the rule has one value already"),
+    ("workspace = \"\"", "field workspace is empty"),
+    ("webhooks = [\"a b\"]", "which is no webhook's name"),
+];
+
 #[test]
 fn what_is_wrong_is_named_with_file_rule_and_field() {
     let refused = |fields: &str| {
         let text = format!("[[rule]]\nname = \"a\"\n{fields}\n");
         read_rules("r.toml", &text).unwrap_err().to_string()
     };
-    for (fields, words) in [
-        ("kind = \"budjet\"", "r.toml, rule a, field kind is \"budjet\"; it is budget, failure_rate, latency"),
-        ("kind = \"budget\"\nperiod = \"day\"", "rule a, field amount_usd is missing"),
-        (
-            "kind = \"budget\"\namount_usd = 1\nperiod = \"year\"",
-            "field period is \"year\"; it is hour, day, week or month",
-        ),
-        ("kind = \"budget\"\namount_usd = -1\nperiod = \"day\"", "field amount_usd is not above 0"),
-        (
-            "kind = \"budget\"\namount_usd = 1\nperiod = \"day\"\nrolling = \"1h\"",
-            "field rolling is given beside period",
-        ),
-        ("kind = \"budget\"\namount_usd = 1\nrolling = \"1w\"", "such as 24h or 30d, at most 366d"),
-        (
-            "kind = \"budget\"\namount_usd = 1\nrolling = \"1h\"\nzone = \"UTC\"",
-            "field zone means nothing in a rule of the kind budget",
-        ),
-        ("kind = \"budget\"\namount_usd = 1\nperiod = \"day\"\nzone = \"Mars\"", "no IANA time zone"),
-        ("kind = \"budget\"\namount_usd = 1\nperiod = \"day\"\npercent = 5", "field percent means nothing"),
-        ("kind = \"failure_rate\"\npercent = 0.00001\nwindow_minutes = 5", "at most four decimals"),
-        (
-            "kind = \"failure_rate\"\npercent = 5\nwindow_minutes = 1441",
-            "field window_minutes is 1441; it is 1 to 1440",
-        ),
-        (
-            "kind = \"latency\"\npercentile = 100\nabove_ms = 1\nwindow_minutes = 5",
-            "field percentile is 100; it is 50 to 99",
-        ),
-        ("kind = \"anomaly\"\nmeasure = \"cost\"\nfactor = 1\nminimum = 1", "field factor is no number above 1"),
-        ("kind = \"unpriced\"\nwindow_minutes = 5", "field count is missing"),
-        ("kind = \"unpriced\"\nwindow_minutes = 5\ncount = \"x\"", "r.toml, rule a: invalid type"),
-        ("kind = \"unpriced\"\nwindow_minuts = 5", "rule a: unknown field `window_minuts`"),
-        (
-            "filter = { session_id = \"s\" }",
-            "names \"session_id\", by which no windows are kept; they are by workspace, project, team",
-        ),
-        (
-            "filter = { team = \"a\" }\nper = [\"team\"]",
-            "field per names team, of which the rule has one value already",
-        ),
-        ("workspace = \"\"", "field workspace is empty"),
-        ("webhooks = [\"a b\"]", "which is no webhook's name"),
-    ] {
+    for (fields, words) in WRONG {
         let text = refused(fields);
         assert!(text.contains(words), "{fields}: {text}");
     }
@@ -172,7 +166,7 @@ async fn a_rule_is_put_once_and_its_version_counts_changes() {
     assert_eq!(put(&off, 3).await, Put::Changed);
     let stored = load_rule(&database, &rule.name).await.unwrap().unwrap();
     assert_eq!((stored.version, stored.created_at, stored.updated_at, &stored.rule), (2, at(1), at(3), &off));
-    assert_eq!(load_rules(&database).await.unwrap(), [stored.clone()]);
+    assert_eq!(load_rules(&database).await.unwrap(), std::slice::from_ref(&stored));
     let mut tx = database.begin().await.unwrap();
     assert!(delete_rule(&mut tx, &rule.name).await.unwrap() && !delete_rule(&mut tx, &rule.name).await.unwrap());
     tx.commit().await.unwrap();

@@ -62,6 +62,17 @@ impl Zone {
         if self.offset_millis(last) == offset { end } else { self.change_between(at, last) }
     }
 
+    /// The moment at which local clocks show the same time some days before; none where they skip it, the first where it comes twice.
+    pub fn days_earlier(self, at: UtcMillis, days: i64) -> Option<UtcMillis> {
+        let local = moment(at).with_timezone(&self.0).naive_local();
+        let earlier = days_later(local.date(), -days).and_time(local.time());
+        let first = match self.0.from_local_datetime(&earlier) {
+            MappedLocalTime::Single(first) | MappedLocalTime::Ambiguous(first, _) => first,
+            MappedLocalTime::None => return None,
+        };
+        Some(UtcMillis::from_millis(first.timestamp_millis()))
+    }
+
     /// How far local clocks are ahead of UTC.
     fn offset_millis(self, at: UtcMillis) -> i64 {
         let offset = self.0.offset_from_utc_datetime(&moment(at).naive_utc()).fix();

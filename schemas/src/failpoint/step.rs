@@ -49,6 +49,18 @@ pub enum Step {
     WindowsSent,
     /// They are marked.
     WindowsMarked,
+    /// A rule was looked at; nothing is written.
+    AlertsJudged,
+    /// In the transaction of its alerts: the commit comes next.
+    AlertsComing,
+    /// It is committed, and nobody is told yet.
+    AlertsCommitted,
+    /// Alerts were sent to their topic and not marked.
+    AlertsSent,
+    /// They are marked.
+    AlertsMarked,
+    /// Webhooks were called, and what they answered is not stored.
+    WebhooksCalled,
     /// Small files were merged into new ones, which no row names.
     MergeWritten,
     /// In the transaction that lists the new files instead of the old: the commit comes next.
@@ -88,6 +100,12 @@ const NAMES: &[(Step, &str)] = &[
     (Step::WindowsCommitted, "aggregation.committed"),
     (Step::WindowsSent, "publication.sent"),
     (Step::WindowsMarked, "publication.marked"),
+    (Step::AlertsJudged, "alerts.judged"),
+    (Step::AlertsComing, "alerts.coming"),
+    (Step::AlertsCommitted, "alerts.committed"),
+    (Step::AlertsSent, "alerts.sent"),
+    (Step::AlertsMarked, "alerts.marked"),
+    (Step::WebhooksCalled, "webhooks.called"),
     (Step::MergeWritten, "compaction.written"),
     (Step::MergeComing, "compaction.coming"),
     (Step::MergeCommitted, "compaction.committed"),
