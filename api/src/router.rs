@@ -9,7 +9,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, get, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::error::ApiError;
@@ -18,8 +18,8 @@ use crate::metrics::measure;
 use crate::otlp::unknown_call;
 use crate::rate::throttle_intake;
 use crate::routes::{
-    breakdown, health, list_operations, lookup, openapi, page, percentiles, post_logs, post_metrics, post_operations,
-    post_traces, progress, prometheus, registry, series, show_operation, totals,
+    alert_rules, alerts, breakdown, health, list_operations, lookup, openapi, page, percentiles, post_logs,
+    post_metrics, post_operations, post_traces, progress, prometheus, registry, series, show_operation, totals,
 };
 use crate::state::{HealthState, Shared};
 
@@ -57,6 +57,9 @@ fn described_routes() -> Vec<(&'static str, MethodRouter<Shared>)> {
         ("/v1/series", get(series::series)),
         ("/v1/breakdown", get(breakdown::breakdown)),
         ("/v1/percentiles", get(percentiles::percentiles)),
+        ("/v1/alerts", get(alerts::list_alerts)),
+        ("/v1/alert-rules", get(alert_rules::list_rules)),
+        ("/v1/alert-rules/{name}", put(alert_rules::put_alert_rule).delete(alert_rules::delete_alert_rule)),
     ]
 }
 

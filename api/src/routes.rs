@@ -1,5 +1,7 @@
 //! One file per resource: its handler, its request and answer, and its SQL.
 
+pub(crate) mod alert_rules;
+pub(crate) mod alerts;
 pub(crate) mod breakdown;
 pub(crate) mod health;
 pub(crate) mod list_operations;

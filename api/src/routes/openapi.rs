@@ -1,5 +1,6 @@
 //! `GET /v1/openapi.json`: the API's description, made from the handlers, the Avro schema and the list of columns.
 
+mod alert_schema;
 mod operation_schema;
 mod parameters;
 
@@ -11,15 +12,16 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
+pub(crate) use alert_schema::{Alert, AlertRule};
 pub(crate) use operation_schema::{Operation, StoredOperation};
 pub(crate) use parameters::{
-    BreakdownParameters, FilterParameters, GroupParameters, ListParameters, OrderParameters, RangeParameters,
-    SeriesParameters, StepParameters,
+    AlertParameters, AlertRuleParameters, BreakdownParameters, FilterParameters, GroupParameters, ListParameters,
+    OrderParameters, RangeParameters, SeriesParameters, StepParameters,
 };
 
 use super::{
-    breakdown, health, list_operations, lookup, percentiles, post_logs, post_metrics, post_operations, post_traces,
-    progress, prometheus, series, show_operation, totals,
+    alert_rules, alerts, breakdown, health, list_operations, lookup, percentiles, post_logs, post_metrics,
+    post_operations, post_traces, progress, prometheus, series, show_operation, totals,
 };
 
 #[derive(OpenApi)]
@@ -44,15 +46,20 @@ use super::{
         series::series,
         breakdown::breakdown,
         percentiles::percentiles,
+        alerts::list_alerts,
+        alert_rules::list_rules,
+        alert_rules::put_alert_rule,
+        alert_rules::delete_alert_rule,
         health::live,
         health::ready,
         prometheus::metrics,
         document,
     ),
-    components(schemas(Operation, StoredOperation)),
+    components(schemas(Operation, StoredOperation, Alert, AlertRule)),
     tags(
         (name = "operations", description = "Record operations and look at single ones"),
         (name = "answers", description = "Sums and distributions over ranges of time"),
+        (name = "alerts", description = "Budgets and other limits, and what reached them"),
         (name = "health", description = "For whoever runs the server"),
     ),
     security(("token" = [])),
@@ -85,7 +92,7 @@ impl Modify for CommonErrors {
     fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
         let body = Ref::from_schema_name("ErrorAnswer");
         for path in description.paths.paths.values_mut() {
-            let methods = [&mut path.get, &mut path.post];
+            let methods = [&mut path.get, &mut path.post, &mut path.put, &mut path.delete];
             for operation in methods.into_iter().flatten() {
                 let is_open = operation.security.is_some();
                 for (status, text) in COMMON_ERRORS {

@@ -92,6 +92,32 @@ described! {
         action_id: Option<String>,
     }
 
+    /// Which alerts, and their pages.
+    AlertParameters {
+        /// `open` or `resolved`.
+        state: Option<String>,
+        /// Name of the rule.
+        rule: Option<String>,
+        /// `budget`, `failure_rate`, `latency`, `unpriced` or `anomaly`.
+        kind: Option<String>,
+        /// The tenant; an empty value asks for alerts of all workspaces together.
+        workspace: Option<String>,
+        /// First moment at which they were raised, RFC 3339.
+        from: Option<String>,
+        /// First moment after that.
+        to: Option<String>,
+        /// `next_cursor` of the page before.
+        cursor: Option<String>,
+        /// Most alerts of the page, 1 to 1000; 100 by default.
+        limit: Option<u32>,
+    }
+
+    /// Which rules.
+    AlertRuleParameters {
+        /// The tenant; an empty value asks for rules of all workspaces together.
+        workspace: Option<String>,
+    }
+
     /// What else a list can be filtered by, and its pages.
     ListParameters {
         /// First moment, RFC 3339.
