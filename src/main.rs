@@ -1,6 +1,7 @@
 //! The `opstream` command: parses, sets up logs and signals, and dispatches to one file per subcommand.
 
 mod aggregator_command;
+mod alerts;
 mod api_command;
 mod broker_command;
 mod command_line;
@@ -81,6 +82,7 @@ enum Command {
     /// Brings in operations that were recorded elsewhere: AiCore, CSV or JSON lines
     Import(import::ImportArgs),
     Demo(demo::DemoArgs),
+    Alerts(alerts::AlertsArgs),
     DeadLetters(dead_letters::DeadLettersArgs),
     Price(price::PriceCommandArgs),
     Reprice(reprice::RepriceArgs),
@@ -131,6 +133,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Api(args) => Box::pin(api_command::run(args, shutdown)).await.map(done),
         Command::Import(args) => Ok(answered(Box::pin(import::run(args, shutdown)).await)),
         Command::Demo(args) => Box::pin(demo::run_command(args, shutdown)).await.map(done),
+        Command::Alerts(args) => Ok(answered(Box::pin(alerts::run(args, shutdown)).await)),
         Command::DeadLetters(args) => Ok(answered(Box::pin(dead_letters::run(args, shutdown)).await)),
         Command::Price(args) => Ok(answered(Box::pin(price::run(args, shutdown)).await)),
         Command::Reprice(args) => Ok(answered(Box::pin(reprice::run(args, shutdown)).await)),

@@ -9,6 +9,7 @@ mod harness;
 mod torture;
 
 mod a_broker_or_database_that_crashes_is_waited_for;
+mod a_budget_that_is_reached_is_told_once;
 mod a_connection_cut_at_the_commit_leaves_no_doubt;
 mod a_cost_is_explained_as_it_is_stored;
 mod a_database_of_an_earlier_version_goes_on;
