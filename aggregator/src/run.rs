@@ -283,6 +283,11 @@ impl Pace {
         Self { task, tick, reporter, after_error: Duration::ZERO }
     }
 
+    /// Whatever does not work is now for another aggregator to say.
+    pub(crate) fn stands_by(&self) {
+        self.reporter.cleared(self.task);
+    }
+
     /// The turn did what it was to do.
     pub(crate) fn worked(&mut self) {
         self.after_error = Duration::ZERO;

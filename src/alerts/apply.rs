@@ -22,7 +22,7 @@ pub(super) struct ApplyArgs {
     /// Say what would change, and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// TOML file with one [[rule]] after the other
+    /// TOML file of rules
     file: PathBuf,
 }
 

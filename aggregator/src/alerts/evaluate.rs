@@ -22,6 +22,8 @@ use crate::metrics;
 
 /// How often periods that are over are looked at too.
 const LOOK_BACK_EVERY: Duration = Duration::from_mins(1);
+/// Groups of answers that are kept for other rules with the same question: about 20 MB.
+const MOST_KEPT: usize = 100_000;
 /// How long the questions of one rule may take.
 const RULE_LIMIT: Duration = Duration::from_secs(15);
 
@@ -269,6 +271,10 @@ impl Asking<'_, '_> {
             return Ok(answer.clone());
         }
         let answer = question.ask(&mut self.reading).await?;
+        let kept: usize = self.sight.answers.iter().map(|(_, answer)| answer.groups.len()).sum();
+        if kept + answer.groups.len() > MOST_KEPT {
+            self.sight.answers.clear();
+        }
         self.sight.answers.push((question.clone(), answer.clone()));
         Ok(answer)
     }

@@ -50,6 +50,16 @@ pub(crate) struct Told {
     pub(crate) stop: CancellationToken,
 }
 
+impl Told {
+    /// Waits until the lease is held; `None` when it never will be.
+    async fn held(&mut self, pace: &Pace) -> Option<Fence> {
+        if self.fence.borrow().is_none() {
+            pace.stands_by();
+        }
+        held_fence(&mut self.fence, &self.stop).await
+    }
+}
+
 impl AlertTasks {
     /// Prepares the loops; nothing is connected yet.
     pub(crate) fn new(database: Database, topic: WindowTopic, config: AlertConfig, wakes: Wakes) -> Self {
@@ -70,7 +80,7 @@ impl AlertTasks {
 }
 
 async fn evaluation_loop(mut evaluator: Evaluator, mut told: Told, mut pace: Pace, wakes: Wakes) {
-    while let Some(held) = held_fence(&mut told.fence, &told.stop).await {
+    while let Some(held) = told.held(&pace).await {
         let began = Instant::now();
         // Ending a look half-way is harmless: a transaction that was begun is not committed, or is and was to be.
         let looked = tokio::select! {
@@ -106,7 +116,7 @@ async fn publication_loop(
     wake: Arc<Notify>,
 ) {
     let mut topic_is_there = false;
-    while let Some(held) = held_fence(&mut told.fence, &told.stop).await {
+    while let Some(held) = told.held(&pace).await {
         let passed = async {
             if !topic_is_there {
                 topic.ensure().await?;
@@ -134,7 +144,7 @@ async fn publication_loop(
 }
 
 async fn delivery_loop(deliverer: Deliverer, mut told: Told, mut pace: Pace, wake: Arc<Notify>) {
-    while let Some(held) = held_fence(&mut told.fence, &told.stop).await {
+    while let Some(held) = told.held(&pace).await {
         let passed = tokio::select! {
             () = told.stop.cancelled() => return,
             passed = within(TURN_LIMIT, deliverer.pass(held)) => passed,

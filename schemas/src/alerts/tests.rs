@@ -203,3 +203,12 @@ fn an_alert_tells_exact_numbers_in_units_that_people_read() {
     assert_eq!(Unit::Micros.shown(2_000_500), ("ms", "2000.50".to_owned()));
     assert_eq!(Unit::Operations.shown(7), ("operations", "7".to_owned()));
 }
+
+#[test]
+fn the_example_of_the_documentation_is_a_file_of_rules() {
+    let page = include_str!("../../../docs/alerts.md");
+    let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let kinds: std::collections::BTreeSet<&str> =
+        read_rules("alerts.toml", example).unwrap().iter().map(|rule| rule.condition.kind()).collect();
+    assert_eq!(kinds.len(), 5, "each kind is shown");
+}
