@@ -12,9 +12,9 @@ use opstream_schemas::prices::{Catalogue, CostPolicy};
 use crate::harness::eventually::eventually;
 
 /// Operations of this time after the beginning: enough for a few files.
-const SPAN_MS: i64 = 10_000;
+const SPAN_MS: i64 = 3_000;
 const PAUSE: Duration = Duration::from_millis(300);
-/// Between two rounds files are merged, which they are not meanwhile.
+/// Before each round files are merged, which they are not meanwhile.
 const REST: Duration = Duration::from_secs(15);
 /// How long it may take until everything is put back.
 const PUT_BACK_WITHIN: Duration = Duration::from_mins(2);
@@ -43,11 +43,10 @@ pub(crate) async fn go_on(database: &Database) {
         // What fails, or is refused because one is under way, is tried again.
         match newest(database).await {
             Ok(Some((number, "done"))) => drop(ask_undo(database, number).await),
-            Ok(Some((_, "undone"))) => {
+            Ok(None | Some((_, "undone"))) => {
                 tokio::time::sleep(REST).await;
                 drop(ask(database, &request).await);
             }
-            Ok(None) => drop(ask(database, &request).await),
             Ok(Some(_)) | Err(_) => {}
         }
     }

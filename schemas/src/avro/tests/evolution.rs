@@ -30,7 +30,7 @@ macro_rules! golden {
     };
 }
 
-const GOLDEN: [Golden<'static>; 14] = [
+const GOLDEN: [Golden<'static>; 16] = [
     golden!("operation.v1.full", Record::Operation, OPERATION_V1),
     golden!("operation.v1.sparse", Record::Operation, OPERATION_V1),
     golden!("operation.oldest", Record::Operation, include_str!("../../../avro/golden/operation.oldest.avsc")),
