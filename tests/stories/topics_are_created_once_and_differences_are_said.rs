@@ -17,7 +17,7 @@ async fn a_second_run_changes_nothing_and_names_what_differs() {
             String::from_utf8(output.stdout).unwrap()
         };
         let same = topics(&["--partitions", "3"]).await;
-        assert_eq!(same.matches("exists already").count(), 4, "{same}");
+        assert_eq!(same.matches("exists already").count(), 5, "{same}");
         assert!(!same.contains(", not "), "{same}");
         let other = topics(&["--partitions", "5", "--retention-hours", "1"]).await;
         let retention = "  retention.ms: 604800000, not 3600000\n";

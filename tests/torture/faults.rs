@@ -138,7 +138,7 @@ impl Outage {
 /// A few of everything: what `make test` has time for.
 pub(crate) fn sample(crashes: usize, seed: u64) -> Vec<Disturbance> {
     let mut rng = StdRng::seed_from_u64(seed);
-    let every_step: Vec<Step> = Step::all().collect();
+    let every_step: Vec<Step> = plans::every_step().collect();
     let crashed: Vec<Step> = every_step.choose_multiple(&mut rng, crashes).copied().collect();
     let mut disturbances: Vec<Disturbance> = crashed.into_iter().map(|step| crash(step, &mut rng)).collect();
     disturbances.push(kill(&mut rng));

@@ -87,20 +87,22 @@ async fn evaluation_loop(mut evaluator: Evaluator, mut told: Told, mut pace: Pac
             () = told.stop.cancelled() => return,
             looked = within(TURN_LIMIT, evaluator.pass_now(held)) => looked,
         };
-        let (rest, is_urgent) = match looked {
-            Ok(looked) => {
-                if looked.changed > 0 {
-                    wakes.published.notify_one();
-                    wakes.delivered.notify_one();
-                }
-                pace.worked();
-                ((began.elapsed() * LOOK_REST).max(LOOK_AFTER), looked.more)
+        let looked = match looked {
+            Ok(looked) => looked,
+            Err(error) => {
+                pause(pace.after_error(&error), &told.stop).await;
+                continue;
             }
-            Err(error) => (pace.after_error(&error), false),
         };
-        if is_urgent {
+        pace.worked();
+        if looked.changed > 0 {
+            wakes.published.notify_one();
+            wakes.delivered.notify_one();
+        }
+        if looked.more {
             continue;
         }
+        let rest = (began.elapsed() * LOOK_REST).max(LOOK_AFTER);
         pause(rest, &told.stop).await;
         tokio::select! {
             () = wakes.windows.notified() => {}

@@ -9,11 +9,15 @@ use super::Disturbance;
 /// Faults of one process before it is restarted with others.
 const FAULTS_PER_START: usize = 6;
 
-/// The parts of the pipeline that have steps. Those of alerts are not reached without rules, and have a story of their own.
+/// Every step that a pipeline comes to. Those of alerts are not reached without rules, and have a story of their own.
+pub(super) fn every_step() -> impl Iterator<Item = Step> {
+    Step::all().filter(|step| !matches!(step.part(), "alerts" | "webhooks"))
+}
+
+/// The parts of the pipeline that have steps.
 pub(super) fn parts() -> Vec<&'static str> {
-    let mut parts: Vec<&'static str> = Step::all().map(Step::part).collect();
+    let mut parts: Vec<&'static str> = every_step().map(Step::part).collect();
     parts.dedup();
-    parts.retain(|part| !matches!(*part, "alerts" | "webhooks"));
     parts
 }
 

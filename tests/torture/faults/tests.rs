@@ -47,5 +47,5 @@ fn every_step_has_its_turn() {
 #[test]
 fn the_sample_has_an_error_at_every_step() {
     let sample = sample(3, 1);
-    assert_eq!(count(&sample), 3 + 1 + Step::all().count());
+    assert_eq!(count(&sample), 3 + 1 + plans::every_step().count());
 }
