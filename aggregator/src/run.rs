@@ -143,7 +143,8 @@ async fn window_loop(
             Ok(turn) => {
                 // Alive is who adds files, whatever else this process does.
                 pace.reporter.turned();
-                if turn.files > 0 {
+                // More also where costs were computed again.
+                if turn.files > 0 || turn.more {
                     wakes.windows.notify_one();
                 }
                 pace.after(turn, began.elapsed())
