@@ -2,8 +2,8 @@
 //!
 //! In: a database and the lake that it lists, while the pipeline runs or stands still. Out: a table of checks on
 //! standard output, or JSON, and the exit code. The checks run in the order in which causes come before their
-//! consequences: `files`, `contents`, `rows_and_files`, `applied_ranges`, `source_offsets`, `windows`, `bookkeeping`,
-//! `producer_numbers`; docs/verify.md describes them. Memory does not grow with the number of operations, except for one bit each.
+//! consequences: `files`, `contents`, `rows_and_files`, `applied_ranges`, `source_offsets`, `windows`,
+//! `totals`, `bookkeeping`, `producer_numbers`; docs/verify.md describes them. Memory does not grow with the number of operations, except for one bit each.
 //!
 //! It repairs nothing and writes nothing. It decodes and adds up by itself instead of calling the ingestor or the
 //! aggregator, so that it cannot share their mistakes.
@@ -23,6 +23,8 @@ mod report;
 mod rows;
 mod slice;
 mod snapshot;
+mod sums;
+mod totals;
 mod whole_file;
 mod windows;
 
@@ -164,6 +166,7 @@ async fn check_all(snapshot: &mut Snapshot, progress: &Progress) -> Result<Vec<r
         ranges.applied_ranges,
         ranges.source_offsets,
         rows.windows,
+        rows.totals,
         bookkeeping,
         rows.producers,
     ])

@@ -50,6 +50,8 @@ pub(super) struct RowsOutcome {
     pub(super) offsets: SourceOffsets,
     /// Windows are the sums of what the files hold.
     pub(super) windows: Check,
+    /// Rows, files and windows come to the same.
+    pub(super) totals: Check,
     /// Numbers of producers have no gaps.
     pub(super) producers: Check,
 }
@@ -81,9 +83,15 @@ pub(super) async fn check_rows(
         windows.take(snapshot, &slice).await?;
         start = id_after(*slice.range.end());
     }
-    let windows = windows.finish(snapshot).await?;
+    let (windows, totals) = windows.finish(snapshot).await?;
     let producers = producers.finish(snapshot).await?;
-    Ok(RowsOutcome { check: rows.check, offsets: rows.offsets, windows, producers })
+    Ok(RowsOutcome {
+        check: rows.check,
+        offsets: rows.offsets,
+        windows,
+        totals,
+        producers,
+    })
 }
 
 impl Comparison {

@@ -9,9 +9,10 @@ mod restored_files;
 mod restored_merged_files;
 mod retention;
 mod schema_page;
+mod total_damage;
 mod window_damage;
 
-use super::report::Report;
+use super::report::{Check, Report};
 use super::snapshot::VerifyError;
 use super::*;
 use fixture::{Fixture, MINUTE_MS, operation};
@@ -21,16 +22,20 @@ fn failing(report: &Report) -> Vec<&'static str> {
     report.checks.iter().filter(|check| check.findings_total > 0).map(|check| check.name).collect()
 }
 
+/// One check.
+fn check<'a>(report: &'a Report, name: &str) -> &'a Check {
+    report.checks.iter().find(|check| check.name == name).unwrap()
+}
+
 /// What one check found.
 fn found(report: &Report, name: &str) -> Vec<String> {
-    let check = report.checks.iter().find(|check| check.name == name).unwrap();
-    check.findings.iter().map(|finding| finding.what.clone()).collect()
+    check(report, name).findings.iter().map(|finding| finding.what.clone()).collect()
 }
 
 /// How much one check compared.
 fn compared(report: &Report, name: &str, what: &str) -> u64 {
-    let check = report.checks.iter().find(|check| check.name == name).unwrap();
-    check.compared.iter().find(|compared| compared.what == what).map_or(0, |compared| compared.count)
+    let compared = &check(report, name).compared;
+    compared.iter().find(|compared| compared.what == what).map_or(0, |compared| compared.count)
 }
 
 #[tokio::test]
@@ -53,6 +58,9 @@ async fn a_pipeline_that_did_its_work_is_clean_and_everything_was_compared() {
     assert_eq!(compared(&report, "applied_ranges", "offsets"), 64);
     assert_eq!(compared(&report, "source_offsets", "dead letters"), 2);
     assert_eq!(compared(&report, "windows", "windows"), fixture.count("windows").await);
+    // Two workspaces on one day: rows, and windows of seven sets and four levels.
+    assert_eq!(compared(&report, "totals", "days of workspaces"), 2);
+    assert_eq!(compared(&report, "totals", "sums"), 2 * (1 + 7 * 4) * 30);
 }
 
 #[tokio::test]
@@ -70,7 +78,7 @@ async fn small_steps_find_what_large_ones_find() {
         assert_eq!(small.findings_total, large.findings_total, "{}", small.name);
         assert_eq!(small.compared, large.compared, "{}", small.name);
     }
-    assert_eq!(large.checks[2].findings_total, 54);
+    assert_eq!(check(&large, "rows_and_files").findings_total, 54);
 }
 
 #[tokio::test]
@@ -102,7 +110,7 @@ async fn gaps_in_the_numbers_of_producers_are_a_note_and_no_finding() {
     // Offsets of partition 0 are [0, 20) and [22, 42), those of partition 1 [0, 20).
     fixture.run("update operations set producer_id = 'p' || source_partition, producer_seq = source_offset", &[]).await;
     let report = fixture.verify().await;
-    let check = report.checks.iter().find(|check| check.name == "producer_numbers").unwrap();
+    let check = check(&report, "producer_numbers");
     assert_eq!((check.findings_total, compared(&report, "producer_numbers", "producers")), (0, 2));
     assert_eq!(compared(&report, "producer_numbers", "numbered rows"), 60);
     let [note] = &check.notes[..] else { panic!("{:?}", check.notes) };

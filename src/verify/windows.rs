@@ -1,6 +1,7 @@
 //! Adds every windowed file up again and holds the sums against every window of the current generation.
 //!
-//! In: slices of operations in the order of ids, which is the order of time. Out: the check `windows`. A minute's
+//! In: slices of operations in the order of ids, which is the order of time. Out: the check `windows`, and with the windows
+//! that it reads anyway the check `totals`. A minute's
 //! operations are first added up by combination, then to the four levels of the seven sets; windows that time has
 //! passed are compared with the tables and forgotten, so that memory holds open windows and a bounded number of others.
 //!
@@ -22,6 +23,7 @@ use super::facts::{Interner, Symbol, text_place};
 use super::report::Check;
 use super::slice::{FileRow, Slice};
 use super::snapshot::{Snapshot, VerifyError};
+use super::totals::TotalsCheck;
 
 /// Number of dimensions.
 const DIMENSIONS: usize = Dimension::ALL.len();
@@ -44,6 +46,8 @@ type WindowPlace = (UtcMillis, DimensionSet, KeyHash);
 /// The windows that are being added up.
 pub(super) struct WindowsCheck {
     check: Check,
+    /// What the same operations and windows come to by day and workspace.
+    totals: TotalsCheck,
     /// Spans of time, both ends included, whose operations are in files that cannot be read.
     gaps: Vec<(UtcMillis, UtcMillis)>,
     lease_fence: i64,
@@ -78,14 +82,17 @@ impl WindowsCheck {
             let start = if level == Level::Minute { settings.floor.max(settings.minute_floor) } else { settings.floor };
             OpenLevel { level, windows: BTreeMap::new(), compared_to: first_start(level, start) }
         };
+        let levels = Level::ALL.map(open);
+        let kept_from = levels.each_ref().map(|open| open.compared_to);
         Ok(Self {
             check: Check::new("windows", promise),
+            totals: TotalsCheck::new(kept_from, gaps),
             gaps: gaps.to_vec(),
             lease_fence: fence.map_err(|source| VerifyError::Database { what: "aggregator_lease", source })?,
             minute: None,
             by_combination: HashMap::new(),
             kept: HashSet::new(),
-            levels: Level::ALL.map(open),
+            levels,
         })
     }
 
@@ -94,6 +101,7 @@ impl WindowsCheck {
     /// # Errors
     /// When the database fails.
     pub(super) async fn take(&mut self, snapshot: &mut Snapshot, slice: &Slice) -> Result<(), VerifyError> {
+        self.totals.take(slice);
         let mut hashes = HashMap::new();
         let reported = slice.interner.find(CostStatus::Reported.name());
         let is_windowed = |row: &&FileRow| row.facts.id.time() < slice.files[row.file].windowed_before;
@@ -108,17 +116,20 @@ impl WindowsCheck {
         }
         // The symbols end with the slice.
         self.spread(&slice.interner, &mut hashes);
+        let day = Level::Day.window_start(slice.range.end().time());
+        self.compare_before(snapshot, |_| day).await?;
+        self.totals.close_before(day);
         Ok(())
     }
 
-    /// Compares what is left and returns the check.
+    /// Compares what is left and returns the checks `windows` and `totals`.
     ///
     /// # Errors
     /// When the database fails.
-    pub(super) async fn finish(mut self, snapshot: &mut Snapshot) -> Result<Check, VerifyError> {
+    pub(super) async fn finish(mut self, snapshot: &mut Snapshot) -> Result<(Check, Check), VerifyError> {
         self.compare_before(snapshot, |_| UtcMillis::from_millis(i64::MAX)).await?;
         self.check_dimensions(snapshot).await?;
-        Ok(self.check)
+        Ok((self.check, self.totals.finish()))
     }
 
     /// Goes on to another minute; time never runs backwards, since slices are in the order of ids.

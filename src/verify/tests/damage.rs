@@ -3,10 +3,10 @@
 use opstream_schemas::lake::OPERATION_COLUMNS;
 
 use super::fixture::{Fixture, MINUTE_MS, operation, write_parquet};
-use super::{compared, failing, found};
+use super::{check, compared, failing, found};
 
-/// The checks that say that a row is gone or too many: by file, by range.
-const ROWS: [&str; 2] = ["rows_and_files", "source_offsets"];
+/// The checks that say that a row is gone or too many: by file, by range, by day.
+const ROWS: [&str; 3] = ["rows_and_files", "source_offsets", "totals"];
 
 #[tokio::test]
 async fn a_deleted_row_is_named_with_its_file() {
@@ -28,7 +28,7 @@ async fn a_deleted_row_with_content_leaves_its_content_astray() {
     let id = operation(0, 4, MINUTE_MS).id;
     fixture.run("delete from operations where operation_id = $1", &[id.into()]).await;
     let report = fixture.verify().await;
-    assert_eq!(failing(&report), ["contents", "rows_and_files", "source_offsets"]);
+    assert_eq!(failing(&report), ["contents", "rows_and_files", "source_offsets", "totals"]);
     assert!(found(&report, "contents")[0].contains(&id.to_string()));
 }
 
@@ -63,7 +63,7 @@ async fn one_nano_dollar_in_a_row_is_found() {
         .await;
     assert_eq!(changed, 1);
     let report = fixture.verify().await;
-    assert_eq!(failing(&report), ["rows_and_files"]);
+    assert_eq!(failing(&report), ["rows_and_files", "totals"]);
     assert!(found(&report, "rows_and_files")[0].ends_with("cost_nano_usd: 9002 ≠ 9001"), "{report:#?}");
 }
 
@@ -74,7 +74,7 @@ async fn another_dimension_in_a_row_is_found() {
         .run("update operations set workspace = 'thief' where source_partition = 1 and source_offset = 9", &[])
         .await;
     let report = fixture.verify().await;
-    assert_eq!(failing(&report), ["rows_and_files"]);
+    assert_eq!(failing(&report), ["rows_and_files", "totals"]);
     assert!(found(&report, "rows_and_files")[0].ends_with("workspace: \"thief\" ≠ \"lab\""), "{report:#?}");
 }
 
@@ -148,9 +148,9 @@ async fn a_file_taken_out_of_the_manifest_leaves_its_rows_astray() {
     let fixture = Fixture::filled().await;
     fixture.run("update lake_files set removed_at_ms = 1 where file_number = 5", &[]).await;
     let report = fixture.verify().await;
-    assert_eq!(failing(&report), ["contents", "rows_and_files", "windows"]);
-    assert_eq!(report.checks[2].findings_total, 20);
-    assert_eq!(report.checks[2].findings.len(), 10);
+    assert_eq!(failing(&report), ["contents", "rows_and_files", "windows", "totals"]);
+    assert_eq!(check(&report, "rows_and_files").findings_total, 20);
+    assert_eq!(check(&report, "rows_and_files").findings.len(), 10);
 }
 
 #[tokio::test]
@@ -159,7 +159,7 @@ async fn contents_that_the_manifest_lost_are_named() {
     fixture.run("update lake_files set removed_at_ms = 1 where file_number = 2", &[]).await;
     let report = fixture.verify().await;
     assert_eq!(failing(&report), ["contents"]);
-    assert_eq!(report.checks[1].findings_total, 5);
+    assert_eq!(check(&report, "contents").findings_total, 5);
     assert!(found(&report, "contents")[0].contains("has content in no live file"));
 }
 
@@ -196,7 +196,7 @@ async fn a_file_with_other_rows_than_committed_is_named() {
     operations[9].cost = Some(9002);
     write_parquet(&fixture.file(3).await, OPERATION_COLUMNS, &operations);
     let report = fixture.verify().await;
-    assert_eq!(failing(&report), ["files", "rows_and_files", "windows"]);
+    assert_eq!(failing(&report), ["files", "rows_and_files", "windows", "totals"]);
     assert!(found(&report, "rows_and_files")[0].contains("cost_nano_usd: 9001 ≠ 9002"));
 }
 
@@ -215,7 +215,7 @@ async fn an_id_in_two_files_is_named_with_both() {
     let twice = operation(0, 5, 2 * MINUTE_MS);
     fixture.list_file(std::slice::from_ref(&twice)).await;
     let report = fixture.verify().await;
-    assert_eq!(failing(&report), ["rows_and_files"]);
+    assert_eq!(failing(&report), ["rows_and_files", "totals"]);
     let expected = format!(
         "operation {} is in the files file 1 (operations/2026-09-22/1.parquet) and file 7 (operations/2026-09-22/7.parquet)",
         twice.id
@@ -242,7 +242,7 @@ async fn deleted_last_ranges_are_told_from_a_moved_checkpoint() {
     fixture.run("delete from applied_ranges where partition = 0 and from_offset = 21", &[]).await;
     let report = fixture.verify().await;
     assert_eq!(failing(&report), ["applied_ranges", "source_offsets"]);
-    let finding = &report.checks[3].findings[0];
+    let finding = &check(&report, "applied_ranges").findings[0];
     assert!(
         finding.what.ends_with("the ranges end at 21, and 21 rows and dead letters come from beyond"),
         "{finding:?}"

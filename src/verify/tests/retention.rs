@@ -78,11 +78,11 @@ async fn a_snapshot_after_any_slice_is_clean_and_what_is_kept_is_compared() {
 #[tokio::test]
 async fn damage_above_the_floor_is_found_beside_what_was_dropped() {
     let damages: [(&str, &[&str]); 6] = [
-        ("delete from operations where source_offset = 21 and source_partition = 1", &["rows_and_files"]),
-        ("delete from operations where source_offset = 45", &["rows_and_files", "source_offsets"]),
+        ("delete from operations where source_offset = 21 and source_partition = 1", &["rows_and_files", "totals"]),
+        ("delete from operations where source_offset = 45", &["rows_and_files", "source_offsets", "totals"]),
         (
             "update windows set operations = operations + 1 where window_start_ms = 1790208000000 and level = 3",
-            &["windows"],
+            &["windows", "totals"],
         ),
         ("update operations set source_offset = 7 where source_offset = 45", &["rows_and_files", "source_offsets"]),
         ("delete from applied_ranges where merged_at_ms is not null and partition = 1", &["applied_ranges"]),

@@ -3,7 +3,7 @@
 use opstream_schemas::window::OTHER;
 
 use super::fixture::{Fixture, MINUTE_MS, START_MS, operation};
-use super::{compared, failing, found};
+use super::{check, compared, failing, found};
 
 #[tokio::test]
 async fn one_nano_dollar_in_a_window_of_any_set_and_level_is_found() {
@@ -13,7 +13,7 @@ async fn one_nano_dollar_in_a_window_of_any_set_and_level_is_found() {
         for level in 0..4_i64 {
             assert_eq!(fixture.run(add, &[set.into(), level.into(), 1_i64.into()]).await, 1);
             let report = fixture.verify().await;
-            assert_eq!(failing(&report), ["windows"]);
+            assert_eq!(failing(&report), ["windows", "totals"]);
             let findings = found(&report, "windows");
             assert_eq!(findings.len(), 1, "{findings:#?}");
             assert!(findings[0].contains("table ≠ files: cost_nano_usd: "), "{findings:#?}");
@@ -40,8 +40,8 @@ async fn a_deleted_minute_is_missed() {
     let sql = "delete from windows where level = 0 and dimension_set = 1 and window_start_ms = $1";
     assert_eq!(fixture.run(sql, &[START_MS.into()]).await, 2);
     let report = fixture.verify().await;
-    assert_eq!(failing(&report), ["windows"]);
-    assert_eq!(report.checks[5].findings_total, 2);
+    assert_eq!(failing(&report), ["windows", "totals"]);
+    assert_eq!(check(&report, "windows").findings_total, 2);
     assert!(found(&report, "windows")[0].contains("is missing; the files hold "), "{report:#?}");
 }
 
@@ -51,7 +51,7 @@ async fn a_deleted_hour_is_missed_although_it_decides_what_the_hour_keeps() {
     let sql = "delete from windows where level = 2 and dimension_set = 2 and window_start_ms = $1 and dimension_id = (select dimension_id from window_dimensions where dimension_set = 2 and workspace = 'core' and model = 'gpt-b')";
     assert_eq!(fixture.run(sql, &[START_MS.into()]).await, 1);
     let report = fixture.verify().await;
-    assert_eq!(failing(&report), ["windows"]);
+    assert_eq!(failing(&report), ["windows", "totals"]);
     assert!(
         found(&report, "windows").iter().any(|what| what.contains("of an unknown combination is missing")),
         "{report:#?}"
@@ -64,8 +64,8 @@ async fn a_window_without_operations_is_found() {
     let sql = "update windows set window_start_ms = window_start_ms + 86400000 where level = 3 and dimension_set = 1";
     assert_eq!(fixture.run(sql, &[]).await, 2);
     let report = fixture.verify().await;
-    assert_eq!(failing(&report), ["windows"]);
-    assert_eq!(report.checks[5].findings_total, 4);
+    assert_eq!(failing(&report), ["windows", "totals"]);
+    assert_eq!(check(&report, "windows").findings_total, 4);
 }
 
 #[tokio::test]
@@ -89,7 +89,7 @@ async fn what_an_hour_does_not_keep_is_expected_in_other() {
     assert!(report.clean, "{report:#?}");
     let sql = "update windows set cost_nano_usd = cost_nano_usd + 1 where level = 2 and dimension_set = 2 and dimension_id = (select dimension_id from window_dimensions where dimension_set = 2 and workspace = 'core' and model = $1) and window_start_ms = $2";
     assert_eq!(fixture.run(sql, &[OTHER.into(), START_MS.into()]).await, 1);
-    assert_eq!(failing(&fixture.verify().await), ["windows"]);
+    assert_eq!(failing(&fixture.verify().await), ["windows", "totals"]);
 }
 
 #[tokio::test]
@@ -98,7 +98,7 @@ async fn a_file_marked_as_windowed_whose_operations_were_not_added_is_found() {
     let file = fixture.commit(1, vec![operation(1, 30, MINUTE_MS)], &[]).await;
     let sql = "insert into windowed_files (generation, file_number, windowed_at_ms) values (1, $1, 0)";
     fixture.run(sql, &[file.into()]).await;
-    assert_eq!(failing(&fixture.verify().await), ["windows"]);
+    assert_eq!(failing(&fixture.verify().await), ["windows", "totals"]);
 }
 
 #[tokio::test]
@@ -119,7 +119,7 @@ async fn another_generation_is_not_compared() {
     let fixture = Fixture::filled().await;
     let sql = "update windows set generation = 2 where level = 3";
     assert!(fixture.run(sql, &[]).await > 0);
-    assert_eq!(failing(&fixture.verify().await), ["windows"]);
+    assert_eq!(failing(&fixture.verify().await), ["windows", "totals"]);
     fixture.run("update windows set generation = 2", &[]).await;
     fixture.run("update windowed_files set generation = 2", &[]).await;
     fixture.run("update settings set value = 2 where name = 'window_generation'", &[]).await;
@@ -147,7 +147,7 @@ async fn a_combination_under_another_name_is_found() {
         .run("update window_dimensions set workspace = 'thief' where dimension_set = 1 and workspace = 'lab'", &[])
         .await;
     let report = fixture.verify().await;
-    assert_eq!(failing(&report), ["windows"]);
+    assert_eq!(failing(&report), ["windows", "totals"]);
     assert!(found(&report, "windows")[0].ends_with("key_hash is not that of its values"));
 }
 
@@ -167,7 +167,7 @@ async fn windows_that_are_said_to_reach_too_far_are_found() {
     assert!(fixture.verify().await.clean);
     fixture.run("delete from windowed_files where file_number = 5", &[]).await;
     let report = fixture.verify().await;
-    assert_eq!(failing(&report), ["windows", "bookkeeping"]);
+    assert_eq!(failing(&report), ["windows", "totals", "bookkeeping"]);
     assert!(found(&report, "bookkeeping")[0].ends_with("offset 21 is in file 5, which is not marked as windowed"));
 }
 
@@ -176,7 +176,7 @@ async fn a_set_that_nobody_knows_is_found() {
     let fixture = Fixture::filled().await;
     fixture.run("update windows set dimension_set = 9 where level = 3 and dimension_set = 1", &[]).await;
     let report = fixture.verify().await;
-    assert_eq!(failing(&report), ["windows", "bookkeeping"]);
+    assert_eq!(failing(&report), ["windows", "totals", "bookkeeping"]);
     assert_eq!(
         found(&report, "bookkeeping"),
         ["2 windows have the set 9 and level 3, which this opstream does not know"]
@@ -193,5 +193,5 @@ async fn of_a_file_that_is_being_added_exactly_the_first_part_is_expected_in_win
     let report = fixture.verify().await;
     assert!(report.clean, "{report:#?}");
     fixture.run("update window_progress set before_ms = $1", &[(START_MS + MINUTE_MS).into()]).await;
-    assert_eq!(failing(&fixture.verify().await), ["windows"]);
+    assert_eq!(failing(&fixture.verify().await), ["windows", "totals"]);
 }

@@ -29,6 +29,8 @@ struct StoredWindow {
     dimension_id: i64,
     /// None when no row of `window_dimensions` of the same set has the id.
     hash: Option<KeyHash>,
+    /// None likewise.
+    workspace: Option<String>,
     fence: i64,
     revision: i64,
     published_revision: i64,
@@ -89,6 +91,9 @@ impl WindowsCheck {
             let page = span.page(snapshot, (start, dimension_id)).await?;
             for stored in &page {
                 (start, dimension_id) = (stored.start, stored.dimension_id);
+                if let Some(workspace) = &stored.workspace {
+                    self.totals.add_window((span.set, span.level, stored.start), workspace, stored.sums.sums);
+                }
                 let place = stored.hash.map(|hash| (stored.start, span.set, hash));
                 let tally = place.and_then(|place| expected.remove(&place)).unwrap_or_default();
                 self.compare_window(snapshot, span, (stored, &tally)).await?;
@@ -217,6 +222,7 @@ fn stored_window(row: &Row) -> Result<StoredWindow, sqlx::Error> {
         start: UtcMillis::from_millis(row.int("window_start_ms")?),
         dimension_id: row.int("dimension_id")?,
         hash,
+        workspace: row.optional_text("workspace")?,
         fence: row.int("fence")?,
         revision: row.int("revision")?,
         published_revision: row.int("published_revision")?,

@@ -1,5 +1,5 @@
 -- A page of the windows of one generation, set and level, after a start and a combination.
-select windows.window_start_ms, windows.dimension_id, dimensions.key_hash,
+select windows.window_start_ms, windows.dimension_id, dimensions.key_hash, dimensions.workspace,
        windows.fence, windows.revision, windows.published_revision,
        {sums}, windows.latency_sketch, windows.ttft_sketch
 from windows
