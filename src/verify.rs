@@ -2,13 +2,14 @@
 //!
 //! In: a database and the lake that it lists, while the pipeline runs or stands still. Out: a table of checks on
 //! standard output, or JSON, and the exit code. The checks run in the order in which causes come before their
-//! consequences: `files`, `contents`, `rows_and_files`, `applied_ranges`, `source_offsets`, `windows`,
+//! consequences: `files`, `contents`, `rows_and_files`, `costs`, `applied_ranges`, `source_offsets`, `windows`,
 //! `totals`, `bookkeeping`, `producer_numbers`; docs/verify.md describes them. Memory does not grow with the number of operations, except for one bit each.
 //!
 //! It repairs nothing and writes nothing. It decodes and adds up by itself instead of calling the ingestor or the
 //! aggregator, so that it cannot share their mistakes.
 
 mod bookkeeping;
+mod costs;
 mod facts;
 mod files;
 mod given_up;
@@ -163,6 +164,7 @@ async fn check_all(snapshot: &mut Snapshot, progress: &Progress) -> Result<Vec<r
         files.files,
         files.contents,
         rows.check,
+        rows.costs,
         ranges.applied_ranges,
         ranges.source_offsets,
         rows.windows,

@@ -16,8 +16,8 @@ use opstream_schemas::lake::{Column, ColumnKind, OPERATION_COLUMNS, value_hash};
 
 use super::lake_file::LakeFileError;
 
-/// Text columns that are kept as they are: the windows' dimensions, and what is counted by.
-pub(super) const TEXTS: [&str; 11] = [
+/// Text columns that are kept as they are: the windows' dimensions, what is counted by, and what says how a cost came about.
+pub(super) const TEXTS: [&str; 12] = [
     "workspace",
     "project",
     "team",
@@ -28,6 +28,7 @@ pub(super) const TEXTS: [&str; 11] = [
     "agent_id",
     "action_id",
     "cost_status",
+    "price_key",
     "producer_id",
 ];
 
@@ -179,7 +180,8 @@ fn hash_of_float(number: Option<f64>) -> u64 {
 pub(super) struct FactColumns<'a> {
     ids: &'a FixedSizeBinaryArray,
     numbers: Vec<NumberColumn<'a>>,
-    texts: Vec<&'a StringArray>,
+    /// None where the file was written before there was such a column.
+    texts: Vec<Option<&'a StringArray>>,
     others: Vec<OtherColumn<'a>>,
 }
 
@@ -205,7 +207,10 @@ impl<'a> FactColumns<'a> {
     pub(super) fn of(batch: &'a RecordBatch) -> Result<Self, LakeFileError> {
         let ids = id_column(batch)?;
         let numbers = numbers().map(|column| NumberColumn::of(batch, column)).collect::<Result<_, _>>()?;
-        let texts = TEXTS.iter().map(|name| text_column(batch, name)).collect::<Result<_, _>>()?;
+        let is_absent =
+            |name: &str| OPERATION_COLUMNS.iter().any(|column| column.name == name && is_absent_from(batch, column));
+        let text = |name: &&str| if is_absent(name) { Ok(None) } else { text_column(batch, name).map(Some) };
+        let texts = TEXTS.iter().map(text).collect::<Result<_, _>>()?;
         let others = others().map(|column| OtherColumn::of(batch, column)).collect::<Result<_, _>>()?;
         Ok(Self { ids, numbers, texts, others })
     }
@@ -222,7 +227,8 @@ impl<'a> FactColumns<'a> {
             facts.set_number(place, column.value(row));
         }
         for (place, column) in self.texts.iter().enumerate() {
-            facts.texts[place] = column.is_valid(row).then(|| interner.symbol(column.value(row)));
+            let text = column.filter(|column| column.is_valid(row)).map(|column| column.value(row));
+            facts.texts[place] = text.map(|text| interner.symbol(text));
         }
         let mut hashes = [0; OTHERS];
         for (hash, column) in hashes.iter_mut().zip(&self.others) {
@@ -235,7 +241,7 @@ impl<'a> FactColumns<'a> {
 
 impl<'a> OtherColumn<'a> {
     fn of(batch: &'a RecordBatch, column: &Column) -> Result<Self, LakeFileError> {
-        if is_absent(batch, column) {
+        if is_absent_from(batch, column) {
             return Ok(Self::Absent);
         }
         if column.kind != ColumnKind::Float {
@@ -265,7 +271,7 @@ impl<'a> NumberColumn<'a> {
     /// Finds a numeric column of a file.
     pub(super) fn of(batch: &'a RecordBatch, column: &Column) -> Result<Self, LakeFileError> {
         let array = batch.column_by_name(column.name);
-        if is_absent(batch, column) {
+        if is_absent_from(batch, column) {
             return Ok(Self::Absent);
         }
         let found = match column.kind {
@@ -288,7 +294,7 @@ impl<'a> NumberColumn<'a> {
 }
 
 /// Whether a file was written before there was such a column.
-fn is_absent(batch: &RecordBatch, column: &Column) -> bool {
+fn is_absent_from(batch: &RecordBatch, column: &Column) -> bool {
     column.is_later && batch.column_by_name(column.name).is_none()
 }
 

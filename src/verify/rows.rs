@@ -1,11 +1,12 @@
 //! Holds every row of `operations` against the files, id by id and column by column.
 //!
 //! In: the snapshot and the files that can be read. Out: the check `rows_and_files`, the offsets that rows came from,
-//! for the check of the ranges, every operation of a file, in the order of ids, for the windows, and the numbers that
-//! producers gave the rows.
+//! for the check of the ranges, every operation of a file, in the order of ids, for the windows, and what else is said of the
+//! rows: their costs, and the numbers that producers gave them.
 
 use std::collections::HashSet;
 
+use super::costs::CostsCheck;
 use super::facts::{Facts, number_place};
 use super::producers::Producers;
 use super::progress::Progress;
@@ -48,6 +49,8 @@ pub(super) struct RowsOutcome {
     pub(super) check: Check,
     /// Where the rows came from.
     pub(super) offsets: SourceOffsets,
+    /// Costs are what their rows say.
+    pub(super) costs: Check,
     /// Windows are the sums of what the files hold.
     pub(super) windows: Check,
     /// Rows, files and windows come to the same.
@@ -74,11 +77,12 @@ pub(super) async fn check_rows(
 ) -> Result<RowsOutcome, VerifyError> {
     let promise = "the rows of operations are those of the live files, in every column";
     let mut rows = Comparison { check: Check::new("rows_and_files", promise), offsets: SourceOffsets::default() };
-    let mut producers = Producers::default();
+    let (mut costs, mut producers) = (CostsCheck::new(), Producers::default());
     let mut start = Some(snapshot.lowest_id());
     while let Some(from) = start {
         let slice = Slice::read(snapshot, from, unreadable, progress).await?;
         rows.compare(&slice);
+        costs.take(&slice);
         producers.take(&slice);
         windows.take(snapshot, &slice).await?;
         start = id_after(*slice.range.end());
@@ -88,6 +92,7 @@ pub(super) async fn check_rows(
     Ok(RowsOutcome {
         check: rows.check,
         offsets: rows.offsets,
+        costs: costs.finish(),
         windows,
         totals,
         producers,

@@ -1,6 +1,7 @@
 //! A clean state is clean, and every kind of damage is found by the check that is named for it.
 
 mod column_damage;
+mod cost_damage;
 mod damage;
 mod fixture;
 mod given_up;

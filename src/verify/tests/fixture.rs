@@ -1,6 +1,7 @@
 //! A small pipeline state, written by plain SQL and a plain Parquet writer, that tests then damage.
 
 mod columns;
+mod operations;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,70 +10,18 @@ use opstream_schemas::database::{Database, DatabaseUrl, Transaction, Value};
 use opstream_schemas::lake::{CONTENT_COLUMNS, Column, FileKind, OPERATION_COLUMNS, id_hash};
 use opstream_schemas::sketch::Sketch;
 use opstream_schemas::window::{Dimension, DimensionSet, Dimensions, KeyHash, Level, SUM_COLUMNS, WindowSums};
-use opstream_schemas::{NanoUsd, OperationId, UtcMillis};
+use opstream_schemas::{NanoUsd, UtcMillis};
 
 use self::columns::value_of;
 pub(super) use self::columns::write_parquet;
+use self::operations::dimensions_of;
+pub(super) use self::operations::{TestOperation, operation};
 use crate::verify::report::Report;
 use crate::verify::snapshot::{Limits, Snapshot};
 
 /// Time of the first operation: the start of a UTC day.
 pub(super) const START_MS: i64 = 1_790_035_200_000;
 pub(super) const MINUTE_MS: i64 = 60_000;
-
-/// What differs between the operations of a test; every other column is null or empty.
-#[derive(Clone, Debug)]
-pub(super) struct TestOperation {
-    pub(super) id: OperationId,
-    pub(super) partition: i64,
-    pub(super) offset: i64,
-    pub(super) workspace: &'static str,
-    pub(super) model: Option<&'static str>,
-    pub(super) success: bool,
-    pub(super) input_tokens: Option<i64>,
-    pub(super) output_tokens: i64,
-    pub(super) cost: Option<i64>,
-    pub(super) reported_cost: Option<i64>,
-    pub(super) latency_us: Option<i64>,
-    pub(super) has_content: bool,
-}
-
-/// An operation with values that follow from its offset.
-pub(super) fn operation(partition: i64, offset: i64, after_start_ms: i64) -> TestOperation {
-    let at = UtcMillis::from_millis(START_MS + after_start_ms + offset);
-    let random =
-        [u8::try_from(offset.rem_euclid(251)).unwrap(), u8::try_from(partition).unwrap(), 0, 0, 0, 0, 0, 0, 0, 0];
-    TestOperation {
-        id: OperationId::mint(at, random),
-        partition,
-        offset,
-        workspace: if offset % 3 == 0 { "lab" } else { "core" },
-        model: ["gpt-a", "gpt-b"].get(usize::try_from(offset % 3).unwrap()).copied(),
-        success: offset % 7 != 0,
-        input_tokens: (offset % 5 != 0).then_some(100 + offset),
-        output_tokens: offset,
-        cost: (offset % 11 != 0).then_some(1000 * offset + 1),
-        reported_cost: (offset % 2 == 0).then_some(999 * offset),
-        latency_us: (offset % 4 != 0).then_some(1500 * offset),
-        has_content: offset % 4 == 0,
-    }
-}
-
-impl TestOperation {
-    /// What the catalogue says where a cost was reported.
-    fn catalogue_cost(&self) -> Option<i64> {
-        self.reported_cost.and(self.cost).map(|cost| cost + 7)
-    }
-
-    /// Every other reported cost counts.
-    fn cost_status(&self) -> &'static str {
-        match self.cost {
-            None => "unpriced",
-            Some(_) if self.reported_cost.is_some() && self.offset % 4 == 0 => "reported",
-            Some(_) => "priced",
-        }
-    }
-}
 
 /// A database and a lake in a temporary folder.
 pub(super) struct Fixture {
@@ -360,9 +309,9 @@ async fn add_window(tx: &mut Transaction, place: [Value; 4], operations: &[&Test
         reported_cost: NanoUsd::from_nanos(sum(|operation| operation.reported_cost.unwrap_or(0))),
         latency_count: count(|operation| operation.latency_us.is_some()),
         latency_sum_us: latencies().sum(),
-        input_cost: NanoUsd::from_nanos(sum(|operation| operation.cost.unwrap_or(0) / 3)),
-        output_cost: NanoUsd::from_nanos(sum(|operation| operation.cost.unwrap_or(0) / 2)),
-        cache_savings: NanoUsd::from_nanos(sum(|operation| -operation.cost.unwrap_or(0))),
+        input_cost: NanoUsd::from_nanos(sum(|operation| operation.parts().map_or(0, |[input, _]| input))),
+        output_cost: NanoUsd::from_nanos(sum(|operation| operation.parts().map_or(0, |[_, output]| output))),
+        cache_savings: NanoUsd::from_nanos(sum(|operation| operation.parts().map_or(0, |[input, _]| -input))),
         compared: count(|operation| operation.catalogue_cost().is_some()),
         reported_difference: NanoUsd::from_nanos(sum(|operation| {
             operation.catalogue_cost().map_or(0, |catalogue| operation.reported_cost.unwrap_or(0) - catalogue)
@@ -379,14 +328,4 @@ async fn add_window(tx: &mut Transaction, place: [Value; 4], operations: &[&Test
     let sketches: [Value; 2] = [sketch.into(), Vec::<u8>::new().into()];
     let values = [place.to_vec(), sketches.to_vec(), sums.to_array().map(Value::from).to_vec()].concat();
     assert_eq!(tx.execute(sqlx::AssertSqlSafe(sql), &values).await.unwrap(), 1);
-}
-
-fn dimensions_of(operation: &TestOperation) -> Dimensions {
-    Dimensions {
-        workspace: operation.workspace.to_owned(),
-        provider: Some("openai".to_owned()),
-        model: operation.model.map(str::to_owned),
-        operation_type: Some("chat".to_owned()),
-        ..Dimensions::default()
-    }
 }
