@@ -2,7 +2,7 @@
 //!
 //! In: a database and the lake that it lists, while the pipeline runs or stands still. Out: a table of checks on
 //! standard output, or JSON, and the exit code. The checks run in the order in which causes come before their
-//! consequences: `files`, `contents`, `rows_and_files`, `costs`, `applied_ranges`, `source_offsets`, `windows`,
+//! consequences: `files`, `contents`, `rows_and_files`, `costs`, `repricings`, `applied_ranges`, `source_offsets`, `windows`,
 //! `totals`, `bookkeeping`, `producer_numbers`; docs/verify.md describes them. Memory does not grow with the number of operations, except for one bit each.
 //!
 //! It repairs nothing and writes nothing. It decodes and adds up by itself instead of calling the ingestor or the
@@ -21,6 +21,7 @@ mod progress;
 mod ranges;
 mod render;
 mod report;
+mod repricings;
 mod rows;
 mod slice;
 mod snapshot;
@@ -165,6 +166,7 @@ async fn check_all(snapshot: &mut Snapshot, progress: &Progress) -> Result<Vec<r
         files.contents,
         rows.check,
         rows.costs,
+        rows.repricings,
         ranges.applied_ranges,
         ranges.source_offsets,
         rows.windows,

@@ -2,7 +2,7 @@
 //!
 //! In: the snapshot and the files that can be read. Out: the check `rows_and_files`, the offsets that rows came from,
 //! for the check of the ranges, every operation of a file, in the order of ids, for the windows, and what else is said of the
-//! rows: their costs, and the numbers that producers gave them.
+//! rows: their costs, what re-pricings changed, and the numbers that producers gave them.
 
 use std::collections::HashSet;
 
@@ -12,6 +12,7 @@ use super::producers::Producers;
 use super::progress::Progress;
 use super::ranges::SourceOffsets;
 use super::report::{Check, Finding};
+use super::repricings::RepricingsCheck;
 use super::slice::{FileRow, Slice};
 use super::snapshot::{Snapshot, VerifyError, id_after};
 use super::windows::WindowsCheck;
@@ -51,6 +52,8 @@ pub(super) struct RowsOutcome {
     pub(super) offsets: SourceOffsets,
     /// Costs are what their rows say.
     pub(super) costs: Check,
+    /// What was before is there for exactly the operations that were priced again.
+    pub(super) repricings: Check,
     /// Windows are the sums of what the files hold.
     pub(super) windows: Check,
     /// Rows, files and windows come to the same.
@@ -78,11 +81,13 @@ pub(super) async fn check_rows(
     let promise = "the rows of operations are those of the live files, in every column";
     let mut rows = Comparison { check: Check::new("rows_and_files", promise), offsets: SourceOffsets::default() };
     let (mut costs, mut producers) = (CostsCheck::new(), Producers::default());
+    let mut repricings = RepricingsCheck::begin(snapshot).await?;
     let mut start = Some(snapshot.lowest_id());
     while let Some(from) = start {
         let slice = Slice::read(snapshot, from, unreadable, progress).await?;
         rows.compare(&slice);
         costs.take(&slice);
+        repricings.take(snapshot, &slice).await?;
         producers.take(&slice);
         windows.take(snapshot, &slice).await?;
         start = id_after(*slice.range.end());
@@ -93,6 +98,7 @@ pub(super) async fn check_rows(
         check: rows.check,
         offsets: rows.offsets,
         costs: costs.finish(),
+        repricings: repricings.finish(),
         windows,
         totals,
         producers,

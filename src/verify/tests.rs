@@ -6,6 +6,7 @@ mod damage;
 mod fixture;
 mod given_up;
 mod merged_files;
+mod repricing_damage;
 mod restored_files;
 mod restored_merged_files;
 mod retention;
