@@ -3,7 +3,7 @@
 //! Anyone may ask ([`ask`], [`ask_undo`]: a row of `repricings`, and the setting that says it is under way); the active aggregator does it,
 //! a file per turn, between the turns in which it adds files. The way of a file: which is next, what its operations cost now ([`revise`],
 //! in [`price_columns`]), the new file and what it changes in windows ([`mod@rewrite`], [`deltas`]), and the one transaction ([`commit`]). What
-//! a dry run says comes from the same functions ([`preview`]).
+//! a dry run says comes from the same functions ([`mod@preview`]).
 //!
 //! The law: the rows of a file's operations, the file that takes its place, new less old in the windows, and the prices of before are
 //! one transaction under the lease's fence. So every figure is the old or the new one everywhere, whoever crashes when, and what is

@@ -25,10 +25,12 @@ use crate::rows_statement::RowsStatement;
 use crate::stored::StoredWindow;
 
 const COLUMNS: usize = 1 + NUMBERS.len() + TEXTS.len();
-static UPDATE_POSTGRES: LazyLock<RowsStatement> =
-    LazyLock::new(|| RowsStatement::new(include_str!("update_operations.postgres.sql"), 2, COLUMNS));
-static UPDATE_SQLITE: LazyLock<RowsStatement> =
-    LazyLock::new(|| RowsStatement::new(include_str!("update_operations.sqlite.sql"), 0, COLUMNS));
+const UPDATE: &str = include_str!("update_operations.sql");
+static UPDATE_SQLITE: LazyLock<RowsStatement> = LazyLock::new(|| RowsStatement::new(UPDATE, 0, COLUMNS));
+/// Between the lowest and the highest id of the file, so that only the tables of the days concerned are looked into.
+static UPDATE_POSTGRES: LazyLock<RowsStatement> = LazyLock::new(|| {
+    RowsStatement::new(&format!("{UPDATE} and operations.operation_id between $1 and $2"), 2, COLUMNS)
+});
 static KEEP_BEFORE: LazyLock<RowsStatement> =
     LazyLock::new(|| RowsStatement::new(include_str!("keep_before.sql"), 1, 1));
 static FORGET_BEFORE: LazyLock<RowsStatement> = LazyLock::new(|| {
