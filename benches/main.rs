@@ -2,7 +2,7 @@
 //!
 //! One measurement per file, in the order of an operation's way: [`recording`], [`pricing`], [`preparing`], [`storing`] with
 //! [`windowing`], [`repricing`], [`verifying`] and [`scaling`], then the [`whole_pipeline`] with [`freshness`], its [`front_door`], [`panels`],
-//! and other tools ([`peers`]). Those with processes run the real `opstream` on the backends of the tests' harness, on the
+//! and other tools ([`peers`]). [`summing`] proves instead of measuring. Those with processes run the real `opstream` on the backends of the tests' harness, on the
 //! laptop's and, where servers are named or Docker can start them, on Kafka and Postgres. docs/benchmarks.md explains the figures.
 
 mod budgets;
@@ -27,6 +27,9 @@ mod repricing;
 mod roles;
 mod scaling;
 mod storing;
+mod summing;
+#[path = "../tests/sums/mod.rs"]
+mod sums;
 mod verifying;
 mod waiting;
 mod whole_pipeline;
@@ -100,6 +103,8 @@ enum Part {
     Panels,
     /// Other tools.
     Peers,
+    /// No measurement but a proof: random operations in two orders come to the same sums everywhere; only when it is named.
+    Sums,
 }
 
 #[tokio::main]
@@ -137,6 +142,7 @@ impl Arguments {
     fn wants(&self, part: Part) -> bool {
         let chosen = self.only.contains(&part);
         match part {
+            Part::Sums => chosen,
             Part::Peers => chosen || (self.only.is_empty() && !self.quick && !self.no_peers),
             _ => chosen || self.only.is_empty(),
         }
@@ -155,6 +161,7 @@ impl Part {
             Self::FrontDoor => "the front door",
             Self::Panels => "panels",
             Self::Peers => "AiCore and Phoenix",
+            Self::Sums => "the sums of random operations",
         }
     }
 }
@@ -173,6 +180,7 @@ async fn measure(part: Part, quick: bool, report: &mut Report) {
         Part::FrontDoor => on_each(async |backends| front_door::measure(backends, operations).await).await,
         Part::Panels => on_each(async |backends| Box::pin(panels::measure(backends, extent)).await).await,
         Part::Peers => return peers::measure(report, quick).await,
+        Part::Sums => on_each(async |backends| Box::pin(summing::measure(backends, operations)).await).await,
     };
     report.figures.extend(outcome.figures);
     if outcome.has_failed {

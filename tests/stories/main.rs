@@ -5,6 +5,8 @@
 
 #[path = "../harness/mod.rs"]
 mod harness;
+#[path = "../sums/mod.rs"]
+mod sums;
 #[path = "../torture/mod.rs"]
 mod torture;
 
@@ -54,5 +56,6 @@ mod verify_finds_damage;
 mod what_an_application_spooled_is_stored_after_its_death;
 mod what_retention_removed_is_recorded_and_passed;
 mod whatever_fails_nothing_is_lost_or_doubled;
+mod whatever_order_and_batches_the_sums_are_equal;
 mod windows_are_rebuilt_identically;
 mod wrong_settings_fail_before_the_first_connection;
