@@ -11,7 +11,7 @@ use opstream_schemas::offsets::Fence;
 use opstream_schemas::window::{CURRENT_GENERATION, CoverError, Level};
 use sqlx::AssertSqlSafe;
 
-use super::judge::{Known, OpenAlert, judge_periods, judge_states};
+use super::judge::{Known, OpenAlert, Verdict, judge_periods, judge_states};
 use super::percentile::percentiles;
 use super::periods::{LookBack, Period, budget_periods, last_hours, rate_period, same_hours};
 use super::question::{Answer, Question};
@@ -26,6 +26,8 @@ const LOOK_BACK_EVERY: Duration = Duration::from_mins(1);
 const MOST_KEPT: usize = 100_000;
 /// How long the questions of one rule may take.
 const RULE_LIMIT: Duration = Duration::from_secs(15);
+/// After this time a look ends, and the next one goes on with the rules behind: none is kept from its turn by slow ones.
+const LOOK_LIMIT: Duration = Duration::from_mins(1);
 
 /// Looks at all rules.
 pub(crate) struct Evaluator {
@@ -33,6 +35,8 @@ pub(crate) struct Evaluator {
     /// Names of the webhooks that there are.
     targets: Vec<String>,
     looked_back_at: Option<Instant>,
+    /// Name of the last rule of a look that ended early.
+    went_to: Option<String>,
 }
 
 /// What a look did.
@@ -53,9 +57,6 @@ pub(crate) enum EvaluationError {
     /// Try again.
     #[error("the database did not answer about alert rules")]
     Database(#[from] sqlx::Error),
-    /// Try again.
-    #[error("the database did not answer for the alert rule {rule}")]
-    Rule { rule: String, source: sqlx::Error },
 }
 
 /// What one rule sees, and why that is not all.
@@ -64,6 +65,8 @@ struct View {
     seen: Vec<Seen>,
     oldest: Option<UtcMillis>,
     problem: Option<String>,
+    /// Whether there are combinations that are not seen.
+    is_cut: bool,
 }
 
 /// What this rule sees at a moment, with the periods before where it has such; it raises nothing. The text says why that is not all.
@@ -83,7 +86,7 @@ pub async fn look(
 impl Evaluator {
     /// Has looked at nothing yet.
     pub(crate) const fn new(database: Database, targets: Vec<String>) -> Self {
-        Self { database, targets, looked_back_at: None }
+        Self { database, targets, looked_back_at: None, went_to: None }
     }
 
     /// Looks at every rule at the time of the database.
@@ -101,22 +104,27 @@ impl Evaluator {
         metrics::record_rules(rules.iter().filter(|rule| rule.rule.is_enabled).count());
         let mut looked = resolve_of_changed_rules(&self.database, fence, now).await?;
         let mut sight = Sight { database: &self.database, now, answers: Vec::new() };
-        let mut failed = None;
-        for rule in rules.iter().filter(|rule| rule.rule.is_enabled) {
+        let after = self.went_to.take();
+        let is_left = |rule: &&StoredRule| {
+            rule.rule.is_enabled && after.as_ref().is_none_or(|after| rule.rule.name.as_str() > after.as_str())
+        };
+        let (mut went_to, mut has_ended_early) = (None, false);
+        for rule in rules.iter().filter(is_left) {
+            if began.elapsed() >= LOOK_LIMIT {
+                (looked.more, has_ended_early) = (true, true);
+                break;
+            }
+            went_to = Some(rule.rule.name.clone());
+            // A rule that cannot be looked at says so, and keeps no other from its turn.
             let changes = match self.changes(&mut sight, rule, look_back).await {
                 Ok(changes) => changes,
-                Err(source) => {
-                    failed.get_or_insert(EvaluationError::Rule { rule: rule.rule.name.clone(), source });
-                    continue;
-                }
+                Err(error) => unseen(rule, &error, now),
             };
             failpoint::reach(Step::AlertsJudged).await.map_err(sqlx::Error::from)?;
             let written = write(&self.database, fence, &changes).await?;
             looked = Looked { changed: looked.changed + written.changed, more: looked.more || written.more };
         }
-        if let Some(error) = failed {
-            return Err(error);
-        }
+        self.went_to = went_to.filter(|_| has_ended_early);
         // What was left for the next look is seen by it only if it looks back too.
         self.looked_back_at = if looked.more {
             None
@@ -135,13 +143,13 @@ impl Evaluator {
         rule: &'a StoredRule,
         look_back: LookBack,
     ) -> Result<Changes<'a>, sqlx::Error> {
-        let View { seen, oldest, problem } = sight.view(&rule.rule, rule.updated_at, look_back).await?;
+        let View { seen, oldest, problem, is_cut } = sight.view(&rule.rule, rule.updated_at, look_back).await?;
         let oldest = oldest.unwrap_or(sight.now);
         let known = known(&self.database, rule, oldest).await?;
         let verdict = if rule.rule.condition.has_calendar_periods() {
             judge_periods(&seen, &known, sight.now)
         } else {
-            judge_states(&seen, &known)
+            judge_states(&seen, &known, is_cut)
         };
         let (targets, unknown) = self.targets_of(&rule.rule);
         let unknown = unknown.map(|name| format!("names the webhook {name:?}, which the aggregator does not have"));
@@ -155,6 +163,13 @@ impl Evaluator {
         let unknown = names.iter().find(|name| !is_there(name)).cloned();
         (names.iter().filter(is_there).map(String::as_str).collect(), unknown)
     }
+}
+
+/// What is written of a rule that could not be looked at.
+fn unseen<'a>(rule: &'a StoredRule, error: &sqlx::Error, now: UtcMillis) -> Changes<'a> {
+    tracing::warn!(rule = rule.rule.name, %error, "the database did not answer for an alert rule; it is looked at again");
+    let problem = format!("was not looked at: the database refused its question, or took longer than {RULE_LIMIT:?}");
+    Changes { rule, verdict: Verdict::default(), targets: Vec::new(), problem: Some(problem), now }
 }
 
 /// The alerts of this version of a rule, from the oldest period that is looked at.
@@ -240,6 +255,7 @@ impl Asking<'_, '_> {
                 "has more than {MAX_COMBINATIONS} combinations of values in a period; those with the largest sums are looked at"
             );
             self.view.problem = Some(problem);
+            self.view.is_cut = true;
         }
         self.view.seen = match &rule.condition {
             Condition::Budget { amount, thresholds, .. } => seen::of_budget(*amount, thresholds, &periods, groups),

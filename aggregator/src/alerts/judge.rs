@@ -57,7 +57,9 @@ pub(crate) fn judge_periods(seen: &[Seen], known: &Known, now: UtcMillis) -> Ver
 
 /// What goes up and down: an alert is open until the value is clearly below, and meanwhile there is no other of its kind. What is
 /// seen of several periods of a combination counts together, the oldest first.
-pub(crate) fn judge_states(seen: &[Seen], known: &Known) -> Verdict {
+///
+/// Where `is_cut`, there are combinations that are not seen; of them nothing is over.
+pub(crate) fn judge_states(seen: &[Seen], known: &Known, is_cut: bool) -> Verdict {
     let mut verdict = Verdict::default();
     let mut open: BTreeSet<(i64, [u8; 16])> =
         known.open.iter().map(|alert| (alert.key.threshold, alert.key.combination)).collect();
@@ -77,6 +79,9 @@ pub(crate) fn judge_states(seen: &[Seen], known: &Known) -> Verdict {
         }
     }
     for alert in &known.open {
+        if is_cut && !of_combination.contains_key(&alert.key.combination) {
+            continue;
+        }
         // Of a combination that is not seen there are no operations.
         let seen = of_combination.get(&alert.key.combination).into_iter().flatten();
         let mut seen = seen.filter(|seen| seen.limits.iter().any(|(threshold, _)| *threshold == alert.key.threshold));
@@ -134,32 +139,33 @@ mod tests {
     #[test]
     fn a_state_is_raised_once_and_over_when_it_is_clearly_below() {
         let limits = [(0, 100)];
-        let first = judge_states(&[seen(0, 100, &limits)], &Known::default());
+        let first = judge_states(&[seen(0, 100, &limits)], &Known::default(), false);
         assert_eq!(first.raised.len(), 1);
         let opened = known(&[open(0, 0)]);
-        assert_eq!(judge_states(&[seen(1, 150, &limits)], &opened), Verdict::default());
-        assert_eq!(judge_states(&[seen(1, 91, &limits)], &opened), Verdict::default());
+        assert_eq!(judge_states(&[seen(1, 150, &limits)], &opened, false), Verdict::default());
+        assert_eq!(judge_states(&[seen(1, 91, &limits)], &opened, false), Verdict::default());
         let over = [("0/0".to_owned(), Because::BackBelow)];
-        assert_eq!(judge_states(&[seen(1, 90, &limits)], &opened).resolved, over);
-        assert_eq!(judge_states(&[], &opened).resolved, over, "no operations at all");
+        assert_eq!(judge_states(&[seen(1, 90, &limits)], &opened, false).resolved, over);
+        assert_eq!(judge_states(&[], &opened, false).resolved, over, "no operations at all");
+        assert_eq!(judge_states(&[], &opened, true), Verdict::default(), "or it was not among those that are seen");
         let few = Seen { is_enough: false, ..seen(1, 150, &limits) };
-        assert_eq!(judge_states(&[few], &opened), Verdict::default(), "too few to say that it is over");
+        assert_eq!(judge_states(&[few], &opened, false), Verdict::default(), "too few to say that it is over");
         let closed = Known { open: Vec::new(), ..opened };
         assert_eq!(
-            judge_states(&[seen(0, 150, &limits)], &closed),
+            judge_states(&[seen(0, 150, &limits)], &closed, false),
             Verdict::default(),
             "the same period raises no second"
         );
-        assert_eq!(judge_states(&[seen(1, 150, &limits)], &closed).raised.len(), 1);
+        assert_eq!(judge_states(&[seen(1, 150, &limits)], &closed, false).raised.len(), 1);
     }
 
     #[test]
     fn of_two_hours_the_older_raises_and_both_must_be_below() {
         let limits = [(0, 100)];
-        let both = judge_states(&[seen(0, 150, &limits), seen(10, 150, &limits)], &Known::default());
+        let both = judge_states(&[seen(0, 150, &limits), seen(10, 150, &limits)], &Known::default(), false);
         assert_eq!(both.raised.iter().map(|crossing| crossing.key.period_start).collect::<Vec<_>>(), [at(0)]);
         let opened = known(&[open(0, 0)]);
-        assert_eq!(judge_states(&[seen(0, 150, &limits), seen(10, 3, &limits)], &opened), Verdict::default());
-        assert_eq!(judge_states(&[seen(10, 3, &limits), seen(20, 3, &limits)], &opened).resolved.len(), 1);
+        assert_eq!(judge_states(&[seen(0, 150, &limits), seen(10, 3, &limits)], &opened, false), Verdict::default());
+        assert_eq!(judge_states(&[seen(10, 3, &limits), seen(20, 3, &limits)], &opened, false).resolved.len(), 1);
     }
 }

@@ -112,6 +112,9 @@ impl TryFrom<RuleText> for Rule {
         if text.workspace.as_deref() == Some("") {
             return Err(RuleError::new("workspace", "is empty; leave it out for all workspaces together"));
         }
+        if text.workspace.as_deref().is_some_and(|workspace| workspace.contains('\0')) {
+            return Err(RuleError::new("workspace", "has a NUL, which no operation's has"));
+        }
         let filter = filter_of(&text.filter)?;
         let per = per_of(&text, &filter)?;
         for name in text.webhooks.iter().flatten() {
@@ -143,6 +146,9 @@ fn filter_of(texts: &BTreeMap<String, String>) -> Result<BTreeMap<Dimension, Opt
         let dimension = dimension(&field, name)?;
         if dimension == Dimension::Workspace {
             return Err(RuleError::new(&field, "is the field workspace of the rule itself"));
+        }
+        if value.contains('\0') {
+            return Err(RuleError::new(&field, "has a NUL, which no operation's has"));
         }
         if value.is_empty() && dimension == Dimension::OperationType {
             return Err(RuleError::new(&field, "is empty, but every operation has one"));

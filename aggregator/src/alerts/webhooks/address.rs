@@ -41,8 +41,9 @@ const UNUSABLE_V4: [(Ipv4Addr, u8); 9] = [
 
 /// Where clouds serve credentials outside of link-local addresses: Alibaba's and Azure's.
 const METADATA_V4: [Ipv4Addr; 2] = [Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(168, 63, 129, 16)];
-/// The same of AWS.
-const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+/// The same of AWS and Google: the networks of which their services have addresses.
+const METADATA_V6: [Ipv6Addr; 2] =
+    [Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0), Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0)];
 
 /// Parts of the addresses of the internet that are documentation, or lead to an IPv4 address of somebody's choice.
 const UNUSABLE_V6: [(Ipv6Addr, u8); 4] = [
@@ -79,7 +80,8 @@ fn is_allowed_v6(address: Ipv6Addr, private: PrivateAddresses) -> bool {
         let shift = 128 - length;
         address.to_bits() >> shift == network.to_bits() >> shift
     };
-    if address == METADATA_V6 || UNUSABLE_V6.iter().any(|(network, length)| is_in(*network, u32::from(*length))) {
+    let is_metadata = METADATA_V6.iter().any(|network| is_in(*network, 32));
+    if is_metadata || UNUSABLE_V6.iter().any(|(network, length)| is_in(*network, u32::from(*length))) {
         return false;
     }
     // Whatever is beside these, link-local and multicast addresses and those that stand for IPv4 among them, is not the internet.

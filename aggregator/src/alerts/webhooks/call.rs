@@ -16,7 +16,7 @@ use super::target::{Format, Target, Webhooks};
 /// How long a call may take in all.
 const CALL_LIMIT: Duration = Duration::from_secs(10);
 /// Longest pause that a receiver may ask for.
-const LONGEST_ASKED: Duration = Duration::from_hours(24);
+const LONGEST_ASKED: Duration = Duration::from_hours(1);
 
 /// What became of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,7 +130,7 @@ fn asked_for(text: &str, now: UtcMillis) -> Option<Duration> {
 }
 
 impl Outcome {
-    fn failed(reason: &str) -> Self {
+    pub(super) fn failed(reason: &str) -> Self {
         Self::Failed { reason: reason.to_owned(), asked: None }
     }
 }

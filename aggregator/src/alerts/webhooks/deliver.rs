@@ -83,8 +83,8 @@ impl Deliverer {
     /// In the order of the deliveries.
     async fn call_all(&self, due: &[Due], now: UtcMillis) -> Vec<Outcome> {
         let mut calls = JoinSet::new();
-        let mut outcomes =
-            vec![Outcome::Refused { reason: "there is no webhook of this name any more".to_owned() }; due.len()];
+        // Another aggregator may have it, where a deployment is under way.
+        let mut outcomes = vec![Outcome::failed("this aggregator has no webhook of this name"); due.len()];
         for (place, due) in due.iter().enumerate() {
             let Some(target) = self.webhooks.targets.iter().find(|target| target.name == due.target) else { continue };
             let (webhooks, target, resolver) = (self.webhooks.clone(), target.clone(), self.resolver.clone());

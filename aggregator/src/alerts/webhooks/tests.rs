@@ -216,7 +216,7 @@ async fn after_a_day_a_delivery_is_given_up_and_so_is_one_to_nobody() {
     raised(&mut station, &["ops", "unknown"]).await;
     let deliverer = deliverer(&station, &[format!("ops=http://{}/", server.address)]);
     deliverer.pass_at(FIRST_FENCE, at(NOON + DAY_MILLIS + 1)).await.unwrap();
-    let nobody = Some("there is no webhook of this name any more".to_owned());
+    let nobody = Some("this aggregator has no webhook of this name".to_owned());
     let expected = [
         ("ops".to_owned(), 1, "given up", Some("answered 503".to_owned())),
         ("unknown".to_owned(), 1, "given up", nobody),
