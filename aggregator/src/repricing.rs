@@ -8,7 +8,7 @@
 //! The law: the rows of a file's operations, the file that takes its place, new less old in the windows, and the prices of before are
 //! one transaction under the lease's fence. So every figure is the old or the new one everywhere, whoever crashes when, and what is
 //! not done yet follows from the tables: a file in which nothing has to change is done. A file of very many windows is priced in
-//! portions of whole minutes, each in a file of its own.
+//! portions of whole minutes, each in a file of its own; so is one of very many changes.
 //!
 //! Operations that arrive meanwhile are priced by the ingestor that stores them. A file that cannot be read is left as it is, named in the
 //! log and tried again; the re-pricing is not over before it is restored or given up.
@@ -30,17 +30,17 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use opstream_pricing::Pricer;
-use opstream_schemas::UtcMillis;
 use opstream_schemas::database::Database;
 use opstream_schemas::failpoint::{self, Step};
 use opstream_schemas::lake::durable::remove_unlisted;
 use opstream_schemas::window::SumOverflow;
+use opstream_schemas::{OperationId, UtcMillis};
 
 use self::asked::{Asked, fail, finish};
 use self::commit::{CommitError, RepricedFile, commit_file, commit_unchanged};
 use self::price_columns::read_before;
 use self::revise::{NewPrices, Scope};
-use self::rewrite::{RewriteError, Rewritten, Workplace, rewrite};
+use self::rewrite::{RewriteError, Rewritten, Workplace, ids, rewrite};
 use crate::changes::{Bounds, Changes, FileChanges};
 use crate::kept::set_hours;
 use crate::lease::{self, LeaseError};
@@ -291,7 +291,10 @@ impl Repricer {
             let changes = FileChanges::of_groups(rewritten.deltas.clone(), &mut memory.kept)
                 .and_then(|mut changes| Ok((changes.take_portion(bounds)?, changes.next_minute())));
             let problem = match changes {
-                Ok((changes, None)) => return Ok(Ok(Portion { rewritten, changes, is_whole: scope.until.is_none() })),
+                Ok((changes, None)) => {
+                    let is_whole = rewritten.until.is_none();
+                    return Ok(Ok(Portion { rewritten, changes, is_whole }));
+                }
                 Ok((_, until)) => {
                     scope.until = until;
                     None
@@ -307,6 +310,12 @@ impl Repricer {
         }
     }
 
+    async fn ids(&self, listed: &ListedFile) -> Result<Vec<OperationId>, RewriteError> {
+        let (lake, listed) = (self.lake.clone(), listed.clone());
+        let read = tokio::task::spawn_blocking(move || ids(&lake, &listed));
+        read.await.unwrap_or(Err(InputError::Damaged.into()))
+    }
+
     /// On a thread of its own: damaged bytes can make a decoder panic, and that is this file's fault.
     async fn rewrite(
         &self,
@@ -318,7 +327,10 @@ impl Repricer {
         let repricing = job.asked.number;
         let mut prices = match job.pricer.take() {
             Some(pricer) => NewPrices::Catalogue { pricer, repricing, as_model: None },
-            None => NewPrices::Before(read_before(&self.database, repricing, listed.summary.ids).await?),
+            None => match self.ids(listed).await {
+                Ok(ids) => NewPrices::Before(read_before(&self.database, repricing, &ids).await?),
+                Err(error) => return Ok(Err(error)),
+            },
         };
         let place = Workplace { lake: self.lake.clone(), named_at };
         let file = listed.clone();

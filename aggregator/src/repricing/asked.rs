@@ -113,13 +113,18 @@ pub async fn ask_undo(database: &Database, number: i64) -> Result<(), AskError> 
     Ok(())
 }
 
-/// Locks the setting that says what is under way, so that two askers come one after the other.
-async fn hold_setting(tx: &mut Transaction, but: Option<i64>) -> Result<(), AskError> {
+/// Locks the setting that says what is under way, before any row of `repricings`; returns that.
+async fn lock_setting(tx: &mut Transaction) -> Result<i64, sqlx::Error> {
     let sql = match tx.engine() {
         Engine::Postgres => "select value from settings where name = 'repricing' for update",
         Engine::Sqlite => "select value from settings where name = 'repricing'",
     };
-    let under_way = tx.fetch_optional(sql, &[]).await?.ok_or(sqlx::Error::RowNotFound)?.int("value")?;
+    tx.fetch_optional(sql, &[]).await?.ok_or(sqlx::Error::RowNotFound)?.int("value")
+}
+
+/// Two askers come one after the other, and the second is refused unless what is under way is its own.
+async fn hold_setting(tx: &mut Transaction, but: Option<i64>) -> Result<(), AskError> {
+    let under_way = lock_setting(tx).await?;
     if under_way != 0 && Some(under_way) != but {
         return Err(AskError::UnderWay { number: under_way });
     }
@@ -242,23 +247,44 @@ impl Direction {
 /// Ends a re-pricing, or its undoing, in which nothing is left to do.
 pub(super) async fn finish(database: &Database, fence: Fence, asked: &Asked) -> Result<(), LeaseError> {
     let mut tx = lease::begin(database, fence).await?;
+    lock_setting(&mut tx).await?;
     if !holds(&mut tx, asked.number, asked.direction).await? {
         tx.rollback().await?;
         return Ok(());
     }
-    let state = match asked.direction {
-        Direction::Forward => RepricingState::Done,
-        Direction::Back => RepricingState::Undone,
+    let left = if asked.direction == Direction::Back { left_behind(&mut tx, asked.number).await? } else { 0 };
+    let (state, failure) = match (asked.direction, left) {
+        (Direction::Forward, _) => (RepricingState::Done, None),
+        (Direction::Back, 0) => (RepricingState::Undone, None),
+        (Direction::Back, left) => {
+            let failure = format!("{left} operations keep their costs: the files in which they were are given up");
+            (RepricingState::Failed, Some(failure))
+        }
     };
-    end(&mut tx, asked.number, state, None).await?;
+    end(&mut tx, asked.number, state, failure.as_deref()).await?;
     tx.commit().await?;
-    tracing::info!(repricing = asked.number, "re-pricing {} is {}", asked.number, state.name());
+    tracing::info!(repricing = asked.number, failure, "re-pricing {} is {}", asked.number, state.name());
     Ok(())
 }
 
-/// Gives a re-pricing up.
+/// Operations that are kept and were not put back.
+async fn left_behind(tx: &mut Transaction, number: i64) -> Result<i64, sqlx::Error> {
+    let floor = "select value from settings where name = 'retention_floor_ms'";
+    let floor = tx.fetch_optional(floor, &[]).await?.ok_or(sqlx::Error::RowNotFound)?.int("value")?;
+    let lowest = OperationId::lowest_at(UtcMillis::from_millis(floor));
+    let left = "select count(*) as n from repriced_operations where repricing = $1 and operation_id >= $2";
+    let row = tx.fetch_optional(left, &[number.into(), lowest.into()]).await?;
+    row.ok_or(sqlx::Error::RowNotFound)?.int("n")
+}
+
+/// Gives a re-pricing up, unless it is to be undone meanwhile.
 pub(super) async fn fail(database: &Database, fence: Fence, number: i64, failure: &str) -> Result<(), LeaseError> {
     let mut tx = lease::begin(database, fence).await?;
+    lock_setting(&mut tx).await?;
+    if !holds(&mut tx, number, Direction::Forward).await? {
+        tx.rollback().await?;
+        return Ok(());
+    }
     end(&mut tx, number, RepricingState::Failed, Some(failure)).await?;
     Ok(tx.commit().await?)
 }

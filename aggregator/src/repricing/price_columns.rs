@@ -1,7 +1,7 @@
 //! The columns that re-pricing replaces, of a batch of stored columns and as new values for it.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
@@ -9,8 +9,13 @@ use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, String
 use arrow_select::zip::zip;
 use opstream_pricing::PriceColumns;
 use opstream_schemas::OperationId;
-use opstream_schemas::database::{Database, Row, Value};
+use opstream_schemas::database::{Database, Value};
 use opstream_schemas::lake::COST_PARTS;
+
+use crate::rows_statement::RowsStatement;
+
+static LOAD_BEFORE: LazyLock<RowsStatement> =
+    LazyLock::new(|| RowsStatement::new(include_str!("load_before.sql"), 1, 1));
 
 /// Numbers: the cost, its parts, the catalogue's beside a reported one, the first cost, and the re-pricing that was last.
 pub(super) const NUMBERS: [&str; 10] = [
@@ -137,29 +142,26 @@ pub(super) struct PriceRow {
     pub(super) texts: [Option<String>; TEXTS.len()],
 }
 
-/// What a re-pricing found in the operations with these ids.
+/// What a re-pricing found in these operations.
 pub(super) async fn read_before(
     database: &Database,
     repricing: i64,
-    ids: Option<(OperationId, OperationId)>,
+    ids: &[OperationId],
 ) -> Result<HashMap<OperationId, PriceRow>, sqlx::Error> {
     let mut found = HashMap::new();
-    let Some((lowest, highest)) = ids else { return Ok(found) };
-    let values = [repricing.into(), lowest.into(), highest.into()];
-    let mut reading = database.begin_snapshot().await?;
-    // As rows of the driver they would take ten times as much.
-    let add = |row: Row| {
-        let mut before = PriceRow::default();
-        for (number, name) in before.numbers.iter_mut().zip(NUMBERS) {
-            *number = row.optional_int(name)?;
+    for (range, text) in LOAD_BEFORE.chunks(database.engine(), ids.len()) {
+        let mut values = vec![Value::from(repricing)];
+        values.extend(ids[range].iter().map(|id| Value::from(*id)));
+        for row in database.fetch_all(text, &values).await? {
+            let mut before = PriceRow::default();
+            for (number, name) in before.numbers.iter_mut().zip(NUMBERS) {
+                *number = row.optional_int(name)?;
+            }
+            for (text, name) in before.texts.iter_mut().zip(TEXTS) {
+                *text = row.optional_text(name)?;
+            }
+            found.insert(row.id("operation_id")?, before);
         }
-        for (text, name) in before.texts.iter_mut().zip(TEXTS) {
-            *text = row.optional_text(name)?;
-        }
-        found.insert(row.id("operation_id")?, before);
-        Ok(())
-    };
-    reading.fetch_each(include_str!("load_before.sql"), &values, add).await?;
-    reading.rollback().await?;
+    }
     Ok(found)
 }

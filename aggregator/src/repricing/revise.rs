@@ -7,6 +7,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Array, BooleanArray, RecordBatch, StringArray};
 use opstream_pricing::Pricer;
+use opstream_schemas::window::Level;
 use opstream_schemas::{OperationId, UtcMillis};
 
 use super::models::ModelChanges;
@@ -31,6 +32,9 @@ pub(super) struct Scope {
     /// And before this one, when the rest of the file is left for later.
     pub(super) until: Option<UtcMillis>,
 }
+
+/// Changed operations after which the rest of a file is left for another transaction, so that it holds nobody up for long.
+const MOST_CHANGES: usize = if cfg!(test) { 25 } else { 20_000 };
 
 /// A file with other costs.
 #[derive(Debug, Default)]
@@ -78,6 +82,23 @@ pub(super) fn revise(batches: &[RecordBatch], prices: &mut NewPrices, scope: Sco
         revision.batches.push(revised);
     }
     revision
+}
+
+impl Revision {
+    /// Where a first portion ends that has no more changes than one transaction takes, or those of one minute; none: it is small enough.
+    pub(super) fn portion_end(&self) -> Option<UtcMillis> {
+        if self.changed.len() <= MOST_CHANGES {
+            return None;
+        }
+        let time = |(batch, row): &(usize, usize)| {
+            let times = self.batches[*batch].column_by_name("time_ms").expect("stored columns have it");
+            Level::Minute.window_start(UtcMillis::from_millis(times.as_primitive::<Int64Type>().value(*row)))
+        };
+        let mut minutes: Vec<UtcMillis> = self.changed.iter().map(time).collect();
+        minutes.sort_unstable();
+        let (first, end) = (minutes[0], minutes[MOST_CHANGES]);
+        if end > first { Some(end) } else { minutes.into_iter().find(|minute| *minute > first) }
+    }
 }
 
 impl NewPrices {

@@ -6,10 +6,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use arrow_array::RecordBatch;
-use opstream_schemas::UtcMillis;
+use arrow_array::cast::AsArray;
 use opstream_schemas::lake::durable::{create_durably, remove_unlisted};
 use opstream_schemas::lake::{FileKind, file_path, local_path};
 use opstream_schemas::window::SumOverflow;
+use opstream_schemas::{OperationId, UtcMillis};
 use parquet::arrow::ArrowWriter;
 use uuid::Uuid;
 
@@ -19,7 +20,7 @@ use crate::file_sums::{FileError, Group, read_groups};
 use crate::rewriting::listed::ListedFile;
 use crate::rewriting::opened::{InputError, open};
 use crate::rewriting::stored_columns::{are_same, stored_schema, to_stored};
-use crate::rewriting::summary::Summary;
+use crate::rewriting::summary::{Summary, id_of};
 use crate::rewriting::written::{WrittenFile, writer_properties};
 
 /// Why a file was not priced again. It is tried again later; its costs stay as they are.
@@ -51,6 +52,8 @@ pub(super) struct Rewritten {
     pub(super) file: Option<WrittenFile>,
     /// What it changes in windows.
     pub(super) deltas: Vec<Group>,
+    /// Where the portion ends; none: it is the whole file.
+    pub(super) until: Option<UtcMillis>,
 }
 
 /// Where a file is and what becomes of it.
@@ -70,22 +73,41 @@ pub(super) fn rewrite(
 ) -> Result<Rewritten, RewriteError> {
     let source = local_path(&place.lake, &listed.path).map_err(InputError::from)?;
     let batches = read(&source, &listed.summary)?;
-    let revision = revise(&batches, prices, scope);
+    let mut revision = revise(&batches, prices, scope);
+    let mut until = scope.until;
+    if let Some(end) = revision.portion_end() {
+        until = Some(end);
+        revision = revise(&batches, prices, Scope { until, ..scope });
+    }
     drop(batches);
     if revision.changed.is_empty() {
-        return Ok(Rewritten { revision, file: None, deltas: Vec::new() });
+        return Ok(Rewritten { revision, file: None, deltas: Vec::new(), until });
     }
     let file = write(place, &revision.batches)?;
     let sums = |path: &Path| read_groups(path, listed.summary.rows);
     let target = local_path(&place.lake, &file.path).map_err(InputError::from)?;
     let deltas = sums(&source).and_then(|before| Ok((before, sums(&target)?)));
     match deltas.map_err(RewriteError::from).and_then(|(before, after)| Ok(differences(before, after)?)) {
-        Ok(deltas) => Ok(Rewritten { revision, file: Some(file), deltas }),
+        Ok(deltas) => Ok(Rewritten { revision, file: Some(file), deltas, until }),
         Err(error) => {
             remove_unlisted(&place.lake, &file.path);
             Err(error)
         }
     }
+}
+
+/// The ids of a file's operations.
+pub(super) fn ids(lake: &Path, listed: &ListedFile) -> Result<Vec<OperationId>, RewriteError> {
+    let path = local_path(lake, &listed.path).map_err(InputError::from)?;
+    let mut ids = Vec::new();
+    for batch in open(&path, FileKind::Operations)? {
+        let batch = batch.map_err(|error| InputError::Decode { path: path.clone(), source: error.into() })?;
+        let batch =
+            to_stored(FileKind::Operations, &batch).ok_or_else(|| InputError::Columns { path: path.clone() })?;
+        let column = batch.column(0).as_fixed_size_binary();
+        ids.extend((0..batch.num_rows()).map(|row| id_of(column.value(row))));
+    }
+    Ok(ids)
 }
 
 /// All rows of a file that is what the manifest says.

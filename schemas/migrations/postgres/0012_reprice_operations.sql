@@ -63,3 +63,6 @@ create table repriced_operations (
 
 -- The re-pricing under way, or 0.
 insert into settings (name, value) values ('repricing', 0);
+
+-- Files by the time of their operations, whatever their size.
+create index lake_files_operations on lake_files (min_operation_id, file_number) where kind = 'operations' and removed_at_ms is null;

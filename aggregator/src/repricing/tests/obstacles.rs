@@ -1,5 +1,6 @@
 //! What stands in the way stays as it is and stops nothing else.
 
+use super::super::asked::ask_undo;
 use super::till::{HOUR, MINUTE, N, Till, call, catalogue, first_prices, price_file, priced, repriced};
 use crate::give_up::give_up_file;
 use crate::lease;
@@ -93,6 +94,27 @@ async fn who_lost_the_lease_changes_nothing() {
         assert!(till.windower.turn(crate::tests::at(NOON)).await.is_err());
         assert_eq!(till.state(number).await, "running");
         assert_eq!((till.live_rows().await, till.windows().await), before);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_put_back_is_not_called_undone() {
+    Till::each(async |till| {
+        let lost = till.commit(&[call(NOON, 0)]).await;
+        till.commit(&[call(NOON + MINUTE, 3)]).await;
+        till.settle().await;
+        let number = till.ask(SPAN, &price_file("4", "5", N)).await;
+        till.settle().await;
+        let replaced =
+            till.station.int("select max(file_number) as n from lake_files where removed_at_ms is null").await;
+        assert!(replaced > lost);
+        give_up_file(&till.station.database, replaced).await.unwrap();
+        ask_undo(&till.station.database, number).await.unwrap();
+        till.windower = till.station.windower();
+        till.settle().await;
+        assert_eq!(till.state(number).await, "failed");
+        assert_eq!(till.station.int("select count(*) as n from operations where repricing is not null").await, 1);
     })
     .await;
 }
