@@ -9,7 +9,6 @@ use super::ledger::Ledger;
 use super::load::{Extent, Load};
 use super::oracle::{self, Verdict};
 use super::recovery::Recoveries;
-use super::repricing;
 use super::rounds;
 use super::stage::Stage;
 
@@ -46,18 +45,13 @@ pub(crate) async fn run(mut stage: Stage<'_>, disturbances: &[Disturbance], exte
     let load = Load::start(&stage.pipeline, ledger, extent);
     let recoveries = Recoveries::default();
     let watched = stage.pipeline.database().await;
-    let priced = stage.pipeline.database().await;
-    let is_repriced = disturbances.iter().any(|disturbance| disturbance.meets("repricing"));
     tokio::select! {
         () = rounds::disturb(&mut stage, &load, &recoveries, disturbances) => {}
-        () = repricing::go_on(&priced), if is_repriced => unreachable!("it goes on until it is dropped"),
         () = recoveries.clone().watch(watched, load.shared()) => unreachable!("it watches until it is dropped"),
     }
     let stopped = tokio::time::timeout(ACKNOWLEDGED_WITHIN, load.stop()).await;
     let ledger = stopped.expect("a pipeline that is whole acknowledges");
     stage.pipeline.settle().await;
-    repricing::put_back(&priced).await;
-    priced.close().await;
     let verdict = oracle::judge(&stage.pipeline, &ledger).await;
     stage.stop().await;
     let longest_recovery = recoveries.longest();
