@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use opstream_schemas::lake::COST_PARTS;
 use opstream_schemas::prices::{Catalogue, Charge, CostPolicy, CostStatus, CountedCost, Priced};
 use opstream_schemas::window::SUM_COLUMNS;
 use opstream_schemas::{NanoUsd, Operation};
@@ -31,8 +32,8 @@ pub(crate) struct Measured {
     pub(crate) is_reported: bool,
     pub(crate) reported: Option<i64>,
     pub(crate) catalogue: Option<i64>,
-    /// In the order of [`PARTS`].
-    pub(crate) parts: [i64; PARTS.len()],
+    /// In the order of [`COST_PARTS`].
+    pub(crate) parts: [i64; COST_PARTS.len()],
     pub(crate) latency_us: Option<i64>,
     pub(crate) ttft_us: Option<i64>,
 }
@@ -51,16 +52,6 @@ pub(crate) const TOKENS: [&str; 11] = [
     "output_image_tokens",
     "web_searches",
 ];
-/// Columns of a cost's parts, and of what caches saved.
-pub(crate) const PARTS: [&str; 6] = [
-    "input_cost_nano_usd",
-    "cache_read_cost_nano_usd",
-    "cache_write_cost_nano_usd",
-    "output_cost_nano_usd",
-    "unit_cost_nano_usd",
-    "cache_savings_nano_usd",
-];
-
 impl Prices {
     /// What an operation adds to sums when it is priced so.
     pub(crate) fn measure(&self, operation: &Operation) -> Measured {

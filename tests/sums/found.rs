@@ -5,11 +5,12 @@ use std::fs::File;
 use std::path::Path;
 
 use opstream_schemas::database::{Database, Row};
+use opstream_schemas::lake::COST_PARTS;
 use opstream_schemas::window::{DimensionSet, Level, SUM_COLUMNS, WindowSums};
 use polars::prelude::{BooleanChunked, DataFrame, Int64Chunked, ParquetReader, PolarsResult, SerReader as _};
 use sqlx::AssertSqlSafe;
 
-use super::expected::{Measured, PARTS, Sums, TOKENS, Totals, add};
+use super::expected::{Measured, Sums, TOKENS, Totals, add};
 
 const DAY_MILLIS: i64 = 86_400_000;
 const LIVE: &str = "select path from lake_files where kind = 'operations' and removed_at_ms is null";
@@ -103,7 +104,8 @@ fn row_sums() -> String {
 fn read_file(path: &Path, totals: &mut Totals) -> PolarsResult<()> {
     let others = ["workspace", "time_ms", "success", "cost_status", "latency_us", "ttft_us"];
     let costs = ["cost_nano_usd", "reported_cost_nano_usd", "catalogue_cost_nano_usd"];
-    let columns = others.iter().chain(&costs).chain(&TOKENS).chain(&PARTS).map(|name| (*name).to_owned()).collect();
+    let columns =
+        others.iter().chain(&costs).chain(&TOKENS).chain(&COST_PARTS).map(|name| (*name).to_owned()).collect();
     let frame = ParquetReader::new(File::open(path)?).with_columns(Some(columns)).finish()?;
     let numbers = |name: &str| column(&frame, name);
     let (workspaces, statuses) = (frame.column("workspace")?.str()?, frame.column("cost_status")?.str()?);
@@ -111,7 +113,7 @@ fn read_file(path: &Path, totals: &mut Totals) -> PolarsResult<()> {
     let (times, latencies, ttfts) = (numbers("time_ms")?, numbers("latency_us")?, numbers("ttft_us")?);
     let [cost, reported, catalogue] = [numbers(costs[0])?, numbers(costs[1])?, numbers(costs[2])?];
     let tokens = TOKENS.iter().map(|name| numbers(name)).collect::<PolarsResult<Vec<_>>>()?;
-    let parts = PARTS.iter().map(|name| numbers(name)).collect::<PolarsResult<Vec<_>>>()?;
+    let parts = COST_PARTS.iter().map(|name| numbers(name)).collect::<PolarsResult<Vec<_>>>()?;
     for row in 0..frame.height() {
         let measured = Measured {
             success: successes.get(row) == Some(true),
