@@ -9,7 +9,7 @@ use opstream_schemas::prices::{Catalogue, CostPolicy};
 use opstream_schemas::{OperationId, UtcMillis};
 
 use super::commit::Direction;
-use super::register::{COLUMNS, Repricing, RepricingState};
+use super::stored::{COLUMNS, Repricing, RepricingState};
 use crate::lease::{self, LeaseError};
 use crate::rewriting::grounds::Grounds;
 

@@ -7,7 +7,7 @@ use opstream_schemas::prices::CostPolicy;
 use tokio_util::sync::CancellationToken;
 
 use super::super::asked::{AskError, RepricingRequest, ask, ask_undo};
-use super::super::register::list;
+use super::super::stored::list;
 use super::till::{
     Call, HOUR, MINUTE, N, Till, after_noon, call, catalogue, first_prices, price_file, priced, repriced,
 };

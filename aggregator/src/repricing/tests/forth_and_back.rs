@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::super::asked::{AskError, ask_undo};
 use super::super::preview::{PreviewPrices, preview};
-use super::super::register::show;
+use super::super::stored::show;
 use super::till::{
     By, Call, HOUR, MINUTE, N, Till, after_noon, call, catalogue, first_prices, price_file, priced, repriced,
     repriced_by,
