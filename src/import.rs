@@ -15,7 +15,6 @@ mod identity;
 mod json_lines;
 pub(crate) mod lines;
 mod summary;
-pub(crate) use self::summary::grouped;
 #[cfg(test)]
 mod test_door;
 #[cfg(test)]

@@ -67,6 +67,19 @@ pub(crate) fn print(lines: &[String]) -> io::Result<()> {
     unless_reader_left(written)
 }
 
+/// A number with commas between groups of three digits.
+pub(crate) fn grouped(number: i128) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut text = String::from(if number < 0 { "-" } else { "" });
+    for (index, digit) in digits.char_indices() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,5 +89,13 @@ mod tests {
         let mut table = Table::new([Align::Left, Align::Right, Align::Left], ["class", "n", "why"]);
         table.add(["é".to_owned(), "1234".to_owned(), String::new()]);
         assert_eq!(table.lines(), ["class     n  why", "é      1234"]);
+    }
+
+    #[test]
+    fn numbers_are_grouped_in_threes() {
+        let pairs = [(0, "0"), (999, "999"), (1000, "1,000"), (-1_234_567, "-1,234,567"), (18_059_974, "18,059,974")];
+        for (number, expected) in pairs {
+            assert_eq!(grouped(number), expected);
+        }
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::delivery::Delivered;
 use super::feed::Extent;
-use super::summary::grouped;
+use crate::text_table::grouped;
 
 /// Pause between two lines where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use opstream_schemas::OperationId;
 
 use super::delivery::Delivered;
+use crate::text_table::grouped;
 
 /// Ids of operations without a row that are listed; the others are only counted.
 const LISTED_IDS: usize = 1000;
@@ -90,19 +91,6 @@ fn count(ids: &[OperationId]) -> i128 {
     i128::try_from(ids.len()).unwrap_or(i128::MAX)
 }
 
-/// A number with commas between groups of three digits.
-pub(crate) fn grouped(number: i128) -> String {
-    let digits = number.unsigned_abs().to_string();
-    let mut text = String::from(if number < 0 { "-" } else { "" });
-    for (index, digit) in digits.char_indices() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,14 +100,6 @@ mod tests {
         let remarks = ["corrected nothing".to_owned()];
         Summary { source: "trace.csv", delivered, remarks: &remarks }.write_to(&mut out).unwrap();
         String::from_utf8(out).unwrap()
-    }
-
-    #[test]
-    fn numbers_are_grouped_in_threes() {
-        let pairs = [(0, "0"), (999, "999"), (1000, "1,000"), (-1_234_567, "-1,234,567"), (18_059_974, "18,059,974")];
-        for (number, expected) in pairs {
-            assert_eq!(grouped(number), expected);
-        }
     }
 
     #[test]

@@ -4,8 +4,7 @@ use opstream_aggregator::repricing::{ModelChange, ModelChanges, Preview, Reprici
 use opstream_schemas::{NanoUsd, UtcMillis};
 use serde_json::{Value, json};
 
-use crate::import::grouped;
-use crate::text_table::{Align, Table};
+use crate::text_table::{Align, Table, grouped};
 
 /// What is reported.
 pub(super) enum Report {

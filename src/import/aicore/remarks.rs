@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::import::summary::grouped;
+use crate::text_table::grouped;
 
 /// Counts of records with a peculiarity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
