@@ -8,7 +8,6 @@ mod list;
 mod show;
 mod test_rule;
 
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -16,8 +15,7 @@ use opstream_schemas::alerts::store::{StoredRule, delete_rule, load_rule};
 use opstream_schemas::database::Database;
 use tokio_util::sync::CancellationToken;
 
-use crate::data_folder::{DEFAULT_DATA, Place};
-use crate::settings::DatabaseArgs;
+use crate::data_folder::PlaceArgs;
 
 /// Rules of budgets and alerts: list, change and try them.
 #[derive(clap::Args)]
@@ -53,19 +51,9 @@ enum Action {
 #[derive(clap::Args)]
 struct DeleteArgs {
     #[command(flatten)]
-    place: WhereArgs,
+    place: PlaceArgs,
     /// Name of the rule
     name: String,
-}
-
-/// Where the rules are.
-#[derive(clap::Args, Clone)]
-struct WhereArgs {
-    /// Folder of `opstream up`, with its database; wins over --database-url [default: ./opstream-data]
-    #[arg(long, value_name = "DIR", env = "OPSTREAM_DATA")]
-    data: Option<PathBuf>,
-    #[command(flatten)]
-    database: DatabaseArgs,
 }
 
 /// Does what was asked for.
@@ -104,15 +92,6 @@ async fn delete(args: &DeleteArgs) -> anyhow::Result<()> {
 async fn rule_named(database: &Database, name: &str) -> anyhow::Result<StoredRule> {
     let found = load_rule(database, name).await.context("cannot read the alert rules")?;
     found.with_context(|| format!("there is no alert rule {name:?}; `opstream alerts list` lists them"))
-}
-
-impl WhereArgs {
-    /// Opens the database, which must be there; its tables are brought to this version.
-    async fn open(&self) -> anyhow::Result<Database> {
-        let place = Place::of(self.data.as_deref(), Path::new(DEFAULT_DATA), &self.database)?;
-        place.require_file()?;
-        place.open().await
-    }
 }
 
 #[cfg(test)]

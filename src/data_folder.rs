@@ -86,6 +86,36 @@ impl Place {
     }
 }
 
+/// Where a command finds what it looks at.
+#[derive(clap::Args, Clone)]
+pub(crate) struct PlaceArgs {
+    /// Folder of `opstream up`, with all that it keeps; wins over the other addresses [default: ./opstream-data]
+    #[arg(long, value_name = "DIR", env = "OPSTREAM_DATA")]
+    data: Option<PathBuf>,
+    #[command(flatten)]
+    database: DatabaseArgs,
+}
+
+impl PlaceArgs {
+    /// As with `opstream verify`, the folder is preferred to the variable that others have too.
+    ///
+    /// # Errors
+    /// Those of [`Place::of`].
+    pub(crate) fn place(&self) -> anyhow::Result<Place> {
+        Place::of(self.data.as_deref(), Path::new(DEFAULT_DATA), &self.database)
+    }
+
+    /// Opens the database, which must be there; its tables are brought to this version.
+    ///
+    /// # Errors
+    /// Those of [`Place::require_file`] and [`Place::open`].
+    pub(crate) async fn open(&self) -> anyhow::Result<Database> {
+        let place = self.place()?;
+        place.require_file()?;
+        Box::pin(place.open()).await
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -20,16 +20,14 @@ mod value_view;
 mod withheld;
 mod writers;
 
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use opstream_schemas::database::Database;
 use tokio_util::sync::CancellationToken;
 
-use crate::data_folder::{DEFAULT_DATA, Place};
+use crate::data_folder::{Place, PlaceArgs};
 use crate::foreign_tables::refuse_foreign;
-use crate::settings::DatabaseArgs;
 
 /// Header that names the place of the letter; a record that was sent again several times has it once for each, oldest first.
 const REDRIVEN_FROM: &str = "opstream.redriven_from";
@@ -68,11 +66,8 @@ enum Action {
 /// Where the letters are.
 #[derive(clap::Args, Clone)]
 struct WhereArgs {
-    /// Folder of `opstream up`, with its database; wins over --database-url [default: ./opstream-data]
-    #[arg(long, value_name = "DIR", env = "OPSTREAM_DATA")]
-    data: Option<PathBuf>,
     #[command(flatten)]
-    database: DatabaseArgs,
+    place: PlaceArgs,
 }
 
 /// Does what was asked for; the exit code is a failure when some letters could not be sent.
@@ -93,9 +88,8 @@ pub(crate) async fn run(args: DeadLettersArgs, shutdown: CancellationToken) -> a
 }
 
 impl WhereArgs {
-    /// Where the database is: as with `opstream verify`, the folder is preferred to the variable that others have too.
     fn place(&self) -> anyhow::Result<Place> {
-        Place::of(self.data.as_deref(), Path::new(DEFAULT_DATA), &self.database)
+        self.place.place()
     }
 
     /// Opens the database, which must be there and have this version's tables: looking at letters creates and changes none.

@@ -6,7 +6,6 @@
 mod report;
 mod watch;
 
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -19,10 +18,10 @@ use tokio_util::sync::CancellationToken;
 
 use self::report::Report;
 use crate::cost_policy::CostPolicyChoice;
-use crate::data_folder::{DEFAULT_DATA, Place};
+use crate::data_folder::PlaceArgs;
 use crate::price::parse_moment;
 use crate::price_files::{PriceArgs, PriceFiles};
-use crate::settings::{DatabaseArgs, LakeArgs};
+use crate::settings::LakeArgs;
 use crate::text_table::{print, print_text};
 
 /// Compute the costs of stored operations again, with other prices, in rows, files and windows at once.
@@ -75,6 +74,8 @@ pub(crate) struct RepriceArgs {
     output: OutputArgs,
     #[command(flatten)]
     place: PlaceArgs,
+    #[command(flatten)]
+    lake: LakeArgs,
 }
 
 #[derive(clap::Subcommand)]
@@ -117,30 +118,6 @@ struct OutputArgs {
     /// JSON, one object per line, instead of text
     #[arg(long)]
     json: bool,
-}
-
-/// Where the pipeline keeps what it knows.
-#[derive(clap::Args, Clone)]
-struct PlaceArgs {
-    /// Folder of `opstream up`, with its database and lake; wins over --database-url and --lake [default: ./opstream-data]
-    #[arg(long, value_name = "DIR", env = "OPSTREAM_DATA")]
-    data: Option<PathBuf>,
-    #[command(flatten)]
-    database: DatabaseArgs,
-    #[command(flatten)]
-    lake: LakeArgs,
-}
-
-impl PlaceArgs {
-    fn place(&self) -> anyhow::Result<Place> {
-        Place::of(self.data.as_deref(), Path::new(DEFAULT_DATA), &self.database)
-    }
-
-    async fn open(&self) -> anyhow::Result<Database> {
-        let place = self.place()?;
-        place.require_file()?;
-        Box::pin(place.open()).await
-    }
 }
 
 impl OutputArgs {
@@ -208,7 +185,7 @@ async fn preview(
              that it has"
         );
     }
-    let lake = args.place.place()?.lake(&args.place.lake);
+    let lake = args.place.place()?.lake(&args.lake);
     let progress = watch::Progress::start();
     let previewing = repricing::preview(database, &lake, span, &prices, |done, of| progress.tell(done, of));
     let seen = shutdown.run_until_cancelled(Box::pin(previewing)).await.context("interrupted; nothing was changed")?;

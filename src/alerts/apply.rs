@@ -9,7 +9,7 @@ use opstream_schemas::UtcMillis;
 use opstream_schemas::alerts::store::{Put, put_rule};
 use opstream_schemas::alerts::{Rule, read_rules};
 
-use super::WhereArgs;
+use crate::data_folder::PlaceArgs;
 
 /// Bytes of a file; 500 rules have far fewer.
 const FILE_LIMIT: u64 = 4 << 20;
@@ -18,7 +18,7 @@ const FILE_LIMIT: u64 = 4 << 20;
 #[derive(clap::Args)]
 pub(super) struct ApplyArgs {
     #[command(flatten)]
-    place: WhereArgs,
+    place: PlaceArgs,
     /// Say what would change, and change nothing
     #[arg(long)]
     dry_run: bool,

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use opstream_schemas::alerts::Alert;
 use opstream_schemas::alerts::store::load_rules;
 
-use super::WhereArgs;
+use crate::data_folder::PlaceArgs;
 use crate::escaped::escaped;
 use crate::failure::unless_reader_left;
 
@@ -18,7 +18,7 @@ const MOST_ALERTS: usize = 100;
 #[derive(clap::Args)]
 pub(super) struct ListArgs {
     #[command(flatten)]
-    place: WhereArgs,
+    place: PlaceArgs,
     /// One JSON object per line instead: the rules, then the open alerts
     #[arg(long)]
     json: bool,

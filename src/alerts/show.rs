@@ -5,13 +5,14 @@ use opstream_schemas::alerts::RuleText;
 use opstream_schemas::alerts::store::StoredRule;
 use serde::Serialize;
 
-use super::{WhereArgs, rule_named};
+use super::rule_named;
+use crate::data_folder::PlaceArgs;
 
 /// Show a rule as TOML, in a form that `apply` takes.
 #[derive(clap::Args)]
 pub(super) struct ShowArgs {
     #[command(flatten)]
-    place: WhereArgs,
+    place: PlaceArgs,
     /// As JSON, with its version
     #[arg(long)]
     json: bool,

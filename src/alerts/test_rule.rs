@@ -10,7 +10,8 @@ use opstream_schemas::UtcMillis;
 use opstream_schemas::alerts::Rule;
 
 use super::apply::read_file;
-use super::{WhereArgs, rule_named};
+use super::rule_named;
+use crate::data_folder::PlaceArgs;
 use crate::escaped::escaped;
 use crate::failure::unless_reader_left;
 
@@ -18,7 +19,7 @@ use crate::failure::unless_reader_left;
 #[derive(clap::Args)]
 pub(super) struct TestArgs {
     #[command(flatten)]
-    place: WhereArgs,
+    place: PlaceArgs,
     /// Take the rule from this file instead of the table
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
