@@ -15,6 +15,8 @@ use super::process::{Process, free_port};
 
 /// Partitions of the topic of operations, where a story creates it.
 const PARTITIONS: &str = "3";
+/// How long a process may take to end, once told or by its own word.
+const ENDS_WITHIN: Duration = Duration::from_mins(1);
 
 /// A running pipeline.
 pub(crate) struct Pipeline<'a> {
@@ -114,12 +116,19 @@ impl<'a> Pipeline<'a> {
         faults.clone_into(&mut self.faults);
         for place in 0..self.processes.len() {
             let role = self.processes[place].role().to_owned();
-            if role == "up" || roles.contains(&role.as_str()) {
+            if is_one_of(&role, roles) {
                 self.processes[place].kill().await;
             }
             if self.processes[place].has_ended() {
                 self.processes[place] = self.start_again(&role);
             }
+        }
+    }
+
+    /// Waits until the processes of these roles have ended by themselves.
+    pub(crate) async fn ended(&mut self, roles: &[&str]) {
+        for process in self.processes.iter_mut().filter(|process| is_one_of(process.role(), roles)) {
+            process.ended(ENDS_WITHIN).await;
         }
     }
 
@@ -169,7 +178,7 @@ impl<'a> Pipeline<'a> {
 
     /// Ctrl-C for the process of one role.
     pub(crate) async fn stop_one(&mut self, role: &str) {
-        let status = self.take(role).stop(Duration::from_mins(1)).await;
+        let status = self.take(role).stop(ENDS_WITHIN).await;
         assert!(status.success(), "the {role} ended with {status} after a termination signal");
     }
 
@@ -232,7 +241,7 @@ impl<'a> Pipeline<'a> {
     /// Ctrl-C for every process, front door first.
     pub(crate) async fn stop(&mut self) {
         for process in self.processes.iter_mut().rev() {
-            let status = process.stop(Duration::from_mins(1)).await;
+            let status = process.stop(ENDS_WITHIN).await;
             assert!(status.success(), "a process ended with {status} after a termination signal");
         }
     }
@@ -300,4 +309,9 @@ impl<'a> Pipeline<'a> {
         let url = DatabaseUrl::parse(&self.database_url()).expect("the harness writes usable addresses");
         Database::connect(&url).await.expect("the pipeline's database is there")
     }
+}
+
+/// Whether the process with this first argument does the work of one of these roles; `opstream up` does all.
+fn is_one_of(process: &str, roles: &[&str]) -> bool {
+    process == "up" || roles.contains(&process)
 }
