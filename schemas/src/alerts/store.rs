@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::{MAX_RULES, Rule, RuleText};
 use crate::UtcMillis;
-use crate::database::{Database, Row, Transaction};
+use crate::database::{Database, Engine, Row, Transaction};
 
 /// A rule as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +73,10 @@ pub async fn load_rule(database: &Database, name: &str) -> Result<Option<StoredR
 /// # Errors
 /// When there are too many, or what the database answers.
 pub async fn put_rule(tx: &mut Transaction, rule: &Rule, now: UtcMillis) -> Result<Put, PutError> {
+    if tx.engine() == Engine::Postgres {
+        // One after the other: of two that put the first rule of a name, the second changes it, and none is one too many.
+        tx.execute("lock table alert_rules in share row exclusive mode", &[]).await?;
+    }
     let text = definition(rule);
     let sql = "select rule_id, definition, is_enabled from alert_rules where name = $1";
     let name = rule.name.as_str();
