@@ -36,7 +36,7 @@ use opstream_schemas::lake::durable::remove_unlisted;
 use opstream_schemas::window::SumOverflow;
 use opstream_schemas::{OperationId, UtcMillis};
 
-use self::asked::{Asked, fail, finish};
+use self::asked::{Asked, Next, fail, finish};
 use self::commit::{CommitError, RepricedFile, commit_file, commit_unchanged};
 use self::price_columns::read_before;
 use self::revise::{NewPrices, Scope};
@@ -180,15 +180,15 @@ impl Repricer {
         (settings, grounds): (WindowSettings, Grounds),
         job: &mut Job,
     ) -> Result<bool, RepriceError> {
-        let files = job.asked.next_files(&self.database, grounds).await?;
         let now = Instant::now();
-        let is_due = |number: &&i64| self.failed.get(number).is_none_or(|retry_at| *retry_at <= now);
-        let Some(number) = files.iter().find(is_due).copied() else {
-            if files.is_empty() && !job.asked.awaits_files(&self.database, grounds).await? {
+        let is_due = |number| self.failed.get(&number).is_none_or(|retry_at| *retry_at <= now);
+        let number = match job.asked.next_file(&self.database, grounds, is_due).await? {
+            Next::File(number) => number,
+            Next::Nothing if !job.asked.awaits_files(&self.database, grounds).await? => {
                 finish(&self.database, tenure.fence, &job.asked).await?;
                 return Ok(true);
             }
-            return Ok(false);
+            Next::NoneIsDue | Next::Nothing => return Ok(false),
         };
         let Some(listed) = load_inputs(&self.database, &[number]).await?.pop() else { return Ok(true) };
         let began = Instant::now();

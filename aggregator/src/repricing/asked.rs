@@ -13,6 +13,9 @@ use super::stored::{COLUMNS, Repricing, RepricingState};
 use crate::lease::{self, LeaseError};
 use crate::rewriting::grounds::Grounds;
 
+/// Files that are looked for at a time.
+const PAGE: usize = if cfg!(test) { 2 } else { 1000 };
+
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RepricingRequest {
@@ -210,11 +213,31 @@ impl Asked {
         Ok(Some(Pricer::new(catalogue, policy)))
     }
 
-    /// Files that are next, in the order of their time.
-    pub(super) async fn next_files(&self, database: &Database, grounds: Grounds) -> Result<Vec<i64>, sqlx::Error> {
-        let [from, to] = ids(self.from, self.to);
-        let rows = database.fetch_all(include_str!("next_files.sql"), &[grounds.generation.into(), from, to]).await?;
-        rows.iter().map(|row| row.int("file_number")).collect()
+    /// The file that is next in the order of time, of those that are due.
+    pub(super) async fn next_file(
+        &self,
+        database: &Database,
+        grounds: Grounds,
+        is_due: impl Fn(i64) -> bool,
+    ) -> Result<Next, sqlx::Error> {
+        let (mut id, mut number) = (OperationId::MIN, -1);
+        let mut next = Next::Nothing;
+        loop {
+            let [from, to] = ids(self.from, self.to);
+            let limit = i64::try_from(PAGE).unwrap_or(i64::MAX);
+            let values = [grounds.generation.into(), from, to, id.into(), number.into(), limit.into()];
+            let rows = database.fetch_all(include_str!("next_files.sql"), &values).await?;
+            for row in &rows {
+                (id, number) = (row.id("min_operation_id")?, row.int("file_number")?);
+                if is_due(number) {
+                    return Ok(Next::File(number));
+                }
+                next = Next::NoneIsDue;
+            }
+            if rows.len() < PAGE {
+                return Ok(next);
+            }
+        }
     }
 
     /// Whether there are files that were committed before it was asked for and are not in windows yet.
@@ -223,6 +246,17 @@ impl Asked {
         let values = [grounds.generation.into(), from, to, self.since.into()];
         Ok(database.fetch_optional(include_str!("awaited_files.sql"), &values).await?.is_some())
     }
+}
+
+/// What there is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// This file.
+    File(i64),
+    /// There are files, but none that may be tried again now.
+    NoneIsDue,
+    /// All files are done.
+    Nothing,
 }
 
 /// Whether the re-pricing still goes in this direction; it does until the transaction ends.

@@ -35,6 +35,25 @@ async fn a_lost_file_is_waited_for_and_the_others_are_priced() {
 }
 
 #[tokio::test]
+async fn more_lost_files_than_are_looked_for_at_a_time_keep_none_behind_them_waiting() {
+    Till::each(async |till| {
+        for minute in 0..5 {
+            let lost = till.commit(&[call(NOON + minute * MINUTE, 0)]).await;
+            till.settle().await;
+            std::fs::remove_file(till.station.file(lost).await).unwrap();
+        }
+        till.commit(&[call(NOON + 10 * MINUTE, 3)]).await;
+        till.settle().await;
+        let number = till.ask(SPAN, &price_file("4", "5", N)).await;
+        till.settle().await;
+        assert_eq!(till.windower.failed_repricings(), 5);
+        assert_eq!(till.station.int("select count(*) as n from operations where repricing is not null").await, 1);
+        assert_eq!(till.state(number).await, "running");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_file_that_is_given_up_is_not_waited_for() {
     Till::each(async |till| {
         let lost = till.commit(&[call(NOON, 0)]).await;
