@@ -64,6 +64,11 @@ pub(super) fn is_allowed(address: IpAddr, private: PrivateAddresses) -> bool {
     }
 }
 
+/// Whether this address is one inside: what is sent there need not be encrypted.
+pub(super) fn is_private(address: IpAddr) -> bool {
+    is_allowed(address, PrivateAddresses::Allowed) && !is_allowed(address, PrivateAddresses::Refused)
+}
+
 fn is_allowed_v4(address: Ipv4Addr, private: PrivateAddresses) -> bool {
     let is_in = |(network, length): &(Ipv4Addr, u8)| {
         let shift = 32 - u32::from(*length);
@@ -123,6 +128,7 @@ mod tests {
         ] {
             assert!(allowed(address, PrivateAddresses::Refused), "{address}");
             assert!(allowed(address, PrivateAddresses::Allowed), "{address}");
+            assert!(!is_private(address.parse().unwrap()), "{address}");
         }
     }
 
@@ -148,6 +154,7 @@ mod tests {
         ] {
             assert!(!allowed(address, PrivateAddresses::Refused), "{address}");
             assert!(allowed(address, PrivateAddresses::Allowed), "{address}");
+            assert!(is_private(address.parse().unwrap()), "{address}");
         }
     }
 

@@ -9,7 +9,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Response, StatusCode};
 use url::Host;
 
-use super::address::is_allowed;
+use super::address::{is_allowed, is_private};
 use super::sign::signature;
 use super::target::{Format, Target, Webhooks};
 
@@ -68,6 +68,9 @@ async fn try_call(
     };
     if !addresses.iter().all(|address| is_allowed(address.ip(), webhooks.private)) {
         return Outcome::failed("its host has an address that may not be called");
+    }
+    if target.url.scheme() != "https" && !addresses.iter().all(|address| is_private(address.ip())) {
+        return Outcome::failed("its host has an address outside of private networks, where only https:// is called");
     }
     let mut client =
         reqwest::Client::builder().no_proxy().redirect(Policy::none()).timeout(CALL_LIMIT).user_agent("opstream");

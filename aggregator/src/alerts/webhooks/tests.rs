@@ -302,6 +302,40 @@ async fn a_receiver_that_is_slow_or_never_ends_holds_nobody_up() {
     assert_eq!(states[1].2, "delivered");
 }
 
+#[tokio::test]
+async fn one_that_never_answers_takes_no_turn_of_another() {
+    let (silent, quick) = (Server::start(&["silence"; 50]).await, Server::start(&[]).await);
+    let mut station = Station::on_sqlite().await;
+    station.put_rules(DAY, MADE).await;
+    let teams: Vec<String> = (0..30).map(|team| format!("team-{team}")).collect();
+    station.count(&teams.iter().map(|team| spent(NOON, Some(team), 10_000)).collect::<Vec<_>>()).await;
+    station.look_with(&["silent", "quick"], FIRST_FENCE, at(NOON)).await.unwrap();
+    // Its calls are due first.
+    station
+        .execute("update webhook_deliveries set next_attempt_at_ms = $1 where target = 'silent'", &[(NOON - 1).into()])
+        .await;
+    let urls = [format!("silent=http://{}/", silent.address), format!("quick=http://{}/", quick.address)];
+    assert!(deliverer(&station, &urls).pass_at(FIRST_FENCE, at(NOON)).await.unwrap(), "more is due");
+    assert_eq!(quick.requests().len(), 4);
+    let states = states(&station).await;
+    let called: Vec<_> = states.iter().filter(|state| state.1 == 1).map(|state| (state.0.as_str(), state.2)).collect();
+    assert_eq!(called, [[("quick", "delivered"); 4], [("silent", "waiting"); 4]].concat());
+}
+
+#[tokio::test]
+async fn without_encryption_only_addresses_inside_are_called() {
+    let server = Server::start(&[]).await;
+    let mut station = Station::on_sqlite().await;
+    raised(&mut station, &["ops"]).await;
+    let mut deliverer = deliverer(&station, &[format!("ops=http://hooks.test:{}/", server.address.port())]);
+    let inside = server.address;
+    deliverer.resolver = Resolver::Test(Arc::new(move |_| vec![inside, "1.1.1.1:80".parse().unwrap()]));
+    deliverer.pass_at(FIRST_FENCE, at(NOON)).await.unwrap();
+    let reason = "its host has an address outside of private networks, where only https:// is called";
+    assert_eq!(states(&station).await[0].3.as_deref(), Some(reason));
+    assert!(server.requests().is_empty());
+}
+
 #[test]
 fn no_address_and_no_secret_is_shown() {
     let urls = ["ops=https://hooks.test/hunter2".to_owned()];
