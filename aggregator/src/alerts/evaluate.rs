@@ -11,6 +11,7 @@ use opstream_schemas::offsets::Fence;
 use opstream_schemas::window::{CURRENT_GENERATION, CoverError, Level};
 use sqlx::AssertSqlSafe;
 
+use super::ceiling::{MOST_AN_HOUR, hold_back};
 use super::judge::{Known, OpenAlert, Verdict, judge_periods, judge_states};
 use super::percentile::percentiles;
 use super::periods::{LookBack, Period, budget_periods, last_hours, rate_period, same_hours};
@@ -35,6 +36,8 @@ pub(crate) struct Evaluator {
     /// Names of the webhooks that there are.
     targets: Vec<String>,
     looked_back_at: Option<Instant>,
+    /// Alerts that a rule raises within an hour.
+    pub(super) most_an_hour: usize,
     /// Name of the last rule of a look that ended early.
     went_to: Option<String>,
 }
@@ -86,7 +89,7 @@ pub async fn look(
 impl Evaluator {
     /// Has looked at nothing yet.
     pub(crate) const fn new(database: Database, targets: Vec<String>) -> Self {
-        Self { database, targets, looked_back_at: None, went_to: None }
+        Self { database, targets, looked_back_at: None, most_an_hour: MOST_AN_HOUR, went_to: None }
     }
 
     /// Looks at every rule at the time of the database.
@@ -146,14 +149,15 @@ impl Evaluator {
         let View { seen, oldest, problem, is_cut } = sight.view(&rule.rule, rule.updated_at, look_back).await?;
         let oldest = oldest.unwrap_or(sight.now);
         let known = known(&self.database, rule, oldest).await?;
-        let verdict = if rule.rule.condition.has_calendar_periods() {
+        let mut verdict = if rule.rule.condition.has_calendar_periods() {
             judge_periods(&seen, &known, sight.now)
         } else {
             judge_states(&seen, &known, is_cut)
         };
+        let held_back = hold_back(&self.database, (rule, self.most_an_hour), &mut verdict, sight.now).await?;
         let (targets, unknown) = self.targets_of(&rule.rule);
         let unknown = unknown.map(|name| format!("names the webhook {name:?}, which the aggregator does not have"));
-        Ok(Changes { rule, verdict, targets, problem: problem.or(unknown), now: sight.now })
+        Ok(Changes { rule, verdict, targets, problem: problem.or(held_back).or(unknown), now: sight.now })
     }
 
     /// The webhooks that a rule tells, and a name of one that is not there.

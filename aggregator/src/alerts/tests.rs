@@ -31,7 +31,7 @@ pub(super) fn rules(text: &str) -> Vec<Rule> {
 
 impl Station {
     /// Stores the rules of a file.
-    pub(super) async fn put_rules(&self, text: &str, made: UtcMillis) {
+    pub(crate) async fn put_rules(&self, text: &str, made: UtcMillis) {
         let mut tx = self.database.begin().await.unwrap();
         for rule in rules(text) {
             put_rule(&mut tx, &rule, made).await.unwrap();
@@ -46,7 +46,7 @@ impl Station {
     }
 
     /// Commits operations and makes their windows.
-    pub(super) async fn count(&mut self, operations: &[TestOperation]) {
+    pub(crate) async fn count(&mut self, operations: &[TestOperation]) {
         self.commit(operations).await;
         // Whoever has the lease has it again, with the fence that the tests know.
         self.execute("update aggregator_lease set fence = $1", &[(FIRST_FENCE.0 - 1).into()]).await;
@@ -65,7 +65,7 @@ impl Station {
     }
 
     /// Looks at all rules, by an aggregator that has just begun.
-    pub(super) async fn look(&self, now: UtcMillis) -> Looked {
+    pub(crate) async fn look(&self, now: UtcMillis) -> Looked {
         self.look_with(&["ops"], FIRST_FENCE, now).await.unwrap()
     }
 

@@ -88,3 +88,22 @@ async fn what_changes_while_a_rule_is_looked_at_raises_nothing_of_the_old_versio
     crate::alerts::write::write(&station.database, FIRST_FENCE, &changes).await.unwrap();
     assert!(station.alerts().await.is_empty());
 }
+
+#[tokio::test]
+async fn a_rule_raises_only_so_many_within_an_hour_and_the_others_later() {
+    Station::each(async |station| {
+        station.put_rules(&DAY.replace("webhooks = [\"ops\", \"gone\"]", "per = [\"team\"]"), MADE).await;
+        let teams: Vec<String> = (0..7).map(|team| format!("team-{team}")).collect();
+        station.count(&teams.iter().map(|team| spent(NOON, Some(team), 10_000)).collect::<Vec<_>>()).await;
+        let mut evaluator = Evaluator::new(station.database.clone(), Vec::new());
+        evaluator.most_an_hour = 3;
+        let waits =
+            Some("has raised 3 alerts within an hour, as many as a rule may; what else reaches its limit waits");
+        for (minutes, raised, problem) in [(0, 3, waits), (59, 3, waits), (60, 6, waits), (120, 7, None)] {
+            evaluator.pass(FIRST_FENCE, at(NOON + minutes * MINUTE)).await.unwrap();
+            assert_eq!(station.alerts().await.len(), raised, "after {minutes} min");
+            assert_eq!(station.problem().await.as_deref(), problem, "after {minutes} min");
+        }
+    })
+    .await;
+}
