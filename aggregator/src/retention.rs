@@ -1,4 +1,5 @@
-//! Dropping operations that are older than what is kept: whole UTC days, rows and files together. Windows stay.
+//! Dropping operations that are older than what is kept: whole UTC days, rows and files together. Windows stay. So it does with what else
+//! is kept for a time only.
 //!
 //! A pass takes the [`Step`]s in their order, each in slices. Whatever a step did is committed before the next one, and each finds
 //! what is left to do in the tables, so that a process that is killed anywhere loses nothing: the next pass goes on. The law is
@@ -9,6 +10,7 @@
 
 mod days;
 mod floor;
+mod forget_alerts;
 mod forget_files;
 mod merge_ranges;
 mod postgres_days;
@@ -59,12 +61,20 @@ pub enum Step {
     MergeRanges,
     /// What is known of files that were deleted goes, once no range names them.
     ForgetFiles,
+    /// Alerts go that were over long ago, whatever else is kept.
+    ForgetAlerts,
 }
 
 impl Step {
     /// Every step, in order.
-    pub const ALL: [Self; 5] =
-        [Self::AdvanceFloor, Self::RemoveFiles, Self::DropRows, Self::MergeRanges, Self::ForgetFiles];
+    pub const ALL: [Self; 6] = [
+        Self::AdvanceFloor,
+        Self::RemoveFiles,
+        Self::DropRows,
+        Self::MergeRanges,
+        Self::ForgetFiles,
+        Self::ForgetAlerts,
+    ];
 }
 
 /// A step that failed; the next pass tries again.
@@ -149,6 +159,7 @@ impl Retention {
             Step::DropRows => days::drop_slice(database, fence, floor, &mut self.dropping).await,
             Step::MergeRanges => merge_ranges::merge_slice(database, fence, (floor, now)).await,
             Step::ForgetFiles => forget_files::forget_slice(database, fence, floor).await,
+            Step::ForgetAlerts => forget_alerts::forget_slice(database, fence, now).await,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Days are dropped whole and windows stay, whatever ends a process in between.
 
+mod alerts;
 mod counters;
 mod floor;
 mod letters;
