@@ -18,9 +18,9 @@ use crate::lease::{self, LeaseError};
 use crate::metrics;
 
 /// Calls at a time, …
-const CALLS: i64 = 16;
+const CALLS: u8 = 16;
 /// … of which one webhook gets no more than these.
-const CALLS_PER_TARGET: i64 = 4;
+const CALLS_PER_TARGET: u8 = 4;
 
 /// Calls webhooks.
 pub(in crate::alerts) struct Deliverer {
@@ -66,7 +66,7 @@ impl Deliverer {
     /// The same at the time `now`.
     pub(super) async fn pass_at(&self, fence: Fence, now: UtcMillis) -> Result<bool, DeliveryError> {
         let began = Instant::now();
-        let values = [now.into(), CALLS.into(), CALLS_PER_TARGET.into()];
+        let values = [now.into(), i64::from(CALLS).into(), i64::from(CALLS_PER_TARGET).into()];
         let rows = self.database.fetch_all(include_str!("due_deliveries.sql"), &values).await?;
         let due: Vec<Due> = rows.iter().map(Due::read).collect::<Result<_, _>>()?;
         let outcomes = self.call_all(&due, now).await;
@@ -81,8 +81,9 @@ impl Deliverer {
         }
         tx.commit().await?;
         // A webhook that had all its calls may have more that are due.
-        let is_busy = |target: &str| due.iter().filter(|due| due.target == target).count() as i64 >= CALLS_PER_TARGET;
-        Ok(due.len() as i64 >= CALLS || due.iter().any(|due| is_busy(&due.target)))
+        let had = |target: &str| due.iter().filter(|due| due.target == target).count();
+        let is_busy = |due: &Due| had(&due.target) >= usize::from(CALLS_PER_TARGET);
+        Ok(due.len() >= usize::from(CALLS) || due.iter().any(is_busy))
     }
 
     /// In the order of the deliveries.
