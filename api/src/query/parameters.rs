@@ -6,6 +6,9 @@ use opstream_schemas::{UtcMicros, UtcMillis};
 
 use crate::error::ApiError;
 
+/// Most values of a parameter.
+const MAX_VALUES: usize = 100;
+
 /// The parameters of a request. A handler takes those that it knows and then calls [`Parameters::finish`].
 #[derive(Debug, Default)]
 pub(crate) struct Parameters {
@@ -36,6 +39,21 @@ impl Parameters {
             return Err(invalid(name, "is given more than once"));
         }
         Ok(Some(value))
+    }
+
+    /// The values of a parameter that may be given several times.
+    ///
+    /// # Errors
+    /// When there are too many.
+    pub(crate) fn take_all(&mut self, name: &'static str) -> Result<Vec<String>, ApiError> {
+        self.known.push(name);
+        let (taken, left): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.left).into_iter().partition(|(given, _)| given == name);
+        self.left = left;
+        if taken.len() > MAX_VALUES {
+            return Err(invalid(name, &format!("is given {} times; {MAX_VALUES} values may be", taken.len())));
+        }
+        Ok(taken.into_iter().map(|(_, value)| value).collect())
     }
 
     /// A moment as RFC 3339 text.

@@ -24,7 +24,7 @@ const MAX_OPERATIONS: u32 = 1000;
 /// them.
 const MAX_EXAMINED: i64 = 50_000;
 
-/// Columns that can be asked for a value; an empty one asks for operations without a value.
+/// Columns that can be asked for values, any of which is meant; an empty one asks for operations without a value.
 const FILTERS: [&str; 21] = [
     "workspace",
     "project",
@@ -69,7 +69,7 @@ struct Listing {
     from: Option<OperationId>,
     /// Listed ids are below.
     below: OperationId,
-    filters: Vec<(&'static str, Option<Value>)>,
+    filters: Vec<(&'static str, Vec<Option<Value>>)>,
     limit: i64,
 }
 
@@ -101,12 +101,19 @@ impl Listing {
         let limit = i64::from(parameters.take_count("limit", MAX_OPERATIONS)?.unwrap_or(DEFAULT_OPERATIONS));
         let mut filters = Vec::new();
         if let Some(success) = parameters.take_choice("success", &[("true", true), ("false", false)])? {
-            filters.push(("success", Some(success.into())));
+            filters.push(("success", vec![Some(success.into())]));
         }
         for column in FILTERS {
-            let Some(value) = parameters.take(column)? else { continue };
-            let value = if column == "provider" { canonical_provider(&value).into_owned() } else { value };
-            filters.push((column, Some(value).filter(|value| !value.is_empty()).map(Value::from)));
+            let given = parameters.take_all(column)?.into_iter();
+            let stored = |value: String| match column {
+                "provider" => canonical_provider(&value).into_owned(),
+                _ => value,
+            };
+            let values: Vec<Option<Value>> =
+                given.map(|value| Some(stored(value)).filter(|value| !value.is_empty()).map(Value::from)).collect();
+            if !values.is_empty() {
+                filters.push((column, values));
+            }
         }
         Ok(Self { from, below, filters, limit })
     }
@@ -134,14 +141,15 @@ impl Listing {
         let range = self.range(&mut values);
         let examined = if self.filters.is_empty() { self.limit } else { MAX_EXAMINED };
         let mut conditions = Vec::new();
-        for (column, value) in &self.filters {
-            conditions.push(match value {
+        for (column, any_of) in &self.filters {
+            let condition = |value: &Option<Value>| match value {
                 Some(value) => {
                     values.push(value.clone());
                     format!("{column} = ${}", values.len())
                 }
                 None => format!("{column} is null"),
-            });
+            };
+            conditions.push(format!("({})", any_of.iter().map(condition).collect::<Vec<_>>().join(" or ")));
         }
         let filter = if conditions.is_empty() { String::new() } else { format!(" where {}", conditions.join(" and ")) };
         let sql = format!(
