@@ -19,7 +19,7 @@ use crate::otlp::unknown_call;
 use crate::rate::throttle_intake;
 use crate::routes::{
     alert_rules, alerts, breakdown, health, list_operations, lookup, openapi, page, percentiles, post_logs,
-    post_metrics, post_operations, post_traces, progress, prometheus, registry, series, show_operation, totals,
+    post_metrics, post_operations, post_traces, progress, prometheus, query, registry, series, show_operation, totals,
 };
 use crate::state::{HealthState, Shared};
 
@@ -57,6 +57,7 @@ fn described_routes() -> Vec<(&'static str, MethodRouter<Shared>)> {
         ("/v1/series", get(series::series)),
         ("/v1/breakdown", get(breakdown::breakdown)),
         ("/v1/percentiles", get(percentiles::percentiles)),
+        ("/v1/query", get(query::query)),
         ("/v1/alerts", get(alerts::list_alerts)),
         ("/v1/alert-rules", get(alert_rules::list_rules)),
         ("/v1/alert-rules/{name}", put(alert_rules::put_alert_rule).delete(alert_rules::delete_alert_rule)),

@@ -16,6 +16,7 @@ pub(crate) mod post_operations;
 pub(crate) mod post_traces;
 pub(crate) mod progress;
 pub(crate) mod prometheus;
+pub(crate) mod query;
 pub(crate) mod registry;
 pub(crate) mod series;
 pub(crate) mod show_operation;

@@ -31,6 +31,27 @@ impl Parameters {
     }
 }
 
+/// Steps that are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stepping {
+    /// None: the whole range at once.
+    Whole,
+    /// Of this width; of the one that a chart shows well unless it is named.
+    Steps(Option<Resolution>),
+}
+
+impl Parameters {
+    /// The name of a width, or `auto`.
+    ///
+    /// # Errors
+    /// When it is another word, or given twice.
+    pub(crate) fn take_stepping(&mut self) -> Result<Stepping, ApiError> {
+        let widths = Resolution::ALL.map(|resolution| (resolution.name(), Some(resolution)));
+        let words: Vec<(&str, Option<Resolution>)> = widths.into_iter().chain([("auto", None)]).collect();
+        Ok(self.take_choice("resolution", &words)?.map_or(Stepping::Whole, Stepping::Steps))
+    }
+}
+
 #[cfg(test)]
 pub(super) mod tests {
     use opstream_schemas::UtcMillis;

@@ -7,39 +7,47 @@ use super::Parameters;
 use super::parameters::invalid;
 use crate::error::ApiError;
 
-/// One value for each dimension that is asked for; `None` asks for operations that have no value.
+/// Values for each dimension that is asked for, any of which is meant; `None` are operations that have no value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Filters(Vec<(Dimension, Option<String>)>);
+pub(crate) struct Filters(Vec<(Dimension, Vec<Option<String>>)>);
 
 impl Filters {
-    /// Reads one parameter per dimension; an empty value asks for operations without one.
+    /// Reads the parameters of dimensions, each as often as it is given; an empty value asks for operations without one.
     ///
     /// # Errors
-    /// When a dimension is given twice, or the workspace, which every operation has, is empty.
+    /// When there are too many values, or the workspace, which every operation has, is empty.
     pub(crate) fn read(parameters: &mut Parameters) -> Result<Self, ApiError> {
         let mut filters = Vec::new();
         for dimension in Dimension::ALL {
-            let Some(value) = parameters.take(dimension.column())? else { continue };
-            let value = match dimension {
+            let given = parameters.take_all(dimension.column())?;
+            if given.iter().any(String::is_empty)
+                && matches!(dimension, Dimension::Workspace | Dimension::OperationType)
+            {
+                return Err(invalid(dimension.column(), "is empty, but every operation has one"));
+            }
+            let stored = |value: String| match dimension {
                 Dimension::Provider => canonical_provider(&value).into_owned(),
                 _ => value,
             };
-            if value.is_empty() && matches!(dimension, Dimension::Workspace | Dimension::OperationType) {
-                return Err(invalid(dimension.column(), "is empty, but every operation has one"));
+            let mut values: Vec<Option<String>> =
+                given.into_iter().map(|value| Some(stored(value)).filter(|value| !value.is_empty())).collect();
+            values.sort_unstable();
+            values.dedup();
+            if !values.is_empty() {
+                filters.push((dimension, values));
             }
-            filters.push((dimension, Some(value).filter(|value| !value.is_empty())));
         }
         Ok(Self(filters))
     }
 
     /// Filters from values, in any order.
-    pub(crate) fn new(filters: Vec<(Dimension, Option<String>)>) -> Self {
+    pub(crate) fn new(filters: Vec<(Dimension, Vec<Option<String>>)>) -> Self {
         Self(filters)
     }
 
     /// Dimensions and values.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Dimension, Option<&str>)> {
-        self.0.iter().map(|(dimension, value)| (*dimension, value.as_deref()))
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Dimension, &[Option<String>])> {
+        self.0.iter().map(|(dimension, values)| (*dimension, values.as_slice()))
     }
 
     /// The smallest kept set that has all of these dimensions and those of `group_by`.
@@ -78,22 +86,27 @@ mod tests {
 
     #[test]
     fn filters_take_every_dimension_and_stored_provider_names() {
-        let mut given = parameters("provider=Gemini&team=&workspace=w");
+        let mut given = parameters("provider=Gemini&team=&workspace=w&provider=openai&provider=google");
         let filters = Filters::read(&mut given).unwrap();
         given.finish().unwrap();
-        let values: Vec<_> = filters.iter().collect();
-        let expected =
-            [(Dimension::Workspace, Some("w")), (Dimension::Team, None), (Dimension::Provider, Some("gcp.gemini"))];
-        assert_eq!(values, expected);
+        let some = |value: &str| Some(value.to_owned());
+        let expected = Filters::new(vec![
+            (Dimension::Workspace, vec![some("w")]),
+            (Dimension::Team, vec![None]),
+            (Dimension::Provider, vec![some("gcp.gemini"), some("openai")]),
+        ]);
+        assert_eq!(filters, expected);
         assert_eq!(filters.narrowest_set(&[]), DimensionSet::Base);
         assert!(
             Filters::read(&mut parameters("workspace=")).unwrap_err().to_string().contains("every operation has one")
         );
+        let many = "&model=m".repeat(101);
+        assert!(Filters::read(&mut parameters(&many)).unwrap_err().to_string().contains("100 values may be"));
     }
 
     #[test]
     fn the_narrowest_set_has_filters_and_groups() {
-        let filters = Filters::new(vec![(Dimension::Workspace, Some("w".to_owned()))]);
+        let filters = Filters::new(vec![(Dimension::Workspace, vec![Some("w".to_owned())])]);
         assert_eq!(filters.narrowest_set(&[]), DimensionSet::Workspace);
         assert_eq!(filters.narrowest_set(&[Dimension::Model]), DimensionSet::ProviderModel);
     }

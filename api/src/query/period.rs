@@ -3,10 +3,12 @@
 use chrono::{Datelike as _, NaiveDate};
 use opstream_schemas::UtcMillis;
 use opstream_schemas::calendar::{Resolution, Zone, days_later, months_later};
+use opstream_schemas::window::Level;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::parameters::{invalid, parse_minute};
+use super::range::now_up_to_minute;
 use super::{Parameters, Range};
 use crate::error::ApiError;
 
@@ -16,6 +18,7 @@ pub(crate) struct Period {
     /// The range.
     pub(crate) range: Range,
     given_zone: Option<Zone>,
+    named: Option<NamedRange>,
 }
 
 /// The range of an answer.
@@ -115,7 +118,32 @@ impl Period {
                 Range { from: Some(zone.day_start(first)), to: Some(zone.day_start(after)) }
             }
         };
-        Ok(Self { range, given_zone })
+        Ok(Self { range, given_zone, named })
+    }
+
+    /// The period before this one, to compare with; none where the range has no start. Of a range that still runs it is as long as what has
+    /// passed of it: the first five days of last month, on the fifth day of this one. Ends before `minutes_kept_from` are quarter-hours.
+    pub(crate) fn previous(self, now: UtcMillis, minutes_kept_from: UtcMillis) -> Option<Range> {
+        let from = self.range.from?;
+        let now = now_up_to_minute(now);
+        let to = self.range.to.unwrap_or(now).max(from);
+        let before = self.start_before(from, to);
+        let passed = to.min(now).max(from).millis() - from.millis();
+        let end = if passed < to.millis() - from.millis() { before.plus_millis(passed).min(from) } else { from };
+        let kept = |at: UtcMillis| if at < minutes_kept_from { Level::QuarterHour.window_start(at) } else { at };
+        Some(Range { from: Some(kept(before)), to: Some(kept(end)) })
+    }
+
+    /// Where the period begins that is as long as this one, in days or months of the calendar if it is whole ones, and ends where it begins.
+    fn start_before(self, from: UtcMillis, to: UtcMillis) -> UtcMillis {
+        let zone = self.zone();
+        let (first, after) = (zone.date(from), zone.date(to));
+        let are_days = zone.day_start(first) == from && zone.day_start(after) == to && to > from;
+        match self.named {
+            Some(NamedRange::This(months) | NamedRange::Last(months)) => zone.day_start(months_later(first, -months)),
+            _ if are_days => zone.day_start(days_later(first, -(after - first).num_days())),
+            _ => from.plus_millis(from.millis() - to.millis()),
+        }
     }
 
     /// The zone of the steps.

@@ -89,6 +89,12 @@ impl Steps {
         StepTimes { start, end, start_local: self.period.local_text(start) }
     }
 
+    /// The starts of all steps of an answer whose last step that has operations begins at `last_start`.
+    pub(crate) fn starts(&self, last_start: Option<UtcMillis>) -> Vec<UtcMillis> {
+        let (zone, from) = (self.period.zone(), self.period.range.from.unwrap_or(self.to));
+        steps_between(self.resolution, zone, from, self.end_with(last_start)).map(|(start, _)| start).collect()
+    }
+
     /// Where an answer ends whose last step begins at `last_start`.
     pub(crate) fn end_with(&self, last_start: Option<UtcMillis>) -> UtcMillis {
         match (self.period.range.to, last_start) {

@@ -39,13 +39,16 @@ pub(crate) struct SpanOfStep {
     pub(crate) span: WindowSpan,
 }
 
+/// Values of the dimensions of a group, in their order.
+pub(crate) type Group = Vec<Option<String>>;
+
 /// One group of windows.
 #[derive(Clone, Debug)]
 pub(crate) struct WindowRow<T> {
     /// Start of the step; none when there are no steps.
     pub(crate) step: Option<UtcMillis>,
     /// Values of the dimensions, in their order.
-    pub(crate) dimensions: Vec<Option<String>>,
+    pub(crate) dimensions: Group,
     /// What the windows hold.
     pub(crate) value: T,
 }
@@ -59,6 +62,8 @@ pub(crate) struct Question<'a> {
     pub(crate) filters: &'a Filters,
     /// How the answer is grouped.
     pub(crate) group_by: &'a GroupBy,
+    /// The groups that are asked for; all where none is named.
+    pub(crate) only: Option<&'a [Group]>,
 }
 
 /// The largest groups of a question.
@@ -88,14 +93,15 @@ pub(crate) async fn fetch_sums(
     rows.iter().map(|row| question.group_by.read(row, WindowSums::from_row(row)?)).collect()
 }
 
-/// Sums of the windows of a question for the `limit` groups of which `measure`, an SQL expression over sums of `w`, is largest.
+/// Sums of the windows of a question for the `limit` groups of which `measure`, an SQL expression over sums of `w` made of constants, is
+/// largest.
 ///
 /// # Errors
 /// What the database answers.
 pub(crate) async fn fetch_largest(
     reading: &mut Transaction,
     question: Question<'_>,
-    measure: &'static str,
+    measure: &str,
     limit: usize,
 ) -> Result<Largest, sqlx::Error> {
     // Counted before the limit takes effect.
@@ -156,16 +162,16 @@ pub(crate) async fn unattributed(
     question: Question<'_>,
 ) -> Result<Option<i64>, sqlx::Error> {
     // The overflow of a set has `(other)` in place of every value but the workspace.
-    let others = question.filters.iter().map(|(dimension, value)| match dimension {
-        Dimension::Workspace => (dimension, value.map(str::to_owned)),
-        _ => (dimension, Some(OTHER.to_owned())),
+    let others = question.filters.iter().map(|(dimension, values)| match dimension {
+        Dimension::Workspace => (dimension, values.to_vec()),
+        _ => (dimension, vec![Some(OTHER.to_owned())]),
     });
     let others = Filters::new(others.collect());
     if others == *question.filters {
         return Ok(None);
     }
     let group_by = GroupBy::default();
-    let beyond = Question { filters: &others, group_by: &group_by, ..question };
+    let beyond = Question { filters: &others, group_by: &group_by, only: None, ..question };
     let statement = Statement::for_sums(Source::of(reading, question), beyond, None);
     let rows = statement.fetch(reading, question.spans).await?;
     let operations = rows.first().map(|row| row.int("operations")).transpose()?;
@@ -219,7 +225,7 @@ impl Statement {
 
     /// `selected` is made of `columns` of the windows.
     fn select(source: Source, question: Question<'_>, columns: &[&str], selected: &[String]) -> Self {
-        let Question { spans, filters, group_by } = question;
+        let Question { spans, filters, group_by, only } = question;
         let mut statement = Self { sql: String::new(), values: Vec::new() };
         let step = group_by.step.as_ref().map(|step| format!("{} as step_ms", step_expression(step)));
         let dimensions = group_by.dimensions.iter().map(|dimension| format!("d.{0} as {0}", dimension.column()));
@@ -229,7 +235,8 @@ impl Statement {
             Some(StepBy::Spans(spans)) => statement.windows_of_steps(source, spans, &columns),
             Some(StepBy::Level(_)) | None => statement.windows(source.set, spans, &columns),
         };
-        let conditions = statement.conditions(filters);
+        let mut conditions = statement.conditions(filters);
+        conditions.extend(only.map(|groups| statement.groups(&group_by.dimensions, groups)));
         statement.sql = format!("select {} from ({windows}) w", selected.join(", "));
         if !conditions.is_empty() || !group_by.dimensions.is_empty() {
             statement.sql += " join window_dimensions d on d.dimension_id = w.dimension_id";
@@ -270,13 +277,31 @@ impl Statement {
     }
 
     fn conditions(&mut self, filters: &Filters) -> Vec<String> {
-        filters
-            .iter()
-            .map(|(dimension, value)| match value {
-                Some(value) => format!("d.{} = {}", dimension.column(), self.bind(value)),
-                None => format!("d.{} is null", dimension.column()),
-            })
-            .collect()
+        let any_of = |(dimension, values): (Dimension, &[Option<String>])| {
+            let values: Vec<String> = values.iter().map(|value| self.condition(dimension, value.as_deref())).collect();
+            format!("({})", values.join(" or "))
+        };
+        filters.iter().map(any_of).collect()
+    }
+
+    /// That a row is in one of these groups.
+    fn groups(&mut self, dimensions: &[Dimension], groups: &[Group]) -> String {
+        let mut conditions = Vec::with_capacity(groups.len());
+        for group in groups {
+            let values = dimensions.iter().zip(group);
+            let values: Vec<String> =
+                values.map(|(dimension, value)| self.condition(*dimension, value.as_deref())).collect();
+            conditions.push(format!("({})", values.join(" and ")));
+        }
+        // No group is no row.
+        if conditions.is_empty() { "false".to_owned() } else { format!("({})", conditions.join(" or ")) }
+    }
+
+    fn condition(&mut self, dimension: Dimension, value: Option<&str>) -> String {
+        match value {
+            Some(value) => format!("d.{} = {}", dimension.column(), self.bind(value)),
+            None => format!("d.{} is null", dimension.column()),
+        }
     }
 
     fn bind(&mut self, value: impl Into<Value>) -> String {

@@ -110,7 +110,7 @@ pub(crate) async fn breakdown(
     let mut reading = state.begin_reading().await?;
     let spans = period.range.spans(minutes_kept_from(&mut reading).await?)?;
     let group_by = GroupBy { step: None, dimensions };
-    let question = Question { spans: &spans, filters: &filters, group_by: &group_by };
+    let question = Question { spans: &spans, filters: &filters, group_by: &group_by, only: None };
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let Largest { rows, groups } = fetch_largest(&mut reading, question, order.measure(), limit).await?;
     let unattributed = unattributed(&mut reading, question).await?;

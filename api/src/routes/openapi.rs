@@ -16,12 +16,12 @@ pub(crate) use alert_schema::{Alert, AlertRule};
 pub(crate) use operation_schema::{Operation, StoredOperation};
 pub(crate) use parameters::{
     AlertParameters, AlertRuleParameters, BreakdownParameters, FilterParameters, GroupParameters, ListParameters,
-    OrderParameters, RangeParameters, SeriesParameters, StepParameters,
+    OrderParameters, QueryParameters, RangeParameters, SeriesParameters, StepParameters,
 };
 
 use super::{
     alert_rules, alerts, breakdown, health, list_operations, lookup, percentiles, post_logs, post_metrics,
-    post_operations, post_traces, progress, prometheus, series, show_operation, totals,
+    post_operations, post_traces, progress, prometheus, query, series, show_operation, totals,
 };
 
 #[derive(OpenApi)]
@@ -46,6 +46,7 @@ use super::{
         series::series,
         breakdown::breakdown,
         percentiles::percentiles,
+        query::query,
         alerts::list_alerts,
         alert_rules::list_rules,
         alert_rules::put_alert_rule,

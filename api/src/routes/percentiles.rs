@@ -1,32 +1,24 @@
 //! `GET /v1/percentiles`: latency and time to first token, from the sketches of windows.
 
-mod merge;
-
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::sync::mpsc;
 
 use axum::Json;
 use axum::extract::State;
 use opstream_schemas::UtcMillis;
 use opstream_schemas::calendar::Resolution;
-use opstream_schemas::database::Transaction;
 use opstream_schemas::sketch::{RELATIVE_ERROR, Sketch};
 use opstream_schemas::window::Dimension;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use self::merge::{BySteps, Merged, merge};
 use crate::error::ApiError;
 use crate::query::{
-    AnsweredPeriod, Filters, GroupBy, Parameters, Period, Present, Question, StepTimes, Steps, dimension_values,
-    fetch_sketches, minutes_kept_from, read_group_by, unattributed,
+    AnsweredPeriod, BySteps, Filters, GroupBy, Merged, Parameters, Period, Present, Question, StepTimes, Steps,
+    dimension_values, fetch_merged, minutes_kept_from, read_group_by, unattributed,
 };
 use crate::routes::openapi::{FilterParameters, GroupParameters, RangeParameters, StepParameters};
 use crate::state::Shared;
-
-/// Most windows whose sketches are merged for one answer: a month of hours of two hundred workspaces.
-const MAX_SKETCHES: usize = 200_000;
 
 /// Percentiles of a range: of all operations in `latency` and `ttft`, with `resolution` in `points`, with `by` in `groups`.
 #[derive(Debug, Serialize, ToSchema)]
@@ -127,7 +119,7 @@ pub(crate) async fn percentiles(
         None => period.range.spans(minutes_kept_from)?,
     };
     let group_by = GroupBy { step: steps.as_ref().map(|steps| steps.step_by.clone()), dimensions };
-    let question = Question { spans: &spans, filters: &filters, group_by: &group_by };
+    let question = Question { spans: &spans, filters: &filters, group_by: &group_by, only: None };
     let merged = fetch_merged(&mut reading, question).await?;
     let unattributed = unattributed(&mut reading, question).await?;
     let to = steps.as_ref().map(|steps| steps.end_with(merged.values().filter_map(last_step).max()));
@@ -145,24 +137,6 @@ pub(crate) async fn percentiles(
         unattributed,
         complete_to,
     }))
-}
-
-/// Merges while the database still reads, on a thread of its own, so that neither all sketches are held nor other requests held
-/// up: the most windows take about a second.
-async fn fetch_merged(reading: &mut Transaction, question: Question<'_>) -> Result<Merged, ApiError> {
-    let (sender, receiver) = mpsc::channel();
-    let merging = tokio::task::spawn_blocking(move || merge(receiver));
-    // Nobody receives any more once a window was found to be damaged, which is told below.
-    let pass_on = move |row| drop(sender.send(row));
-    let windows = fetch_sketches(reading, question, MAX_SKETCHES + 1, pass_on).await?;
-    if windows > MAX_SKETCHES {
-        let message = format!(
-            "the answer needs more than {MAX_SKETCHES} windows; ask for a shorter range, a wider resolution or fewer combinations"
-        );
-        return Err(ApiError::invalid("too_many_windows", message));
-    }
-    let merged = merging.await.map_err(|error| ApiError::Internal(error.into()))?;
-    merged.map_err(|error| ApiError::Internal(error.into()))
 }
 
 fn collect_groups(merged: Merged, dimensions: &[Dimension], steps: Option<&Steps>) -> Vec<Group> {

@@ -77,7 +77,7 @@ pub(crate) async fn series(
     let present = Present { now, minutes_kept_from: minutes_kept_from(&mut reading).await? };
     let steps = Steps::of(period, resolution, present)?;
     let group_by = GroupBy { step: Some(steps.step_by.clone()), dimensions };
-    let question = Question { spans: &steps.spans, filters: &filters, group_by: &group_by };
+    let question = Question { spans: &steps.spans, filters: &filters, group_by: &group_by, only: None };
     let rows = fetch_sums(&mut reading, question, MAX_POINTS + 1).await?;
     if rows.len() > MAX_POINTS {
         let message = format!(

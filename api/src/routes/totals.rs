@@ -49,7 +49,7 @@ pub(crate) async fn totals(
     let complete_to = state.complete_to().await?;
     let mut reading = state.begin_reading().await?;
     let spans = period.range.spans(minutes_kept_from(&mut reading).await?)?;
-    let question = Question { spans: &spans, filters: &filters, group_by: &GroupBy::default() };
+    let question = Question { spans: &spans, filters: &filters, group_by: &GroupBy::default(), only: None };
     let rows = fetch_sums(&mut reading, question, 1).await?;
     let sums = rows.first().map_or_else(WindowSums::default, |row| row.value);
     let unattributed = unattributed(&mut reading, question).await?;

@@ -81,3 +81,37 @@ fn what_could_be_meant_in_two_ways_is_refused() {
         assert!(refused.contains(words), "{query}: {refused}");
     }
 }
+
+fn previous(query: &str) -> (String, String) {
+    let period = read(query).unwrap();
+    let range = period.previous(at(NOW), UtcMillis::from_millis(0)).unwrap();
+    (range.from.unwrap().to_string(), range.to.unwrap().to_string())
+}
+
+#[test]
+fn the_period_before_is_as_long_in_the_calendars_days_and_months() {
+    for (query, from, to) in [
+        ("from=2026-10-31T10:00:00Z&to=2026-10-31T11:30:00Z", "2026-10-31T08:30:00.000Z", "2026-10-31T10:00:00.000Z"),
+        ("from=2026-10-31T19:00:00Z", "2026-10-31T17:59:00.000Z", "2026-10-31T19:00:00.000Z"),
+        ("range=last_month", "2026-08-01T00:00:00.000Z", "2026-09-01T00:00:00.000Z"),
+        ("range=yesterday", "2026-10-29T00:00:00.000Z", "2026-10-30T00:00:00.000Z"),
+        ("range=last_year", "2024-01-01T00:00:00.000Z", "2025-01-01T00:00:00.000Z"),
+        // What has passed of today, and of October: longer than all of a September would not be.
+        ("range=today", "2026-10-30T00:00:00.000Z", "2026-10-30T20:01:00.000Z"),
+        ("range=this_month", "2026-09-01T00:00:00.000Z", "2026-10-01T00:00:00.000Z"),
+        // A day of 23 hours after one of 24.
+        ("from=2026-03-08&to=2026-03-09&zone=America/New_York", "2026-03-07T05:00:00.000Z", "2026-03-08T05:00:00.000Z"),
+    ] {
+        assert_eq!(previous(query), (from.to_owned(), to.to_owned()), "{query}");
+    }
+    let open = read("to=2026-10-31T10:00:00Z").unwrap();
+    assert_eq!(open.previous(at(NOW), UtcMillis::from_millis(0)), None);
+}
+
+#[test]
+fn the_period_before_ends_at_windows_that_are_kept() {
+    let period = read("from=2026-10-31T10:07:00Z&to=2026-10-31T10:10:00Z").unwrap();
+    let range = period.previous(at(NOW), at("2026-10-31T10:06:00Z")).unwrap();
+    assert_eq!(range.from, Some(at("2026-10-31T10:00:00Z")));
+    assert_eq!(range.to, Some(at("2026-10-31T10:07:00Z")));
+}

@@ -70,26 +70,48 @@ described! {
         limit: Option<u32>,
     }
 
-    /// One value per dimension; an empty value asks for operations without one.
+    /// What of a question about measures is its own.
+    QueryParameters {
+        /// Measures separated by commas. Operations: `operations`, `failures`, `failure_rate`, `unpriced`, `compared`. Tokens:
+        /// `input_tokens`, `cache_read_tokens`, `cache_write_tokens`, `cache_read_share` of the input, `output_tokens`,
+        /// `reasoning_tokens`, `total_tokens`, `tokens_per_operation`; `web_searches`. Money: `cost_usd`, its parts `input_cost_usd`,
+        /// `cache_read_cost_usd`, `cache_write_cost_usd`, `output_cost_usd`, `unit_cost_usd` and `reported_as_cost_usd`,
+        /// `cache_savings_usd`, `reported_cost_usd`, `reported_difference_usd`, `cost_per_operation_usd` of those that have a price,
+        /// `cost_per_1k_tokens_usd`. Durations, and the same of `ttft`: `latency_mean_us`, `latency_p50_us`, `latency_p90_us`,
+        /// `latency_p95_us`, `latency_p99_us`, `latency_max_us`; `latency_count`.
+        measures: String,
+        /// `minute`, `quarter_hour`, `hour`, `day`, `week` (from Monday) or `month`, of the time zone, or `auto`, the narrowest up to a
+        /// day that gives at most 300 steps; steps need `from` or `range`. Without it the whole range at once.
+        resolution: Option<String>,
+        /// The measure by which groups are compared, descending; the first one unless said.
+        order: Option<String>,
+        /// Most groups, 1 to 1000; 20 by default.
+        limit: Option<u32>,
+        /// `previous`: every group has its numbers of the period before too, which is as long, in days or months of the calendar if it
+        /// is whole ones. Of a range that still runs it is as long as what has passed of it.
+        compare: Option<String>,
+    }
+
+    /// Values of dimensions, each as often as there are values any of which is meant; an empty value asks for operations without one.
     FilterParameters {
         /// The tenant.
-        workspace: Option<String>,
+        workspace: Option<Vec<String>>,
         /// Chosen by the caller.
-        project: Option<String>,
+        project: Option<Vec<String>>,
         /// Chosen by the caller.
-        team: Option<String>,
+        team: Option<Vec<String>>,
         /// Deployment environment.
-        environment: Option<String>,
+        environment: Option<Vec<String>>,
         /// Provider; aliases such as gemini are understood.
-        provider: Option<String>,
+        provider: Option<Vec<String>>,
         /// Model as requested.
-        model: Option<String>,
+        model: Option<Vec<String>>,
         /// OpenTelemetry operation name, such as chat or embeddings.
-        operation_type: Option<String>,
+        operation_type: Option<Vec<String>>,
         /// Agent that made the call.
-        agent_id: Option<String>,
+        agent_id: Option<Vec<String>>,
         /// Step of the agent.
-        action_id: Option<String>,
+        action_id: Option<Vec<String>>,
     }
 
     /// Which alerts, and their pages.
@@ -131,28 +153,28 @@ described! {
         /// `true` or `false`.
         success: Option<String>,
         /// Service that made the call.
-        service: Option<String>,
+        service: Option<Vec<String>>,
         /// Conversation or session.
-        session_id: Option<String>,
+        session_id: Option<Vec<String>>,
         /// End user.
-        user_id: Option<String>,
+        user_id: Option<Vec<String>>,
         /// Name of the agent.
-        agent_name: Option<String>,
+        agent_name: Option<Vec<String>>,
         /// Call whose attempts are asked for.
-        call_id: Option<String>,
+        call_id: Option<Vec<String>>,
         /// W3C trace id.
-        trace_id: Option<String>,
+        trace_id: Option<Vec<String>>,
         /// Id of the provider's answer.
-        response_id: Option<String>,
+        response_id: Option<Vec<String>>,
         /// Model as the answer names it.
-        response_model: Option<String>,
+        response_model: Option<Vec<String>>,
         /// Type as the source named it.
-        source_type: Option<String>,
+        source_type: Option<Vec<String>>,
         /// Service tier of the answer.
-        service_tier: Option<String>,
+        service_tier: Option<Vec<String>>,
         /// Provider error code or exception class.
-        error_type: Option<String>,
+        error_type: Option<Vec<String>>,
         /// How the cost came about, such as priced or unpriced.
-        cost_status: Option<String>,
+        cost_status: Option<Vec<String>>,
     }
 }

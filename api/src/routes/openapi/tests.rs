@@ -82,7 +82,7 @@ async fn handlers_take_the_described_parameters_and_no_others() {
             assert!(answer.text.contains(&format!("parameter {name} is missing")), "{path}: {}", answer.text);
         }
     }
-    assert_eq!(compared, 7, "totals, series, breakdown, percentiles and the three lists take parameters");
+    assert_eq!(compared, 8, "totals, series, breakdown, percentiles, query and the three lists take parameters");
 }
 
 #[test]
