@@ -145,7 +145,7 @@ async fn publication_loop(
     }
 }
 
-async fn delivery_loop(deliverer: Deliverer, mut told: Told, mut pace: Pace, wake: Arc<Notify>) {
+async fn delivery_loop(mut deliverer: Deliverer, mut told: Told, mut pace: Pace, wake: Arc<Notify>) {
     while let Some(held) = told.held(&pace).await {
         let passed = tokio::select! {
             () = told.stop.cancelled() => return,

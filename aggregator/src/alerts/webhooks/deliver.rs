@@ -1,6 +1,7 @@
 //! The outbox of webhooks. A call whose answer is not stored is made again, with the same `opstream-alert-id`.
 
-use std::time::Instant;
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
 use opstream_schemas::UtcMillis;
 use opstream_schemas::alerts::Alert;
@@ -17,16 +18,30 @@ use super::target::Webhooks;
 use crate::lease::{self, LeaseError};
 use crate::metrics;
 
-/// Calls at a time, …
-const CALLS: u8 = 16;
-/// … of which one webhook gets no more than these.
+/// Calls at a time to one webhook.
 const CALLS_PER_TARGET: u8 = 4;
+/// Calls at a time to all.
+const CALLS: u8 = 100;
+/// How long a pass waits for a call to end before it looks for others that are due.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Calls webhooks.
+/// Calls webhooks. A call that is under way when a pass ends goes on: one that is not answered holds up no other.
 pub(in crate::alerts) struct Deliverer {
     database: Database,
     webhooks: Webhooks,
     pub(super) resolver: Resolver,
+    calls: JoinSet<Called>,
+    under_way: HashSet<Key>,
+}
+
+/// An alert, a webhook and a revision.
+type Key = (String, String, i64);
+
+/// A call that ended.
+struct Called {
+    due: Due,
+    outcome: Outcome,
+    at: UtcMillis,
 }
 
 /// Deliveries whose outcome is not stored. They are made again.
@@ -50,66 +65,90 @@ struct Due {
 }
 
 impl Deliverer {
-    pub(in crate::alerts) const fn new(database: Database, webhooks: Webhooks) -> Self {
-        Self { database, webhooks, resolver: Resolver::System }
+    pub(in crate::alerts) fn new(database: Database, webhooks: Webhooks) -> Self {
+        let (calls, under_way) = (JoinSet::new(), HashSet::new());
+        Self { database, webhooks, resolver: Resolver::System, calls, under_way }
     }
 
-    /// Makes the calls that are due, a few at a time. Returns whether there are more.
+    /// Begins the calls that are due, and stores the outcomes of those that end meanwhile. Returns whether the next pass has work to do
+    /// already.
     ///
     /// # Errors
     /// See [`DeliveryError`].
-    pub(in crate::alerts) async fn pass(&self, fence: Fence) -> Result<bool, DeliveryError> {
+    pub(in crate::alerts) async fn pass(&mut self, fence: Fence) -> Result<bool, DeliveryError> {
         let now = lease::database_now(&self.database).await?;
         self.pass_at(fence, now).await
     }
 
     /// The same at the time `now`.
-    pub(super) async fn pass_at(&self, fence: Fence, now: UtcMillis) -> Result<bool, DeliveryError> {
-        let began = Instant::now();
+    pub(super) async fn pass_at(&mut self, fence: Fence, now: UtcMillis) -> Result<bool, DeliveryError> {
         let values = [now.into(), i64::from(CALLS).into(), i64::from(CALLS_PER_TARGET).into()];
         let rows = self.database.fetch_all(include_str!("due_deliveries.sql"), &values).await?;
-        let due: Vec<Due> = rows.iter().map(Due::read).collect::<Result<_, _>>()?;
-        let outcomes = self.call_all(&due, now).await;
-        failpoint::reach(Step::WebhooksCalled).await.map_err(sqlx::Error::from)?;
-        if due.is_empty() {
-            return Ok(false);
+        for row in &rows {
+            self.begin(Due::read(row)?, now);
         }
-        let mut tx = lease::begin(&self.database, fence).await?;
-        let answered_at = now.plus_millis(i64::try_from(began.elapsed().as_millis()).unwrap_or(0));
-        for (due, outcome) in due.iter().zip(&outcomes) {
-            tx.execute(include_str!("store_outcome.sql"), &due.values(outcome, answered_at)).await?;
+        let called = self.ended().await;
+        if !called.is_empty() {
+            failpoint::reach(Step::WebhooksCalled).await.map_err(sqlx::Error::from)?;
+            let mut tx = lease::begin(&self.database, fence).await?;
+            for Called { due, outcome, at } in &called {
+                tx.execute(include_str!("store_outcome.sql"), &due.values(outcome, *at)).await?;
+            }
+            tx.commit().await?;
         }
-        tx.commit().await?;
-        // A webhook that had all its calls may have more that are due.
-        let had = |target: &str| due.iter().filter(|due| due.target == target).count();
-        let is_busy = |due: &Due| had(&due.target) >= usize::from(CALLS_PER_TARGET);
-        Ok(due.len() >= usize::from(CALLS) || due.iter().any(is_busy))
+        Ok(!called.is_empty() || !self.calls.is_empty())
     }
 
-    /// In the order of the deliveries.
-    async fn call_all(&self, due: &[Due], now: UtcMillis) -> Vec<Outcome> {
-        let mut calls = JoinSet::new();
-        // Another aggregator may have it, where a deployment is under way.
-        let mut outcomes = vec![Outcome::failed("this aggregator has no webhook of this name"); due.len()];
-        for (place, due) in due.iter().enumerate() {
-            let Some(target) = self.webhooks.targets.iter().find(|target| target.name == due.target) else { continue };
-            let (webhooks, target, resolver) = (self.webhooks.clone(), target.clone(), self.resolver.clone());
-            let (alert_id, body) = (due.alert.alert_id.clone(), body(target.format, &due.alert, due.revision));
-            calls.spawn(async move { (place, call((&webhooks, &target), &resolver, (&alert_id, body), now).await) });
-            // What a task that panicked would leave behind.
-            outcomes[place] = Outcome::Failed { reason: "the call failed inside".to_owned(), asked: None };
+    /// Begins a call, unless it is under way.
+    fn begin(&mut self, due: Due, now: UtcMillis) {
+        if !self.under_way.insert(due.key()) {
+            return;
         }
-        while let Some(called) = calls.join_next().await {
-            match called {
-                Ok((place, outcome)) => outcomes[place] = outcome,
-                Err(error) => tracing::error!(%error, "a call of a webhook failed inside"),
+        let target = self.webhooks.targets.iter().find(|target| target.name == due.target).cloned();
+        let (webhooks, resolver) = (self.webhooks.clone(), self.resolver.clone());
+        self.calls.spawn(async move {
+            let began = Instant::now();
+            let outcome = match target {
+                Some(target) => {
+                    let alert = (due.alert.alert_id.as_str(), body(target.format, &due.alert, due.revision));
+                    call((&webhooks, &target), &resolver, alert, now).await
+                }
+                // Another aggregator may have it, where a deployment is under way.
+                None => Outcome::failed("this aggregator has no webhook of this name"),
+            };
+            let at = now.plus_millis(i64::try_from(began.elapsed().as_millis()).unwrap_or(0));
+            Called { due, outcome, at }
+        });
+    }
+
+    /// Calls that have ended; waits a while for the first one. What is dropped of them here is made again.
+    async fn ended(&mut self) -> Vec<Called> {
+        let mut ended = Vec::new();
+        let mut next = tokio::time::timeout(LOOK_EVERY, self.calls.join_next()).await.ok().flatten();
+        while let Some(joined) = next {
+            match joined {
+                Ok(called) => {
+                    self.under_way.remove(&called.due.key());
+                    ended.push(called);
+                }
+                Err(error) => {
+                    tracing::error!(%error, "a call of a webhook failed inside");
+                    // Which one is not known: all that are not among the others are made again.
+                    self.calls.abort_all();
+                    self.under_way.clear();
+                }
             }
+            next = self.calls.try_join_next();
         }
-        outcomes
+        ended
     }
 }
 
 impl Due {
+    fn key(&self) -> Key {
+        (self.alert.alert_id.clone(), self.target.clone(), self.revision)
+    }
+
     fn read(row: &Row) -> Result<Self, sqlx::Error> {
         Ok(Self {
             alert: Alert::from_row(row)?,

@@ -1,5 +1,4 @@
--- Deliveries that are due at $1, $2 at most: the first of every webhook, then the second of each, up to $3 of one, so that none waits
--- behind those of another that does not answer. That an alert is over is told after it was told that it was raised.
+-- Deliveries that are due at $1, $2 at most and $3 of one webhook: none waits behind those of another that does not answer. That an alert is over is told after it was told that it was raised.
 with due as (
     select
         delivery.*,
