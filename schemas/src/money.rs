@@ -104,6 +104,14 @@ impl NanoUsd {
         Ok(amount)
     }
 
+    /// Like [`NanoUsd::parse`], for amounts of people, who mean every digit: none is rounded away.
+    ///
+    /// # Errors
+    /// Those of `parse`, `Negative`, and `TooPrecise` for a tenth decimal.
+    pub fn parse_exact(text: &str) -> Result<Self, MoneyError> {
+        exact_non_negative(text, NANO_PLACES).map(Self)
+    }
+
     /// Reads a double through its shortest decimal text.
     ///
     /// Sources that keep dollars in doubles mean the short decimal that a person would read (0.0675), not the binary

@@ -122,10 +122,7 @@ pub(crate) async fn delete_alert_rule(
 fn read_rule(name: &str, body: &[u8]) -> Result<Rule, ApiError> {
     let invalid = |message: String| ApiError::invalid("invalid_rule", message.chars().take(500).collect::<String>());
     let deserializer = &mut serde_json::Deserializer::from_slice(body);
-    let text: RuleText = serde_path_to_error::deserialize(deserializer).map_err(|error| {
-        let (field, reason) = (error.path().to_string(), error.into_inner());
-        invalid(if field == "." { reason.to_string() } else { format!("field {field}: {reason}") })
-    })?;
+    let text = RuleText::read(deserializer).map_err(invalid)?;
     if text.name.as_deref().is_some_and(|other| other != name) {
         return Err(invalid("field name is another than that of the path; leave it out".to_owned()));
     }

@@ -22,7 +22,7 @@ impl Decimal {
 
     /// How many units of so many billionths it is; none when it is no number or no whole number of them.
     pub(super) fn units(&self, nanos_per_unit: i64) -> Option<i64> {
-        let nanos = NanoUsd::parse(&self.0).ok()?.nanos();
+        let nanos = NanoUsd::parse_exact(&self.0).ok()?.nanos();
         (nanos % nanos_per_unit == 0).then_some(nanos / nanos_per_unit)
     }
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use serde::Deserialize as _;
 use toml::{Table, Value};
 
 use super::{MAX_RULES, Rule, RuleError, RuleText};
@@ -71,10 +70,10 @@ pub fn read_rules(file: &str, text: &str) -> Result<Vec<Rule>, RuleFileError> {
     for (place, value) in rules.iter().enumerate() {
         let name = value.get("name").and_then(Value::as_str).map(|name| name.chars().take(100).collect());
         let rule: String = name.unwrap_or_else(|| format!("number {}", place + 1));
-        let text = RuleText::deserialize(value.clone()).map_err(|error| RuleFileError::Field {
+        let text = RuleText::read(value.clone()).map_err(|reason| RuleFileError::Field {
             file: named(),
             rule: rule.clone(),
-            reason: error.message().to_owned(),
+            reason,
         })?;
         let refused = |source| RuleFileError::Rule { file: named(), rule: rule.clone(), source };
         let valid = Rule::try_from(text).map_err(refused)?;

@@ -4,6 +4,7 @@ use super::decimal::Decimal;
 use super::{AnomalyMeasure, BudgetPeriod, Condition, DurationMeasure, RateWindow, RuleError, RuleText, UnpricedLimit};
 use crate::NanoUsd;
 use crate::calendar::{Resolution, Zone};
+use crate::money::MoneyError;
 
 /// A millionth of the operations, in billionths of a percent.
 pub(super) const PPM_NANOS: i64 = 100_000;
@@ -85,11 +86,11 @@ impl<'a> Fields<'a> {
     fn budget(&mut self) -> Result<Condition, RuleError> {
         self.known.extend(["amount_usd", "period", "rolling", "thresholds"]);
         let amount = required("amount_usd", self.text.amount_usd.as_ref())?;
-        let amount =
-            NanoUsd::parse(amount.as_str()).map_err(|error| RuleError::new("amount_usd", error.to_string()))?;
-        if amount <= NanoUsd::ZERO {
-            return Err(RuleError::new("amount_usd", "is not above 0"));
-        }
+        let amount = match NanoUsd::parse_exact(amount.as_str()) {
+            Ok(NanoUsd::ZERO) | Err(MoneyError::Negative { .. }) => Err("is not above 0".to_owned()),
+            amount => amount.map_err(|error| error.to_string()),
+        };
+        let amount = amount.map_err(|reason| RuleError::new("amount_usd", reason))?;
         Ok(Condition::Budget { amount, period: self.period()?, thresholds: self.thresholds()? })
     }
 
@@ -102,6 +103,10 @@ impl<'a> Fields<'a> {
                     resolution.ok_or_else(|| RuleError::new("period", format!("is {name:?}; it is {words}")))?;
                 Ok(BudgetPeriod::Calendar { resolution, zone: self.zone()? })
             }
+            (None, Some(_)) if self.text.zone.is_some() => Err(RuleError::new(
+                "zone",
+                "means nothing beside rolling, whose hours are the same everywhere; leave it out",
+            )),
             (None, Some(text)) => rolling_hours(text).map(|hours| BudgetPeriod::Rolling { hours }),
             (None, None) => {
                 Err(RuleError::new("period", format!("is missing; it is {words}, or rolling is, such as 24h")))

@@ -96,10 +96,7 @@ const WRONG: &[(&str, &str)] = &[
     ("kind = \"budget\"\namount_usd = -1\nperiod = \"day\"", "field amount_usd is not above 0"),
     ("kind = \"budget\"\namount_usd = 1\nperiod = \"day\"\nrolling = \"1h\"", "field rolling is given beside period"),
     ("kind = \"budget\"\namount_usd = 1\nrolling = \"1w\"", "such as 24h or 30d, at most 366d"),
-    (
-        "kind = \"budget\"\namount_usd = 1\nrolling = \"1h\"\nzone = \"UTC\"",
-        "field zone means nothing in a rule of the kind budget",
-    ),
+    ("kind = \"budget\"\namount_usd = 1\nrolling = \"1h\"\nzone = \"UTC\"", "field zone means nothing beside rolling"),
     ("kind = \"budget\"\namount_usd = 1\nperiod = \"day\"\nzone = \"Mars\"", "no IANA time zone"),
     ("kind = \"budget\"\namount_usd = 1\nperiod = \"day\"\npercent = 5", "field percent means nothing"),
     ("kind = \"failure_rate\"\npercent = 0.00001\nwindow_minutes = 5", "at most four decimals"),
@@ -110,7 +107,16 @@ const WRONG: &[(&str, &str)] = &[
     ),
     ("kind = \"anomaly\"\nmeasure = \"cost\"\nfactor = 1\nminimum = 1", "field factor is no number above 1"),
     ("kind = \"unpriced\"\nwindow_minutes = 5", "field count is missing"),
-    ("kind = \"unpriced\"\nwindow_minutes = 5\ncount = \"x\"", "r.toml, rule a: invalid type"),
+    ("kind = \"unpriced\"\nwindow_minutes = 5\ncount = \"x\"", "r.toml, rule a: field count: invalid type"),
+    (
+        "kind = \"latency\"\npercentile = 99.9",
+        "field percentile: invalid type: floating point `99.9`, expected a whole number",
+    ),
+    (
+        "kind = \"budget\"\namount_usd = true",
+        "field amount_usd: invalid type: boolean `true`, expected a number or its text",
+    ),
+    ("kind = \"budget\"\namount_usd = \"1.0000000005\"\nperiod = \"day\"", "field amount_usd"),
     ("kind = \"unpriced\"\nwindow_minuts = 5", "rule a: unknown field `window_minuts`"),
     (
         "filter = { session_id = \"s\" }",

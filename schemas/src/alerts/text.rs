@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::decimal::Decimal;
 use super::parts::{Fields, PPM_NANOS, THOUSANDTH_NANOS, is_name};
@@ -90,6 +90,30 @@ pub struct RuleError {
     pub field: String,
     /// What is wrong with it, and what is allowed.
     pub reason: String,
+}
+
+impl RuleText {
+    /// Reads a rule from TOML or JSON.
+    ///
+    /// # Errors
+    /// Names the field, if it is one's fault, and says what is wrong.
+    pub fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, String>
+    where
+        D::Error: std::fmt::Display,
+    {
+        serde_path_to_error::deserialize(deserializer).map_err(|error| {
+            let (field, reason) = (error.path().to_string(), error.inner().to_string());
+            // Types of Rust say nothing to who writes rules.
+            let reason = ["u8", "u32"].iter().fold(reason.trim_end().to_owned(), |reason, number| {
+                reason.replace(&format!("expected {number}"), "expected a whole number")
+            });
+            if field == "." || reason.starts_with("unknown field") {
+                reason
+            } else {
+                format!("field {field}: {reason}")
+            }
+        })
+    }
 }
 
 impl RuleError {
