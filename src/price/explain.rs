@@ -22,8 +22,8 @@ use crate::text_table::{print, print_text};
 
 /// Explain what an operation costs, line by line, or why it has no cost.
 ///
-/// Either a stored operation, or one that the flags describe. A stored operation keeps the cost that it was stored with; what the
-/// catalogue says of it now is shown beside it.
+/// Either a stored operation, or one that the flags describe. A stored operation keeps its cost until `opstream reprice`
+/// changes it; what the catalogue says of it now is shown beside it.
 #[derive(clap::Args)]
 #[command(after_long_help = "Examples:
   a stored operation:

@@ -55,6 +55,8 @@ impl Explained<'_> {
                 "reported_cost_usd": stored.reported.map(NanoUsd::to_decimal_string),
                 "catalogue_cost_usd": stored.by_catalogue().map(NanoUsd::to_decimal_string),
                 "reported_difference_usd": stored.difference().map(NanoUsd::to_decimal_string),
+                "repricing": stored.repricing,
+                "billed_cost_usd": stored.billed.map(NanoUsd::to_decimal_string),
                 "is_the_same_cost": self.is_same_cost(stored),
                 "is_the_same_version": stored.price_version == self.catalogue.version(),
             })),
@@ -129,7 +131,13 @@ impl Explained<'_> {
             lines.push("that is another cost than the catalogue computes now".to_owned());
         }
         if stored.price_version != self.catalogue.version() {
-            lines.push(format!("it was stored by the catalogue {}, another than this one", stored.price_version));
+            lines.push(format!("it was priced by the catalogue {}, another than this one", stored.price_version));
+        }
+        if let Some(number) = stored.repricing {
+            let billed = usd(stored.billed);
+            lines.push(format!(
+                "re-pricing {number} has changed it; at first it had {billed}; `opstream reprice show {number}` says more"
+            ));
         }
         lines.extend(reported(stored));
         lines
@@ -276,6 +284,8 @@ mod tests {
             price_version: version.to_owned(),
             reported: None,
             catalogue_cost: None,
+            repricing: None,
+            billed: None,
         };
         let version = Catalogue::embedded().version();
         let now = explained(&operation("openai", "gpt-6.1-sol")).explanation.priced.cost.unwrap().to_string();
@@ -290,6 +300,10 @@ mod tests {
             assert!(text.contains(said), "{said}: {text}");
             assert_eq!(explained.as_json()["stored"]["is_the_same_cost"], is_same);
         }
+        let changed = Stored { repricing: Some(2), billed: NanoUsd::parse("0.25").ok(), ..stored(&now, version) };
+        let explained = Explained::of(Catalogue::embedded(), &changed.operation, Some(&changed));
+        assert!(explained.as_text().join("\n").contains("re-pricing 2 has changed it; at first it had 0.25 USD"));
+        assert_eq!(explained.as_json()["stored"]["billed_cost_usd"], "0.25");
     }
 
     #[test]
@@ -304,6 +318,8 @@ mod tests {
             price_version: Catalogue::embedded().version().to_owned(),
             reported: Some(dearer),
             catalogue_cost,
+            repricing: None,
+            billed: None,
         };
         let (known, unknown) = ("gpt-6.1-sol", "gpt-of-tomorrow");
         let (counts, counts_not) =

@@ -38,6 +38,10 @@ pub(super) struct Stored {
     pub(super) reported: Option<NanoUsd>,
     /// What the catalogue said beside a reported cost; none in rows of earlier versions.
     pub(super) catalogue_cost: Option<NanoUsd>,
+    /// The re-pricing that its cost is of, if it is of one.
+    pub(super) repricing: Option<i64>,
+    /// What it cost at first, where a re-pricing changed that.
+    pub(super) billed: Option<NanoUsd>,
 }
 
 impl Stored {
@@ -114,5 +118,7 @@ fn read(id: OperationId, row: &Row) -> Result<Stored, sqlx::Error> {
         price_version: row.text("price_version")?,
         reported: money("reported_cost_nano_usd")?,
         catalogue_cost: money("catalogue_cost_nano_usd")?,
+        repricing: row.optional_int("repricing")?,
+        billed: money("billed_cost_nano_usd")?,
     })
 }
