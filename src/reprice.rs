@@ -6,13 +6,14 @@
 mod report;
 mod watch;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use opstream_aggregator::repricing::{self, PreviewPrices, RepricingRequest};
 use opstream_schemas::database::Database;
-use opstream_schemas::prices::Catalogue;
+use opstream_schemas::prices::{Catalogue, CostPolicy};
 use opstream_schemas::{UtcMicros, UtcMillis};
 use tokio_util::sync::CancellationToken;
 
@@ -64,7 +65,7 @@ pub(crate) struct RepriceArgs {
     /// Say what would change, and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Say what the operations would have cost with this provider's model, and change nothing
+    /// Say what the operations would have cost with this provider's model, by the catalogue, and change nothing
     #[arg(long, value_name = "PROVIDER/MODEL", value_parser = provider_and_model)]
     as_model: Option<(String, String)>,
     /// Ask, and do not wait for the end
@@ -148,8 +149,9 @@ pub(crate) async fn run(args: RepriceArgs, shutdown: CancellationToken) -> anyho
         Some(Action::Show { number, output, place }) => {
             let database = place.open().await?;
             let found = repricing::show(&database, *number).await.context("cannot read the re-pricing")?;
-            let (found, models, files_left) = found.with_context(|| format!("there is no re-pricing {number}"))?;
-            output.write(&Report::One { repricing: found, models, files_left })?;
+            let missing =
+                || format!("there is no re-pricing {number}; `opstream reprice list` shows those that there are");
+            output.write(&Report::One(found.with_context(missing)?))?;
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -161,7 +163,11 @@ async fn reprice(args: &RepriceArgs, shutdown: CancellationToken) -> anyhow::Res
     let catalogue = files.lay_over(Catalogue::embedded()).context("--prices (OPSTREAM_PRICES)")?.into_owned();
     let cost_policy = args.cost_policy.policy();
     let database = args.place.open().await?;
+    if args.as_model.is_none() && args.prices.paths.is_empty() {
+        note_other_prices(&database, (from, to), catalogue.version()).await?;
+    }
     if args.dry_run || args.as_model.is_some() {
+        let cost_policy = if args.as_model.is_some() { CostPolicy::Catalogue } else { cost_policy };
         let prices = PreviewPrices { catalogue: Arc::new(catalogue), cost_policy, as_model: args.as_model.clone() };
         return Box::pin(preview(args, &database, (from, to), prices, shutdown)).await;
     }
@@ -169,6 +175,19 @@ async fn reprice(args: &RepriceArgs, shutdown: CancellationToken) -> anyhow::Res
     let request = RepricingRequest { from, to, price_version, price_files: files.texts(), cost_policy };
     let number = repricing::ask(&database, &request).await?;
     Box::pin(watch::until_done(&database, (number, args.no_wait), args.output, shutdown)).await
+}
+
+/// Says so where operations were not priced with the prices that opstream brings along: price files may have been forgotten.
+async fn note_other_prices(database: &Database, span: (UtcMillis, UtcMillis), builtin: &str) -> anyhow::Result<()> {
+    let newest = repricing::newest_price_version(database, span).await.context("cannot read the operations")?;
+    if let Some(version) = newest.filter(|version| version != builtin) {
+        let note = format!(
+            "note: the newest of these operations was priced with {version}, and these are the prices that opstream brings along, {builtin}. \
+             If price files of your own were among the others, name them with --prices, or they no longer count"
+        );
+        drop(writeln!(std::io::stderr(), "{note}"));
+    }
+    Ok(())
 }
 
 async fn preview(
@@ -192,7 +211,8 @@ async fn preview(
     progress.finish();
     let as_model = prices.as_model.map(|(provider, model)| format!("{provider}/{model}"));
     let version = prices.catalogue.version().to_owned();
-    args.output.write(&Report::Preview { span, version, as_model, seen: seen? })?;
+    let policy = prices.cost_policy.name();
+    args.output.write(&Report::Preview { span, version, policy, as_model, seen: seen? })?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -56,7 +56,7 @@ use crate::tenure::{Memory, Tenure};
 pub use self::asked::{AskError, RepricingRequest, ask, ask_undo};
 pub use self::models::{ModelChange, ModelChanges};
 pub use self::preview::{Preview, PreviewError, PreviewPrices, preview};
-pub use self::stored::{Repricing, RepricingState, files_done, list, show};
+pub use self::stored::{Repricing, RepricingState, Shown, files_done, list, newest_price_version, show};
 
 /// Windows after which the rest of a file is left for another transaction, which writes the file again.
 const MOST_WINDOWS: usize = if cfg!(test) { 200 } else { 20_000 };

@@ -1,6 +1,6 @@
 //! What was found or changed, in words for people and as JSON for programs. Pure.
 
-use opstream_aggregator::repricing::{ModelChange, ModelChanges, Preview, Repricing, RepricingState};
+use opstream_aggregator::repricing::{ModelChange, ModelChanges, Preview, Repricing, RepricingState, Shown};
 use opstream_schemas::{NanoUsd, UtcMillis};
 use serde_json::{Value, json};
 
@@ -10,10 +10,16 @@ use crate::text_table::{Align, Table, grouped};
 pub(super) enum Report {
     /// All re-pricings.
     List(Vec<Repricing>),
-    /// One, with what it changed, and the files that are left.
-    One { repricing: Repricing, models: ModelChanges, files_left: usize },
+    /// One, with what it changed.
+    One(Shown),
     /// What would change.
-    Preview { span: (UtcMillis, UtcMillis), version: String, as_model: Option<String>, seen: Preview },
+    Preview {
+        span: (UtcMillis, UtcMillis),
+        version: String,
+        policy: &'static str,
+        as_model: Option<String>,
+        seen: Preview,
+    },
 }
 
 impl Report {
@@ -22,8 +28,10 @@ impl Report {
         match self {
             Self::List(all) if all.is_empty() => vec!["nothing was priced again yet".to_owned()],
             Self::List(all) => list(all),
-            Self::One { repricing, models, files_left } => one(repricing, models, *files_left),
-            Self::Preview { span, version, as_model, seen } => previewed(*span, version, as_model.as_deref(), seen),
+            Self::One(shown) => one(shown),
+            Self::Preview { span, version, policy, as_model, seen } => {
+                previewed(*span, (version, policy), as_model.as_deref(), seen)
+            }
         }
     }
 
@@ -31,17 +39,19 @@ impl Report {
     pub(super) fn as_json(&self) -> Vec<String> {
         match self {
             Self::List(all) => all.iter().map(|repricing| as_object(repricing).to_string()).collect(),
-            Self::One { repricing, models, files_left } => {
+            Self::One(Shown { repricing, models, files_left, kept_from }) => {
                 let mut object = as_object(repricing);
                 object["files_left"] = json!(files_left);
+                object["kept_from"] = json!(kept_from.to_string());
                 object["models"] = models_as_json(models);
                 vec![object.to_string()]
             }
-            Self::Preview { span: (from, to), version, as_model, seen } => {
+            Self::Preview { span: (from, to), version, policy, as_model, seen } => {
                 let object = json!({
                     "from": from.to_string(),
                     "to": to.to_string(),
                     "price_version": version,
+                    "cost_policy": policy,
                     "as_model": as_model,
                     "files": seen.files,
                     "operations": seen.operations,
@@ -56,8 +66,8 @@ impl Report {
 
 fn list(all: &[Repricing]) -> Vec<String> {
     use Align::{Left, Right};
-    let head = ["number", "state", "from", "to", "prices", "operations", "changed"];
-    let mut table = Table::new([Right, Left, Left, Left, Left, Right, Right], head);
+    let head = ["number", "state", "from", "to", "prices", "cost policy", "operations", "changed"];
+    let mut table = Table::new([Right, Left, Left, Left, Left, Left, Right, Right], head);
     for repricing in all {
         table.add([
             repricing.number.to_string(),
@@ -65,6 +75,7 @@ fn list(all: &[Repricing]) -> Vec<String> {
             repricing.from.to_string(),
             repricing.to.to_string(),
             repricing.price_version.clone(),
+            repricing.cost_policy.clone(),
             grouped(repricing.operations.into()),
             grouped(repricing.changed.into()),
         ]);
@@ -72,10 +83,12 @@ fn list(all: &[Repricing]) -> Vec<String> {
     table.lines()
 }
 
-fn one(repricing: &Repricing, models: &ModelChanges, files_left: usize) -> Vec<String> {
-    let Repricing { number, state, from, to, price_version, .. } = repricing;
-    let mut lines = vec![format!("re-pricing {number}: operations from {from} to {to} with prices {price_version}")];
-    lines.extend(table(models, "before", "after"));
+fn one(Shown { repricing, models, files_left, kept_from }: &Shown) -> Vec<String> {
+    let Repricing { number, state, from, to, price_version, cost_policy, .. } = repricing;
+    let mut lines = vec![format!(
+        "re-pricing {number}: operations from {from} to {to} with prices {price_version}, cost policy {cost_policy}"
+    )];
+    lines.extend(table(models, ["changed", "USD before", "USD after"]));
     let (operations, changed) = (grouped(repricing.operations.into()), grouped(repricing.changed.into()));
     lines.push(match state {
         RepricingState::Running => {
@@ -89,15 +102,25 @@ fn one(repricing: &Repricing, models: &ModelChanges, files_left: usize) -> Vec<S
             repricing.failure.as_deref().unwrap_or("the reason is not known")
         ),
         RepricingState::Undoing => format!("being undone, {files_left} files are left"),
+        RepricingState::Undone if from < kept_from => format!(
+            "undone: all costs are as they were before it, but what windows say of days before {kept_from}, whose operations are no longer kept"
+        ),
         RepricingState::Undone => "undone: all costs are as they were before it".to_owned(),
     });
     lines
 }
 
-fn previewed((from, to): (UtcMillis, UtcMillis), version: &str, as_model: Option<&str>, seen: &Preview) -> Vec<String> {
-    let asked = as_model.map_or_else(String::new, |model| format!(", each as if it had been {model}"));
+fn previewed(
+    (from, to): (UtcMillis, UtcMillis),
+    (version, policy): (&str, &str),
+    as_model: Option<&str>,
+    seen: &Preview,
+) -> Vec<String> {
+    let asked =
+        as_model.map_or_else(|| format!(", cost policy {policy}"), |model| format!(", each as if it had been {model}"));
     let mut lines = vec![format!("operations from {from} to {to} with prices {version}{asked}")];
-    lines.extend(table(&seen.models, "now", "then"));
+    let counted = if as_model.is_some() { "operations" } else { "changed" };
+    lines.extend(table(&seen.models, [counted, "USD now", "USD then"]));
     let (operations, changed) = (grouped(seen.operations.into()), grouped(seen.models.total().changed.into()));
     lines.push(match as_model {
         Some(_) => format!(
@@ -109,9 +132,9 @@ fn previewed((from, to): (UtcMillis, UtcMillis), version: &str, as_model: Option
     lines
 }
 
-fn table(models: &ModelChanges, before: &str, after: &str) -> Vec<String> {
+fn table(models: &ModelChanges, [counted, before, after]: [&str; 3]) -> Vec<String> {
     use Align::{Left, Right};
-    let head = ["", "changed", "unpriced", &format!("USD {before}"), &format!("USD {after}"), "difference"];
+    let head = ["", counted, "unpriced", before, after, "difference"];
     let mut table = Table::new([Left, Right, Right, Right, Right, Right], head);
     for (provider, model, change) in models.iter() {
         let names: Vec<&str> = [provider, model].into_iter().filter(|name| !name.is_empty()).collect();
@@ -150,6 +173,7 @@ fn as_object(repricing: &Repricing) -> Value {
         "from": repricing.from.to_string(),
         "to": repricing.to.to_string(),
         "price_version": repricing.price_version,
+        "cost_policy": repricing.cost_policy,
         "asked_at": repricing.asked_at.to_string(),
         "finished_at": repricing.finished_at.map(|at| at.to_string()),
         "failure": repricing.failure,
@@ -200,6 +224,7 @@ mod tests {
             from: UtcMillis::from_millis(0),
             to: UtcMillis::from_millis(86_400_000),
             price_version: "2026-11-24-0123abcd".to_owned(),
+            cost_policy: "catalogue".to_owned(),
             asked_at: UtcMillis::from_millis(0),
             finished_at: None,
             failure: None,
@@ -207,9 +232,10 @@ mod tests {
             operations: 10_000,
             changed: 1_201,
         };
-        let report = Report::One { repricing, models: models(), files_left: 0 };
+        let shown = Shown { repricing, models: models(), files_left: 0, kept_from: UtcMillis::from_millis(0) };
+        let report = Report::One(shown.clone());
         let expected = [
-            "re-pricing 3: operations from 1970-01-01T00:00:00.000Z to 1970-01-02T00:00:00.000Z with prices 2026-11-24-0123abcd",
+            "re-pricing 3: operations from 1970-01-01T00:00:00.000Z to 1970-01-02T00:00:00.000Z with prices 2026-11-24-0123abcd, cost policy catalogue",
             "               changed  unpriced  USD before    USD after    difference",
             "(no model)           1                  7.00         0.00         -7.00",
             "openai/gpt-4o    1,200  600 -> 0        1.50  3.000000001  +1.500000001",
@@ -220,5 +246,9 @@ mod tests {
         let json: Value = serde_json::from_str(&report.as_json()[0]).unwrap();
         assert_eq!(json["models"][1]["cost_after_usd"], "3.000000001");
         assert_eq!((&json["state"], &json["changed"]), (&json!("done"), &json!(1201)));
+
+        let undone = Repricing { state: RepricingState::Undone, ..shown.repricing };
+        let undone = Shown { repricing: undone, kept_from: UtcMillis::from_millis(1), ..shown };
+        assert!(Report::One(undone).as_text().last().unwrap().contains("no longer kept"));
     }
 }

@@ -80,16 +80,17 @@ pub(super) async fn until_done(
     let (mut moved_at, mut last, mut was_told) = (Instant::now(), None, false);
     loop {
         let found = repricing::show(database, number).await.context("cannot read the re-pricing")?;
-        let (found, models, files_left) = found.with_context(|| format!("re-pricing {number} is gone"))?;
-        if no_wait || !found.state.is_under_way() {
+        let shown = found.with_context(|| format!("re-pricing {number} is gone"))?;
+        let (state, files_left) = (shown.repricing.state, shown.files_left);
+        if no_wait || !state.is_under_way() {
             progress.finish();
-            let failed = found.state == RepricingState::Failed;
-            output.write(&Report::One { repricing: found, models, files_left })?;
+            let failed = state == RepricingState::Failed;
+            output.write(&Report::One(shown))?;
             return Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS });
         }
         let done = repricing::files_done(database).await.context("cannot read the re-pricing")?;
         progress.tell(done, done + files_left);
-        let now = (done, files_left, found.changed);
+        let now = (done, files_left, shown.repricing.changed);
         if last.replace(now) != Some(now) {
             (moved_at, was_told) = (Instant::now(), false);
         }

@@ -10,7 +10,7 @@ const OTHER: &str = "(other)";
 /// The sums of one model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ModelChange {
-    /// Operations that cost something else now, or for another reason.
+    /// Operations that cost something else now, or for another reason; with another model all.
     pub changed: i64,
     /// Those of them whose cost was unknown.
     pub unpriced_before: i64,
@@ -47,7 +47,7 @@ impl ModelChange {
 }
 
 impl ModelChanges {
-    /// Adds one changed operation with its cost before and after.
+    /// Adds one operation with its cost before and after.
     pub(super) fn add(&mut self, provider: &str, model: &str, before: Option<i64>, after: Option<i64>) {
         self.entry(provider, model).count(before, after);
     }

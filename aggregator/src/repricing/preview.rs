@@ -21,7 +21,7 @@ use crate::rewriting::stored_columns::to_stored;
 pub struct PreviewPrices {
     /// The prices.
     pub catalogue: Arc<Catalogue>,
-    /// Which cost counts.
+    /// Which cost counts; the catalogue's with `as_model`, since what was reported is the cost of another model.
     pub cost_policy: CostPolicy,
     /// Provider and model whose prices are taken for every operation that bills tokens; none: each has its own.
     pub as_model: Option<(String, String)>,
@@ -34,7 +34,7 @@ pub struct Preview {
     pub files: i64,
     /// Operations that were priced.
     pub operations: i64,
-    /// What changes.
+    /// What changes; with another model what everything costs, changed or not.
     pub models: ModelChanges,
 }
 
@@ -117,8 +117,9 @@ impl Pricing {
     fn file(&mut self, listed: &ListedFile) -> Result<Preview, InputError> {
         let path = local_path(&self.lake, &listed.path)?;
         let PreviewPrices { catalogue, cost_policy, as_model } = &self.prices;
+        let policy = if as_model.is_some() { CostPolicy::Catalogue } else { *cost_policy };
         let prices = self.pricer.get_or_insert_with(|| NewPrices::Catalogue {
-            pricer: Pricer::new(Arc::clone(catalogue), *cost_policy),
+            pricer: Pricer::new(Arc::clone(catalogue), policy),
             repricing: 0,
             as_model: as_model.clone(),
         });

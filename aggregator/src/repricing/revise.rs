@@ -43,7 +43,7 @@ pub(super) struct Revision {
     pub(super) batches: Vec<RecordBatch>,
     /// Places of the changed ones, by batch and row.
     pub(super) changed: Vec<(usize, usize)>,
-    /// What changed for which model.
+    /// What changed for which model; of another model's prices what all operations cost.
     pub(super) models: ModelChanges,
     /// Operations in scope.
     pub(super) operations: i64,
@@ -74,6 +74,8 @@ pub(super) fn revise(batches: &[RecordBatch], prices: &mut NewPrices, scope: Sco
             if is_changed(row) {
                 *marked = true;
                 revision.changed.push((place, row));
+            }
+            if *marked || prices.is_another_model() {
                 revision.models.add(names.provider(row), names.model(row), stored.cost(row), new.cost(row));
             }
         }
@@ -126,6 +128,11 @@ impl NewPrices {
             Self::Catalogue { .. } => true,
             Self::Before(rows) => rows.contains_key(&id_of(batch.column(0).as_fixed_size_binary().value(row))),
         }
+    }
+
+    /// Whether it is asked what everything would have cost, rather than what changes.
+    fn is_another_model(&self) -> bool {
+        matches!(self, Self::Catalogue { as_model: Some(_), .. })
     }
 
     /// Computed columns replace others only where something is different.

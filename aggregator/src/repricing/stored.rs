@@ -5,10 +5,10 @@ use opstream_schemas::database::{Database, Row};
 
 use super::asked::ids;
 use super::models::{ModelChange, ModelChanges};
+use crate::retention::read_floor;
 
 /// The columns of [`Repricing`].
-pub(super) const COLUMNS: &str =
-    "repricing, state, from_ms, to_ms, price_version, asked_at_ms, finished_at_ms, failure, files, operations, changed";
+pub(super) const COLUMNS: &str = "repricing, state, from_ms, to_ms, price_version, cost_policy, asked_at_ms, finished_at_ms, failure, files, operations, changed";
 
 /// How far a re-pricing is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub struct Repricing {
     pub to: UtcMillis,
     /// The catalogue.
     pub price_version: String,
+    /// Which cost counts.
+    pub cost_policy: String,
     /// When it was asked for.
     pub asked_at: UtcMillis,
     /// When it, or its undoing, was over.
@@ -83,6 +85,7 @@ impl Repricing {
             from: millis("from_ms")?,
             to: millis("to_ms")?,
             price_version: row.text("price_version")?,
+            cost_policy: row.text("cost_policy")?,
             asked_at: millis("asked_at_ms")?,
             finished_at: row.optional_int("finished_at_ms")?.map(UtcMillis::from_millis),
             failure: row.optional_text("failure")?,
@@ -91,6 +94,19 @@ impl Repricing {
             changed: row.int("changed")?,
         })
     }
+}
+
+/// A re-pricing, and what it changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// The re-pricing.
+    pub repricing: Repricing,
+    /// What it changed.
+    pub models: ModelChanges,
+    /// How many of the files that it concerns are left.
+    pub files_left: usize,
+    /// Operations before this moment are no longer kept: what they cost stays as it is in windows.
+    pub kept_from: UtcMillis,
 }
 
 /// All re-pricings, the newest first.
@@ -102,11 +118,11 @@ pub async fn list(database: &Database) -> Result<Vec<Repricing>, sqlx::Error> {
     database.fetch_all(sqlx::AssertSqlSafe(sql), &[]).await?.iter().map(Repricing::from_row).collect()
 }
 
-/// One re-pricing with what it changed, and how many of the files that it concerns are left.
+/// One re-pricing with what it changed.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn show(database: &Database, number: i64) -> Result<Option<(Repricing, ModelChanges, usize)>, sqlx::Error> {
+pub async fn show(database: &Database, number: i64) -> Result<Option<Shown>, sqlx::Error> {
     let sql = format!("select {COLUMNS} from repricings where repricing = $1");
     let Some(row) = database.fetch_optional(sqlx::AssertSqlSafe(sql), &[number.into()]).await? else { return Ok(None) };
     let repricing = Repricing::from_row(&row)?;
@@ -123,7 +139,7 @@ pub async fn show(database: &Database, number: i64) -> Result<Option<(Repricing,
         };
         models.merge(&row.text("provider")?, &row.text("model")?, &change);
     }
-    let left = if repricing.state.is_under_way() {
+    let files_left = if repricing.state.is_under_way() {
         let left = "select count(*) as n from lake_files file where kind = 'operations' and removed_at_ms is null \
                     and max_operation_id >= $1 and min_operation_id < $2 \
                     and not exists (select 1 from repriced_files done where done.file_number = file.file_number)";
@@ -132,7 +148,8 @@ pub async fn show(database: &Database, number: i64) -> Result<Option<(Repricing,
     } else {
         0
     };
-    Ok(Some((repricing, models, left)))
+    let kept_from = read_floor(database).await?;
+    Ok(Some(Shown { repricing, models, files_left, kept_from }))
 }
 
 /// Files that the re-pricing under way is done with.
@@ -142,4 +159,18 @@ pub async fn show(database: &Database, number: i64) -> Result<Option<(Repricing,
 pub async fn files_done(database: &Database) -> Result<usize, sqlx::Error> {
     let row = database.fetch_optional("select count(*) as n from repriced_files", &[]).await?;
     Ok(usize::try_from(row.ok_or(sqlx::Error::RowNotFound)?.int("n")?).unwrap_or(0))
+}
+
+/// The catalogue that priced the newest operation from one time to before another; none without a priced one.
+///
+/// # Errors
+/// When the database fails.
+pub async fn newest_price_version(
+    database: &Database,
+    (from, to): (UtcMillis, UtcMillis),
+) -> Result<Option<String>, sqlx::Error> {
+    let sql = "select price_version from operations where operation_id >= $1 and operation_id < $2 \
+               order by operation_id desc limit 1";
+    let row = database.fetch_optional(sql, &ids(from, to)).await?;
+    Ok(row.map(|row| row.text("price_version")).transpose()?.filter(|version| !version.is_empty()))
 }

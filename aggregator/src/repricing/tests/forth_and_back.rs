@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::super::asked::{AskError, ask_undo};
 use super::super::preview::{PreviewPrices, preview};
-use super::super::stored::show;
+use super::super::stored::{Shown, show};
 use super::till::{
     By, Call, HOUR, MINUTE, N, Till, after_noon, call, catalogue, first_prices, price_file, priced, repriced,
     repriced_by,
@@ -120,8 +120,8 @@ async fn a_preview_says_what_the_re_pricing_then_does() {
         assert_eq!(heard, [(0, 3), (1, 3), (2, 3), (3, 3)]);
         let number = till.ask((-HOUR, HOUR), &files).await;
         till.settle().await;
-        let (repricing, models, left) = show(&till.station.database, number).await.unwrap().unwrap();
-        assert_eq!((repricing.operations, repricing.files, left), (seen.operations, 3, 0));
+        let Shown { repricing, models, files_left, .. } = show(&till.station.database, number).await.unwrap().unwrap();
+        assert_eq!((repricing.operations, repricing.files, files_left), (seen.operations, 3, 0));
         assert_eq!(models, seen.models);
         assert_eq!(repricing.changed, models.total().changed);
         let names: Vec<_> = models.iter().map(|(provider, model, _)| (provider, model)).collect();
@@ -137,8 +137,11 @@ async fn traffic_is_priced_as_if_it_had_been_another_models() {
     let calls: Vec<Call> = (0..30).map(|n| call(NOON + n, n)).collect();
     till.commit(&calls).await;
     let as_model = Some(("openai".to_owned(), "gpt-4o-mini".to_owned()));
-    let prices =
-        PreviewPrices { catalogue: Catalogue::embedded().clone(), cost_policy: CostPolicy::Catalogue, as_model };
+    let prices = PreviewPrices {
+        catalogue: Catalogue::embedded().clone(),
+        cost_policy: CostPolicy::ReportedOrCatalogue,
+        as_model,
+    };
     let span = (after_noon(0), after_noon(HOUR));
     let seen = preview(&till.station.database, &till.station.lake(), span, &prices, |_, _| {}).await.unwrap();
     // 0.15 and 0.60 USD per million.
@@ -146,6 +149,13 @@ async fn traffic_is_priced_as_if_it_had_been_another_models() {
     assert_eq!(seen.models.total().cost_after, i128::from(expected));
     assert_eq!((seen.models.total().changed, seen.models.total().unpriced_after), (30, 0));
     assert_eq!(seen.models.iter().count(), 3, "by the models that they were");
+    let itself = PreviewPrices {
+        as_model: Some(("house".to_owned(), "m".to_owned())),
+        catalogue: catalogue(&first_prices()),
+        ..prices
+    };
+    let seen = preview(&till.station.database, &till.station.lake(), span, &itself, |_, _| {}).await.unwrap();
+    assert_eq!(seen.models.total().changed, 30, "also those whose cost is the same");
 }
 
 proptest! {
