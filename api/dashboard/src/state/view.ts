@@ -1,0 +1,82 @@
+// What is looked at, as it stands behind # in the address: #/cost?range=7d&zone=Europe%2FBerlin&provider=openai. A copied address
+// shows the same. Pure.
+import { isDimension, NAMES, type Dimension } from "../api/dimensions";
+import { isRangeName, type Range } from "../time/range";
+import { isZone, MINUTE } from "../time/zone";
+
+export interface View {
+  page: string;
+  range: Range;
+  zone: string;
+  /** Any of the values; "" is operations without one. A dimension that is not filtered by is absent. */
+  filters: Partial<Record<Dimension, readonly string[]>>;
+  /** Whether the previous period is shown beside this one. */
+  compare: boolean;
+  /** What else a page remembers. */
+  options: Readonly<Record<string, string>>;
+}
+
+export const DEFAULT_PAGE = "overview";
+
+export function readView(hash: string, ownZone: string): View {
+  const [path = "", query = ""] = hash.replace(/^#\/?/, "").split(/\?(.*)/s);
+  const given = new URLSearchParams(query);
+  const filters: View["filters"] = {};
+  const options: Record<string, string> = {};
+  for (const [name, value] of given) {
+    if (isDimension(name)) filters[name] = [...new Set([...(filters[name] ?? []), value])];
+    else if (!RESERVED.has(name)) options[name] = value;
+  }
+  const zone = given.get("zone") ?? "";
+  return {
+    page: /^[a-z][a-z-]*$/.test(path) ? path : DEFAULT_PAGE,
+    range: readRange(given),
+    zone: isZone(zone) ? zone : ownZone,
+    filters,
+    compare: given.get("compare") === "previous",
+    options,
+  };
+}
+
+const RESERVED = new Set(["range", "from", "to", "zone", "compare"]);
+
+/** The same view has always the same text. */
+export function writeView(view: View): string {
+  const parts = new URLSearchParams();
+  if ("name" in view.range) parts.set("range", view.range.name);
+  else {
+    parts.set("from", minuteText(view.range.from));
+    parts.set("to", minuteText(view.range.to));
+  }
+  parts.set("zone", view.zone);
+  for (const name of NAMES) for (const value of view.filters[name] ?? []) parts.append(name, value);
+  if (view.compare) parts.set("compare", "previous");
+  for (const name of Object.keys(view.options).sort()) parts.set(name, view.options[name] ?? "");
+  // Behind # these need no escape, and an address is read by people too.
+  return `#/${view.page}?${parts.toString().replaceAll("%2F", "/").replaceAll("%3A", ":").replaceAll("%2C", ",")}`;
+}
+
+/** Adds a value to a filter, or takes it away when it is there. */
+export function toggled(filters: View["filters"], dimension: Dimension, value: string): View["filters"] {
+  const old = filters[dimension] ?? [];
+  const values = old.includes(value) ? old.filter((other) => other !== value) : [...old, value];
+  const { [dimension]: _, ...others } = filters;
+  return values.length === 0 ? others : { ...others, [dimension]: values };
+}
+
+function readRange(given: URLSearchParams): Range {
+  const name = given.get("range") ?? "";
+  if (isRangeName(name)) return { name };
+  const from = readMinute(given.get("from"));
+  const to = readMinute(given.get("to"));
+  return from !== undefined && to !== undefined && from < to ? { from, to } : { name: "24h" };
+}
+
+function readMinute(text: string | null): number | undefined {
+  const moment = text === null ? Number.NaN : Date.parse(text);
+  return Number.isNaN(moment) ? undefined : Math.floor(moment / MINUTE) * MINUTE;
+}
+
+function minuteText(moment: number): string {
+  return `${new Date(moment).toISOString().slice(0, 16)}Z`;
+}
