@@ -1,0 +1,33 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { bars, highest, levels, lines, stepAt, xOf, type Frame } from "./plot";
+
+const frame: Frame = { width: 110, height: 100, left: 10, right: 0, top: 0, bottom: 0 };
+const series = [
+  { key: "a", label: "a", colour: "red", values: ["1", "2"] },
+  { key: "b", label: "b", colour: "blue", values: [3, null] },
+];
+
+test("stacked bars reach the sum, lines their own value", () => {
+  assert.equal(highest(series, true), 4);
+  assert.equal(highest(series, false), 3);
+  assert.equal(highest([], true), 0);
+  assert.deepEqual(levels(0), [0, 1]);
+});
+
+test("bars stand on each other and nothing stands where nothing is known", () => {
+  const [a, b] = bars(series, 4, frame);
+  assert.equal(a?.path, "M15.5 100V75h39V100zM65.5 100V50h39V100z");
+  assert.equal(b?.path, "M15.5 75V0h39V75z");
+});
+
+test("lines go through the middle of steps", () => {
+  assert.equal(lines(series, 4, frame)[0]?.path, "M35 75L85 50");
+  assert.equal(lines(series, 4, frame)[1]?.path, "M35 25h0");
+});
+
+test("the step under the pointer is the one that is drawn there", () => {
+  for (const step of [0, 1]) assert.equal(stepAt(xOf(step, 2, frame), 2, frame), step);
+  assert.equal(stepAt(-50, 2, frame), 0);
+  assert.equal(stepAt(500, 2, frame), 1);
+});
