@@ -1,0 +1,78 @@
+// Questions to the server this page came from.
+import type { components } from "./schema.mjs";
+
+export type Schemas = components["schemas"];
+export type Parameters = readonly (readonly [string, string])[];
+
+/** The server asks for a token, or for another one. */
+export class TokenNeeded extends Error {}
+
+/** The server answered, but not what was asked for. */
+export class Refused extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+const TOKEN = "opstream-token";
+/** A little more than the server takes before it gives up. */
+const TIMEOUT_MS = 35_000;
+
+/** Keeps the token for this tab only: it is gone when the tab is closed. */
+export function keepToken(token: string): void {
+  sessionStorage.setItem(TOKEN, token.trim());
+}
+
+/** Whether a token has been given in this tab. */
+export function hasToken(): boolean {
+  return sessionStorage.getItem(TOKEN) !== null;
+}
+
+/** How far this machine's clock is ahead of the server's, as the last answer told. */
+let aheadMs = 0;
+
+/** The server's clock, to the second. */
+export function serverNow(): number {
+  return Date.now() - aheadMs;
+}
+
+/** Where something of the server is, also behind a proxy that puts the page below a path. */
+export function addressOf(path: string): string {
+  return new URL(path, document.baseURI).href;
+}
+
+/** `path` has no slash at its beginning: it is relative to the page. */
+export async function ask<Answer>(path: string, parameters: Parameters = [], signal?: AbortSignal): Promise<Answer> {
+  const query = new URLSearchParams(parameters.map(([name, value]) => [name, value])).toString();
+  const token = sessionStorage.getItem(TOKEN);
+  const timeout = AbortSignal.timeout(TIMEOUT_MS);
+  const response = await fetch(addressOf(query ? `${path}?${query}` : path), {
+    headers: token ? { authorization: `Bearer ${token}` } : {},
+    signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+  });
+  const date = Date.parse(response.headers.get("date") ?? "");
+  // The header has whole seconds; a small difference is rounding.
+  if (!Number.isNaN(date)) aheadMs = Math.abs(Date.now() - date) < 2_000 ? 0 : Date.now() - date;
+  if (response.status === 401) throw new TokenNeeded();
+  if (!response.ok) throw new Refused(response.status, await messageOf(response));
+  return (await response.json()) as Answer;
+}
+
+/** Why there is no answer, for people. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof DOMException && error.name === "TimeoutError") return "no answer in time";
+  if (error instanceof TypeError) return "the server cannot be reached";
+  return error instanceof Error ? error.message : "no answer";
+}
+
+async function messageOf(response: Response): Promise<string> {
+  try {
+    const body = (await response.json()) as Schemas["ErrorAnswer"];
+    return body.error.message;
+  } catch {
+    return `the server answered ${response.status}`;
+  }
+}
