@@ -1,9 +1,13 @@
 // Builds the page into dist/, from where the binary embeds it. During `npm run dev` the API of a running opstream answers.
+import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vite";
 
 const opstream = "http://127.0.0.1:8080";
 
 export default defineConfig({
+  // Everything is found relative to the page, wherever a proxy puts it.
+  base: "./",
+  plugins: [svelte()],
   build: {
     // The server's content security policy allows neither inline scripts nor data: fonts; everything is a file of its own.
     assetsInlineLimit: 0,

@@ -1,0 +1,4 @@
+// Read by Vite and svelte-check.
+export default {
+  compilerOptions: { runes: true },
+};
