@@ -25,10 +25,12 @@ use crate::state::{HealthState, Shared};
 
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
-/// What the page may load and talk to: its own files and this server.
+/// What the page may load and talk to: its own files and this server. Markup is made by one policy alone, that of Svelte, which
+/// puts the page's own templates into elements; what comes with operations is never markup.
 const CONTENT_SECURITY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
-     frame-ancestors 'none'; base-uri 'none'; form-action 'self'; require-trusted-types-for 'script'",
+     frame-ancestors 'none'; base-uri 'none'; form-action 'self'; require-trusted-types-for 'script'; \
+     trusted-types svelte-trusted-html",
 );
 
 /// Posted to and listed from.
