@@ -1,0 +1,87 @@
+// What a part of the page has asked for: the last answer stays while the next one is under way or fails.
+import { reasonOf, TokenNeeded } from "../api/client";
+import { askQuery, type QueryAnswer, type Question } from "../api/query";
+import { place } from "./place.svelte";
+import { session } from "./session.svelte";
+import { writeView } from "./view";
+
+interface Asking<T> {
+  /** Answers with the same subject follow each other in time; another subject is another picture. */
+  subject: string;
+  ask: () => { answer: Promise<T>; leave: () => void };
+}
+
+export class Asked<T> {
+  answer: T | undefined = $state.raw();
+  /** Why there is no newer answer; "" when there is one. */
+  failure: string = $state("");
+  /** Whether the answer belongs to another subject than what is asked for now. */
+  isStale: boolean = $state(false);
+  /** Counts what was asked again by hand. */
+  attempts: number = $state(0);
+  private subject: string | undefined;
+
+  /** Asks again, after a failure. */
+  retry(): void {
+    this.failure = "";
+    this.attempts += 1;
+  }
+
+  follow(asking: Asking<T>): () => void {
+    if (this.subject !== undefined && this.subject !== asking.subject) this.isStale = true;
+    this.subject = asking.subject;
+    const { answer, leave } = asking.ask();
+    let isWanted = true;
+    answer.then(
+      (value) => {
+        if (!isWanted) return;
+        this.answer = value;
+        this.failure = "";
+        this.isStale = false;
+      },
+      (error: unknown) => {
+        if (!isWanted) return;
+        if (error instanceof TokenNeeded) session.needsToken = true;
+        else this.failure = reasonOf(error);
+      },
+    );
+    return () => {
+      isWanted = false;
+      leave();
+    };
+  }
+}
+
+/** Asks whenever what `asking` reads changes; none means that there is nothing to ask yet. Call it while a component begins. */
+export function asked<T>(asking: () => Asking<T> | undefined): Asked<T> {
+  const state = new Asked<T>();
+  $effect(() => {
+    const next = asking();
+    void state.attempts;
+    void session.tokens;
+    if (next) return state.follow(next);
+    return undefined;
+  });
+  return state;
+}
+
+/** What a part asks for beside what the view says. */
+export type Wanted = Omit<Question, "span" | "zone" | "filters" | "resolution"> & {
+  /** Asks for steps as wide as the period's. */
+  hasSteps?: boolean;
+} & Partial<Pick<Question, "span" | "filters" | "resolution">>;
+
+/** Numbers of the present period, or of the one before it. */
+export function numbers(wanted: () => Wanted | undefined, which: "present" | "previous" = "present"): Asked<QueryAnswer> {
+  return asked(() => {
+    const { period, view } = place;
+    const want = wanted();
+    const span = want?.span ?? (which === "present" ? period : period?.previous);
+    if (!want || !span || !period) return undefined;
+    const { hasSteps, ...rest } = want;
+    const steps = hasSteps ? { resolution: want.resolution ?? period.resolution } : {};
+    const question: Question = { filters: view.filters, ...rest, ...steps, span: { from: span.from, to: span.to }, zone: view.zone };
+    const subject = JSON.stringify([{ ...question, span: undefined }, writeView({ ...view, page: "", options: {} }), which]);
+    return { subject, ask: () => askQuery(question) };
+  });
+}

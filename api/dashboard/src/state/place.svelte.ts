@@ -1,0 +1,86 @@
+// Where the reader is: the view that stands in the address, the time it is, and the period the two mean.
+import { serverNow } from "../api/client";
+import type { Dimension } from "../api/dimensions";
+import { periodOf, refreshSeconds, type Period } from "../time/range";
+import { ownZone } from "../time/zone";
+import { readView, toggled, writeView, type View } from "./view";
+
+class Place {
+  view: View = $state.raw(readView(location.hash, ownZone()));
+  /** Moves on with every refresh, not with every second. */
+  now: number = $state(serverNow());
+  /** Whether the numbers follow the time. */
+  isLive: boolean = $state(true);
+  /** The first moment of which there is anything, once it is known; only all time needs it. */
+  first: number | undefined = $state();
+  /** What the range means now; none while all time waits for its beginning. */
+  readonly period: Period | undefined = $derived.by(() => {
+    const { range, zone } = this.view;
+    if ("name" in range && range.name === "all" && this.first === undefined) return undefined;
+    return periodOf(range, this.now, zone, this.first);
+  });
+  private timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Begins to follow the address and the time. */
+  follow(): void {
+    const read = () => this.take(readView(location.hash, ownZone()));
+    addEventListener("hashchange", read);
+    addEventListener("popstate", read);
+    document.addEventListener("visibilitychange", () => this.refresh());
+    // What the page chose by itself belongs into the address too: a copied one must say the same elsewhere.
+    history.replaceState(null, "", writeView(this.view));
+    this.refresh();
+  }
+
+  /** Goes on to a changed view; the browser's way back leads to the present one. */
+  go(change: Partial<View>): void {
+    const next = { ...this.view, ...change };
+    const address = writeView(next);
+    if (address === writeView(this.view)) return;
+    history.pushState(null, "", address);
+    this.take(next);
+  }
+
+  /** The address of a changed view, for links. */
+  addressOf(change: Partial<View>): string {
+    return writeView({ ...this.view, ...change });
+  }
+
+  /** Changes one of the page's own options; "" takes it away. */
+  choose(name: string, value: string): void {
+    const { [name]: _, ...others } = this.view.options;
+    this.go({ options: value === "" ? others : { ...others, [name]: value } });
+  }
+
+  option(name: string): string | undefined {
+    return this.view.options[name];
+  }
+
+  toggle(dimension: Dimension, value: string | null): void {
+    this.go({ filters: toggled(this.view.filters, dimension, value ?? "") });
+  }
+
+  isChosen(dimension: Dimension, value: string | null): boolean {
+    return this.view.filters[dimension]?.includes(value ?? "") ?? false;
+  }
+
+  /** Asks for everything again, now. */
+  refresh(): void {
+    clearTimeout(this.timer);
+    if (document.hidden || !this.isLive) return;
+    this.now = serverNow();
+    this.timer = setTimeout(() => this.refresh(), refreshSeconds(this.view.range) * 1000);
+  }
+
+  pause(isPaused: boolean): void {
+    this.isLive = !isPaused;
+    this.refresh();
+  }
+
+  private take(view: View): void {
+    this.view = view;
+    this.refresh();
+  }
+}
+
+export const place = new Place();
