@@ -1,0 +1,110 @@
+// Turns groups of an answer into what charts draw.
+import { valueName, type Dimension } from "../api/dimensions";
+import type { QueryAnswer, QueryGroup } from "../api/query";
+import { restOf } from "../charts/total";
+import type { Item, Series } from "../charts/series";
+import type { Table } from "../numbers/csv";
+import { exact, glance, labelOf, toHeight, type Measure, type Value } from "../numbers/measures";
+import { place } from "../state/place.svelte";
+import { colourOf, seriesColour } from "../theme/colours";
+
+/** The dimension that a group is named and coloured by: the last one asked for. */
+function named(answer: QueryAnswer): Dimension | undefined {
+  return answer.dimensions.at(-1);
+}
+
+export function keyOf(group: QueryGroup): string {
+  return JSON.stringify(Object.values(group.dimensions));
+}
+
+function said(measure: Measure, value: Value | undefined) {
+  return { text: glance(measure, value), exact: exact(measure, value) };
+}
+
+/** One series for each group. */
+export function seriesByGroup(answer: QueryAnswer, measure: Measure): Series[] {
+  const dimension = named(answer);
+  if (!dimension) return [];
+  return answer.groups.map((group) => {
+    const value = group.dimensions[dimension] ?? null;
+    return {
+      key: keyOf(group),
+      label: valueName(dimension, value),
+      colour: colourOf(dimension, value),
+      values: group.series?.[measure] ?? [],
+      total: said(measure, group.totals[measure]),
+      choose: () => place.toggle(dimension, value),
+      isChosen: place.isChosen(dimension, value),
+    };
+  });
+}
+
+/** One series for each measure, of all operations together. */
+export function seriesByMeasure(answer: QueryAnswer, measures: readonly Measure[], labels: Partial<Record<Measure, string>> = {}): Series[] {
+  const [group] = answer.groups;
+  return measures.map((measure, index) => ({
+    key: measure,
+    label: labels[measure] ?? labelOf(measure),
+    colour: seriesColour(index),
+    values: group?.series?.[measure] ?? [],
+    total: said(measure, group?.totals[measure]),
+  }));
+}
+
+/** What the groups that were left out have together. */
+export function restSeries(parts: readonly Series[], whole: QueryAnswer, measure: Measure): Series {
+  const [group] = whole.groups;
+  return { key: "rest", label: "everything else", colour: "var(--series-rest)", values: restOf(group?.series?.[measure] ?? [], parts.map((part) => part.values)) };
+}
+
+/** The previous period, step by step beside the present one. */
+export function previousSeries(answer: QueryAnswer, measure: Measure, steps: number, label = "previous period"): Series {
+  const values = answer.groups[0]?.series?.[measure] ?? [];
+  return {
+    key: `previous-${measure}`,
+    label,
+    colour: "var(--muted)",
+    isDashed: true,
+    values: Array.from({ length: steps }, (_, step) => values[step] ?? null),
+    total: said(measure, answer.groups[0]?.totals[measure]),
+  };
+}
+
+export function items(answer: QueryAnswer, measure: Measure, aside?: (group: QueryGroup) => string): Item[] {
+  const dimension = named(answer);
+  if (!dimension) return [];
+  const [other] = answer.dimensions.length > 1 ? answer.dimensions : [];
+  return answer.groups.map((group) => {
+    const value = group.dimensions[dimension] ?? null;
+    return {
+      key: keyOf(group),
+      label: valueName(dimension, value),
+      note: other ? valueName(other, group.dimensions[other] ?? null) : undefined,
+      colour: colourOf(dimension, value),
+      value: toHeight(group.totals[measure]),
+      ...said(measure, group.totals[measure]),
+      aside: aside?.(group),
+      choose: () => place.toggle(dimension, value),
+      isChosen: place.isChosen(dimension, value),
+    };
+  });
+}
+
+/** Steps down, series across. */
+export function stepTable(answer: QueryAnswer, series: readonly Series[]): Table {
+  return {
+    columns: ["start", "end", ...series.map((one) => one.label)],
+    rows: (answer.steps ?? []).map((step, at) => [step.start_local, step.end, ...series.map((one) => one.values[at] ?? null)]),
+  };
+}
+
+/** Groups down, dimensions and measures across. */
+export function groupTable(answer: QueryAnswer, measures: readonly Measure[]): Table {
+  return {
+    columns: [...answer.dimensions, ...measures],
+    rows: answer.groups.map((group) => [
+      ...answer.dimensions.map((dimension) => group.dimensions[dimension] ?? null),
+      ...measures.map((measure) => group.totals[measure] ?? null),
+    ]),
+  };
+}

@@ -1,0 +1,33 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { QueryAnswer } from "../api/query";
+import { gaps, origin } from "./notes";
+
+const answer: QueryAnswer = {
+  from: "2026-11-26T00:00:00Z", to: "2026-11-27T00:00:00Z", zone: "Asia/Kolkata", complete_to: "2026-11-27T03:00:00Z", source: "windows",
+  percentile_error: 0.01, dimensions: ["provider"], measures: [{ name: "cost_usd", unit: "usd" }, { name: "unpriced", unit: "operations" }],
+  groups: [{ dimensions: { provider: "a" }, totals: { cost_usd: "1", unpriced: 2 } }, { dimensions: { provider: null }, totals: { cost_usd: "1", unpriced: 3 } }],
+  left_out: 4, unattributed: 0,
+};
+const now = Date.parse("2026-11-27T03:00:10Z");
+
+test("a panel of several answers is as complete as the least complete", () => {
+  const older = { ...answer, complete_to: "2026-11-27T02:59:00Z", source: "files" as const };
+  assert.equal(origin([answer, older], now), "complete to 08:29:00 · Asia/Kolkata · from windows and files");
+  assert.equal(origin([{ ...answer, complete_to: null }], now), "Asia/Kolkata · from windows");
+  assert.equal(origin([], now), "");
+});
+
+test("the error of percentiles is said where there are some", () => {
+  const measures = [{ name: "latency_p95_us" as const, unit: "microseconds" }];
+  assert.match(origin([{ ...answer, measures }], now), /percentiles ±1.%/);
+});
+
+test("what is left out and unpriced is said once", () => {
+  assert.deepEqual(gaps([answer, answer]), [
+    { text: "4 smaller providers are not shown by name.", isSerious: false },
+    { text: "5 operations have no price and are in no cost.", isSerious: true },
+  ]);
+  assert.deepEqual(gaps([{ ...answer, left_out: 0, groups: [] }]), []);
+  assert.equal(gaps([{ ...answer, left_out: 1, groups: [] }])[0]?.text, "1 smaller provider is not shown by name.");
+});

@@ -1,0 +1,48 @@
+// What there is to know about the numbers of an answer. Pure.
+import type { QueryAnswer } from "../api/query";
+import { exactCount, percent } from "../numbers/count";
+import { clock, dayAndClock } from "../time/shown";
+import { DIMENSIONS } from "../api/dimensions";
+import { DAY } from "../time/zone";
+
+/** How they came to be, in few words. */
+export function origin(answers: readonly QueryAnswer[], now: number): string {
+  const [first] = answers;
+  if (!first) return "";
+  const parts = [];
+  const moments = answers.map((answer) => answer.complete_to).filter((moment) => moment !== null);
+  if (moments.length > 0) {
+    // Of several answers the panel is as complete as the least complete.
+    const moment = Math.min(...moments.map((text) => Date.parse(text)));
+    parts.push(`complete to ${now - moment > DAY ? dayAndClock(moment, first.zone) : clock(moment, first.zone)}`);
+  }
+  parts.push(first.zone);
+  const hasPercentiles = answers.some((answer) => answer.measures.some(({ name }) => /_p\d\d_us$/.test(name)));
+  if (hasPercentiles && first.percentile_error > 0) parts.push(`percentiles ±${percent(first.percentile_error)}`);
+  parts.push(`from ${[...new Set(answers.map((answer) => answer.source))].join(" and ")}`);
+  return parts.join(" · ");
+}
+
+export interface Gap {
+  text: string;
+  /** Whether sums are too small because of it. */
+  isSerious: boolean;
+}
+
+/** What is missing in them, one sentence each. */
+export function gaps(answers: readonly QueryAnswer[]): Gap[] {
+  const notes = new Map<string, boolean>();
+  for (const answer of answers) {
+    const [dimension] = answer.dimensions;
+    const kind = answer.dimensions.length === 1 && dimension ? DIMENSIONS[dimension] : { label: "combination", plural: "combinations" };
+    const left = answer.left_out === 1 ? `1 smaller ${kind.label.toLowerCase()} is` : `${exactCount(answer.left_out)} smaller ${kind.plural} are`;
+    if (answer.left_out > 0) notes.set(`${left} not shown by name.`, false);
+    if (answer.unattributed > 0) {
+      notes.set(`${exactCount(answer.unattributed)} more operations may belong here: of a workspace, 2,000 combinations of values are kept apart per hour, and these are beyond.`, true);
+    }
+    const unpriced = answer.groups.reduce((all, group) => all + Number(group.totals.unpriced ?? 0), 0);
+    const isAboutMoney = answer.measures.some(({ name }) => name === "cost_usd");
+    if (isAboutMoney && unpriced > 0) notes.set(`${exactCount(unpriced)} operations have no price and are in no cost.`, true);
+  }
+  return [...notes].map(([text, isSerious]) => ({ text, isSerious }));
+}
