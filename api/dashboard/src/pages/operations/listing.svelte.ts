@@ -1,0 +1,87 @@
+// Single operations, newest first, page by page.
+import { ask, reasonOf, TokenNeeded, type Parameters, type Schemas } from "../../api/client";
+import { asked, type Asked } from "../../state/asked.svelte";
+import { place } from "../../state/place.svelte";
+import { session } from "../../state/session.svelte";
+import type { View } from "../../state/view";
+import type { Span } from "../../time/range";
+import { isChosen, selectionOf, type Selection } from "./selection";
+
+export type Operation = Schemas["StoredOperation"];
+type Page = Schemas["OperationsAnswer"];
+
+const PAGE = 200;
+/** Where pages are chosen from here, or the server found little in them, so many are asked for before the reader is. */
+const MOST_PAGES = 10;
+
+function parametersOf(span: Span, selection: Selection, limit: number): Parameters {
+  return [["from", new Date(span.from).toISOString()], ["to", new Date(span.to).toISOString()], ["limit", String(limit)], ...selection.parameters];
+}
+
+/** The newest operations, asked for again as time goes on. */
+export function firstPage(limit: number): Asked<Page> {
+  return asked<Page>(() => {
+    const { period, view } = place;
+    if (!period) return undefined;
+    const selection = selectionOf(view.filters);
+    const isPlain = Object.keys(selection.several).length === 0;
+    const parameters = parametersOf(period, selection, isPlain ? limit : PAGE);
+    const choose = (page: Page) => ({ ...page, operations: page.operations.filter((operation) => isChosen(operation, selection.several)).slice(0, limit) });
+    return {
+      subject: JSON.stringify([view.range, view.filters]),
+      ask: () => {
+        const abort = new AbortController();
+        return { answer: ask<Page>("v1/operations", parameters, abort.signal).then(choose), leave: () => abort.abort() };
+      },
+    };
+  });
+}
+
+/** All of them, as far as the reader goes. It begins with a moment and stays with it: rows do not move while they are read. */
+export class Listing {
+  operations: Operation[] = $state.raw([]);
+  /** Where the next page begins; null behind the last one. */
+  next: string | null | undefined = $state();
+  isLoading: boolean = $state(false);
+  failure: string = $state("");
+  /** Whether so little was found that the reader is asked before more is read. */
+  isThin: boolean = $state(false);
+  private readonly selection: Selection;
+  private readonly abort = new AbortController();
+
+  constructor(
+    private readonly span: Span,
+    filters: View["filters"],
+  ) {
+    this.selection = selectionOf(filters);
+  }
+
+  /** Reads on, until there are some more rows or none are left. */
+  async more(): Promise<void> {
+    if (this.isLoading || this.next === null) return;
+    this.isLoading = true;
+    this.failure = "";
+    try {
+      const before = this.operations.length;
+      const enough = () => this.next === null || this.operations.length >= before + PAGE / 4;
+      for (let page = 0; page < MOST_PAGES && !enough(); page += 1) await this.read();
+      this.isThin = !enough();
+    } catch (error) {
+      if (error instanceof TokenNeeded) session.needsToken = true;
+      else if (!this.abort.signal.aborted) this.failure = reasonOf(error);
+    } finally {
+      this.isLoading = false;
+    }
+  }
+
+  stop(): void {
+    this.abort.abort();
+  }
+
+  private async read(): Promise<void> {
+    const cursor: Parameters = typeof this.next === "string" ? [["cursor", this.next]] : [];
+    const page = await ask<Page>("v1/operations", [...parametersOf(this.span, this.selection, PAGE), ...cursor], this.abort.signal);
+    this.operations = [...this.operations, ...page.operations.filter((operation) => isChosen(operation, this.selection.several))];
+    this.next = page.next_cursor ?? null;
+  }
+}
