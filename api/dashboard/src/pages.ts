@@ -1,0 +1,13 @@
+// The pages, in the order of the navigation. Another one is a component in pages/ and a line here; it is loaded when it is looked at.
+import type { Component } from "svelte";
+
+export interface Page {
+  /** Its name in the address. */
+  name: string;
+  label: string;
+  load: () => Promise<{ default: Component }>;
+}
+
+export const PAGES: readonly Page[] = [
+  { name: "overview", label: "Overview", load: () => import("./pages/Overview.svelte") },
+];
