@@ -10,4 +10,5 @@ export interface Page {
 
 export const PAGES: readonly Page[] = [
   { name: "overview", label: "Overview", load: () => import("./pages/Overview.svelte") },
+  { name: "performance", label: "Performance", load: () => import("./pages/Performance.svelte") },
 ];
