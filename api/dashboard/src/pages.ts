@@ -11,4 +11,5 @@ export interface Page {
 export const PAGES: readonly Page[] = [
   { name: "overview", label: "Overview", load: () => import("./pages/Overview.svelte") },
   { name: "performance", label: "Performance", load: () => import("./pages/Performance.svelte") },
+  { name: "cost", label: "Cost", load: () => import("./pages/Cost.svelte") },
 ];
