@@ -12,4 +12,5 @@ export const PAGES: readonly Page[] = [
   { name: "overview", label: "Overview", load: () => import("./pages/Overview.svelte") },
   { name: "performance", label: "Performance", load: () => import("./pages/Performance.svelte") },
   { name: "cost", label: "Cost", load: () => import("./pages/Cost.svelte") },
+  { name: "tokens", label: "Tokens", load: () => import("./pages/Tokens.svelte") },
 ];
