@@ -13,4 +13,5 @@ export const PAGES: readonly Page[] = [
   { name: "performance", label: "Performance", load: () => import("./pages/Performance.svelte") },
   { name: "cost", label: "Cost", load: () => import("./pages/Cost.svelte") },
   { name: "tokens", label: "Tokens", load: () => import("./pages/Tokens.svelte") },
+  { name: "agents", label: "Agents", load: () => import("./pages/Agents.svelte") },
 ];
