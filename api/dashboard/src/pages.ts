@@ -14,4 +14,5 @@ export const PAGES: readonly Page[] = [
   { name: "cost", label: "Cost", load: () => import("./pages/Cost.svelte") },
   { name: "tokens", label: "Tokens", load: () => import("./pages/Tokens.svelte") },
   { name: "agents", label: "Agents", load: () => import("./pages/Agents.svelte") },
+  { name: "operations", label: "Operations", load: () => import("./pages/Operations.svelte") },
 ];
