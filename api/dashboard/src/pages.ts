@@ -15,4 +15,5 @@ export const PAGES: readonly Page[] = [
   { name: "tokens", label: "Tokens", load: () => import("./pages/Tokens.svelte") },
   { name: "agents", label: "Agents", load: () => import("./pages/Agents.svelte") },
   { name: "operations", label: "Operations", load: () => import("./pages/Operations.svelte") },
+  { name: "alerts", label: "Alerts", load: () => import("./pages/Alerts.svelte") },
 ];

@@ -1,0 +1,51 @@
+// Alerts and their rules in words. Pure.
+import type { Schemas } from "../../api/client";
+import { exactCount } from "../../numbers/count";
+import { duration } from "../../numbers/duration";
+import { usd } from "../../numbers/money";
+
+export type Alert = Schemas["Alert"];
+export type Rule = Schemas["StoredAlertRule"];
+
+/** A value in the unit of an alert, whose numbers are exact decimal text. */
+export function inUnit(value: string, unit: string): string {
+  if (unit === "usd") return usd(value);
+  if (unit === "percent") return `${value}\u00a0%`;
+  return unit === "ms" ? duration(Number(value) * 1000) : exactCount(Number(value));
+}
+
+/** What a rule asks for. */
+export function conditionOf(rule: Rule): string {
+  const window = rule.window_minutes ? ` within ${rule.window_minutes} minutes` : "";
+  switch (rule.kind) {
+    case "budget": {
+      const amount = usd(String(rule.amount_usd ?? "0"));
+      const thresholds = (rule.thresholds ?? []).join(", ");
+      return `${amount} ${rule.rolling ? `in any ${rule.rolling}` : `a ${rule.period ?? "month"}`}${thresholds ? `, told at ${thresholds} %` : ""}`;
+    }
+    case "failure_rate":
+      return `${String(rule.percent ?? "")} % failures${window}, of at least ${rule.min_operations ?? 20} operations`;
+    case "latency":
+      return `${rule.measure === "ttft" ? "time to first token" : "latency"} p${rule.percentile ?? ""} above ${rule.above_ms ?? ""} ms${window}`;
+    case "unpriced":
+      return `${rule.count ? `${rule.count} operations` : `${String(rule.percent ?? "")} %`} without a price${window}`;
+    case "anomaly":
+      return `${rule.measure ?? "cost"} ${String(rule.factor ?? "")} times the median of the same hour in ${rule.weeks ?? 4} weeks, at least ${String(rule.minimum ?? "")}`;
+    default:
+      return rule.kind;
+  }
+}
+
+/** Whom a rule is about. */
+export function scopeOf(rule: Rule): string {
+  const filter = Object.entries(rule.filter ?? {}).map(([name, value]) => `${name} ${value === "" ? "none" : value}`);
+  const parts = [rule.workspace ? `workspace ${rule.workspace}` : "all workspaces", ...filter];
+  if (rule.per && rule.per.length > 0) parts.push(`each ${rule.per.join(" and ")} by itself`);
+  return parts.join(", ");
+}
+
+const REASONS: Record<string, string> = { period_ended: "the period ended", back_below: "back below the limit", rule_changed: "the rule was changed" };
+
+export function reasonOf(alert: Alert): string {
+  return alert.resolved_because ? (REASONS[alert.resolved_because] ?? alert.resolved_because) : "";
+}
