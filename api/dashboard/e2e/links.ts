@@ -1,0 +1,125 @@
+// What is looked at stands in the address, and the address shows the same to everybody.
+import assert from "node:assert/strict";
+import type { Browser, Page } from "playwright-core";
+import { newContext, newPage, open, settled } from "./browser";
+
+/** The last whole hours: their numbers do not change any more. */
+function pastHours(): string {
+  const to = Math.floor(Date.now() / 3_600_000) * 3_600_000 - 3_600_000;
+  const text = (moment: number) => `${new Date(moment).toISOString().slice(0, 16)}Z`;
+  return `from=${text(to - 6 * 3_600_000)}&to=${text(to)}`;
+}
+
+const numbersOf = (page: Page) => page.locator(".kpi .value").allTextContents();
+
+export async function aLinkShowsTheSameElsewhere(browser: Browser): Promise<void> {
+  const first = await newContext(browser, { timezone: "Asia/Kolkata" });
+  const { page, troubles } = await newPage(first);
+  await open(page, `#/cost?${pastHours()}&environment=production`);
+  await page.getByLabel("Split by").selectOption("team");
+  await settled(page);
+  const address = page.url();
+  // Browsers may still call it by its old name.
+  assert.match(address, /zone=Asia\/(Kolkata|Calcutta)/, "the zone that was chosen by itself is in the address");
+  assert.match(address, /split=team/);
+  const numbers = await numbersOf(page);
+  assert.notDeepEqual(numbers, []);
+
+  const second = await newContext(browser, { timezone: "America/New_York", theme: "dark" });
+  const other = await newPage(second);
+  await other.page.goto(address);
+  await settled(other.page);
+  assert.equal(other.page.url(), address);
+  assert.deepEqual(await numbersOf(other.page), numbers);
+  assert.equal(await other.page.locator(".bar strong").first().textContent(), await page.locator(".bar strong").first().textContent());
+  assert.deepEqual([...troubles, ...other.troubles], []);
+  await first.close();
+  await second.close();
+}
+
+export async function aClickOnABarFiltersEverything(browser: Browser): Promise<void> {
+  const context = await newContext(browser);
+  const { page, troubles } = await newPage(context);
+  await open(page, "#/cost?range=24h&zone=UTC");
+  const before = await numbersOf(page);
+  const bar = page.locator('section[aria-labelledby="panel-teams"] button.row').nth(1);
+  const name = await bar.locator("bdi").first().textContent();
+  await bar.click();
+  await settled(page);
+  assert.equal(new URL(page.url().replace("#/", "")).searchParams.get("team"), name);
+  assert.notDeepEqual(await numbersOf(page), before);
+  const chip = page.locator(".chip", { hasText: name ?? "" });
+  assert.equal(await chip.count(), 1);
+  await page.goBack();
+  await settled(page);
+  assert.doesNotMatch(page.url(), /team=/, "the way back leads to the view before");
+  assert.equal(await chip.count(), 0);
+  assert.deepEqual(troubles, []);
+  await context.close();
+}
+
+export async function aLegendAndARowFilterToo(browser: Browser): Promise<void> {
+  const context = await newContext(browser);
+  const { page } = await newPage(context);
+  await open(page, "#/cost?range=24h&zone=UTC&split=provider");
+  await page.locator('section[aria-labelledby="panel-cost-over-time"] .legend button').first().click();
+  await settled(page);
+  assert.match(page.url(), /provider=/);
+  await page.locator('section[aria-labelledby="panel-per-operation-and-per-token"] td button').nth(1).click();
+  await settled(page);
+  assert.match(page.url(), /model=/);
+  await page.getByRole("button", { name: "Clear all" }).click();
+  assert.doesNotMatch(page.url(), /provider=|model=/);
+  await context.close();
+}
+
+export async function filtersAreFoundByTyping(browser: Browser): Promise<void> {
+  const context = await newContext(browser);
+  const { page } = await newPage(context);
+  await open(page, "#/overview?range=24h&zone=UTC");
+  await page.getByRole("button", { name: "Filter", exact: true }).click();
+  await page.getByRole("button", { name: "Provider", exact: true }).click();
+  const search = page.getByRole("searchbox");
+  await search.fill("OPENA");
+  await page.locator(".values .choice", { hasText: "openai" }).first().click();
+  await search.fill("nobody");
+  await page.getByRole("button", { name: "Exactly" }).click();
+  assert.match(page.url(), /provider=openai&provider=nobody/);
+  await context.close();
+}
+
+export async function rangesAreChosenByNameAndByLocalTime(browser: Browser): Promise<void> {
+  const context = await newContext(browser);
+  const { page } = await newPage(context);
+  await open(page, "#/overview?range=24h&zone=Asia/Kolkata");
+  const picker = page.locator(".bar .dropdown > button").first();
+  await picker.click();
+  await page.getByRole("button", { name: "This month" }).click();
+  assert.match(page.url(), /range=this_month/);
+  await picker.click();
+  const [from, to] = [page.getByLabel("From"), page.getByLabel("To, not included")];
+  await from.fill("2026-11-02T10:00");
+  await to.fill("2026-11-02T09:00");
+  await page.getByRole("button", { name: "Show this range" }).click();
+  assert.equal(await page.getByRole("alert").textContent(), "The beginning must be before the end.");
+  await to.fill("2026-11-03T09:30");
+  await page.getByRole("button", { name: "Show this range" }).click();
+  // Kolkata is 5:30 ahead.
+  assert.match(page.url(), /from=2026-11-02T04:30Z&to=2026-11-03T04:00Z/);
+  await context.close();
+}
+
+export async function draggingLooksMoreClosely(browser: Browser): Promise<void> {
+  const context = await newContext(browser);
+  const { page } = await newPage(context);
+  await open(page, "#/performance?range=24h&zone=UTC");
+  const plot = page.getByRole("slider").first();
+  const box = await plot.boundingBox();
+  assert.ok(box);
+  await page.mouse.move(box.x + box.width * 0.4, box.y + 80);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.6, box.y + 80, { steps: 4 });
+  await page.mouse.up();
+  assert.match(page.url(), /from=.*&to=/);
+  await context.close();
+}

@@ -1,0 +1,86 @@
+// The list of operations and what one of them shows.
+import assert from "node:assert/strict";
+import type { Browser } from "playwright-core";
+import { newContext, newPage, open, settled } from "./browser";
+
+const HOSTILE = "<img src=x onerror=\"document.title='owned'\">";
+
+export async function theListGoesOnAsFarAsOneScrolls(browser: Browser): Promise<void> {
+  const context = await newContext(browser);
+  const { page, troubles } = await newPage(context);
+  await open(page, "#/operations?range=24h&zone=UTC");
+  const list = page.getByRole("region", { name: "Operations, newest first" });
+  await list.locator("tr.row").first().waitFor();
+  const first = Number(await list.locator("table").getAttribute("aria-rowcount"));
+  await list.evaluate((element) => element.scrollTo(0, element.scrollHeight));
+  await page.waitForFunction((before) => Number(document.querySelector("table[aria-rowcount]")?.getAttribute("aria-rowcount")) > before, first);
+  const drawn = await list.locator("tr.row").count();
+  assert.ok(drawn < 80, `${drawn} rows are there although few are seen`);
+  assert.deepEqual(troubles, []);
+  await context.close();
+}
+
+export async function anOperationStandsInTheAddress(browser: Browser): Promise<void> {
+  const context = await newContext(browser);
+  const { page, troubles } = await newPage(context);
+  await open(page, "#/operations?range=24h&zone=UTC&operation_type=chat&success=true");
+  await page.locator("tr.row a").first().click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByText("All fields").waitFor();
+  await dialog.getByText("Together").waitFor();
+  const address = page.url();
+  assert.match(address, /operation=[0-9a-f-]{36}/);
+  const other = await newPage(context);
+  await other.page.goto(address);
+  await other.page.getByRole("dialog").getByText("All fields").waitFor();
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "detached" });
+  assert.doesNotMatch(page.url(), /operation=/);
+  assert.deepEqual([...troubles, ...other.troubles], []);
+  await context.close();
+}
+
+export async function columnsAreChosenInTheAddress(browser: Browser): Promise<void> {
+  const context = await newContext(browser);
+  const { page } = await newPage(context);
+  await open(page, "#/operations?range=1h&zone=UTC");
+  await page.getByRole("button", { name: "Columns" }).click();
+  await page.getByLabel("Team").check();
+  assert.match(page.url(), /columns=[a-z_,]*team/);
+  await page.locator("th", { hasText: "Team" }).waitFor();
+  await page.getByLabel("Team").uncheck();
+  assert.doesNotMatch(page.url(), /columns=/);
+  await context.close();
+}
+
+export async function whatUsersSayIsOnlyEverText(browser: Browser): Promise<void> {
+  const context = await newContext(browser);
+  const { page, troubles } = await newPage(context);
+  await page.route("**/v1/operations?*", async (route) => {
+    const response = await route.fetch();
+    const body = (await response.json()) as { operations: Record<string, unknown>[] };
+    for (const operation of body.operations) Object.assign(operation, { model: HOSTILE, agent_id: HOSTILE, error_type: HOSTILE, success: false });
+    await route.fulfill({ response, json: body });
+  });
+  await page.route("**/v1/operations/*", async (route) => {
+    const response = await route.fetch();
+    const body = (await response.json()) as Record<string, unknown>;
+    const messages = JSON.stringify([{ role: HOSTILE, content: HOSTILE }]);
+    await route.fulfill({ response, json: { ...body, model: HOSTILE, error_message: HOSTILE, content: { input_messages: messages, output_messages: HOSTILE } } });
+  });
+  await page.route("**/v1/query?*", async (route) => {
+    const response = await route.fetch();
+    const body = (await response.json()) as { groups: { dimensions: Record<string, string> }[] };
+    for (const group of body.groups) for (const name of Object.keys(group.dimensions)) group.dimensions[name] = `${HOSTILE}${body.groups.indexOf(group)}`;
+    await route.fulfill({ response, json: body });
+  });
+  for (const name of ["overview", "cost", "agents", "operations"]) await open(page, `#/${name}?range=24h&zone=UTC`);
+  await page.locator("tr.row a").first().click();
+  await page.getByRole("dialog").getByText("All fields").waitFor();
+  await settled(page);
+  assert.equal(await page.locator('img[src="x"]').count(), 0);
+  assert.notEqual(await page.title(), "owned");
+  assert.ok((await page.getByText("onerror").count()) > 0, "it is shown");
+  assert.deepEqual(troubles, []);
+  await context.close();
+}
