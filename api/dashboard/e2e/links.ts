@@ -73,6 +73,19 @@ export async function aLegendAndARowFilterToo(browser: Browser): Promise<void> {
   await context.close();
 }
 
+export async function aBarOfAChartFiltersToo(browser: Browser): Promise<void> {
+  const context = await newContext(browser);
+  const { page } = await newPage(context);
+  await open(page, "#/cost?range=24h&zone=UTC&split=provider");
+  const plot = page.getByRole("slider", { name: "Cost over time, step by step" });
+  const box = await plot.boundingBox();
+  assert.ok(box);
+  // Just above the axis, from the newest step on: somewhere operations cost something.
+  for (let x = box.width - 12; x > 60 && !page.url().includes("provider="); x -= 9) await page.mouse.click(box.x + x, box.y + box.height - 26);
+  assert.match(page.url(), /&provider=/);
+  await context.close();
+}
+
 export async function filtersAreFoundByTyping(browser: Browser): Promise<void> {
   const context = await newContext(browser);
   const { page } = await newPage(context);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bars, highest, levels, lines, stepAt, xOf, type Frame } from "./plot";
+import { bars, highest, layerAt, levels, lines, stepAt, xOf, type Frame } from "./plot";
 
 const frame: Frame = { width: 110, height: 100, left: 10, right: 0, top: 0, bottom: 0 };
 const series = [
@@ -19,6 +19,11 @@ test("bars stand on each other and nothing stands where nothing is known", () =>
   const [a, b] = bars(series, 4, frame);
   assert.equal(a?.path, "M15.5 100V75h39V100zM65.5 100V50h39V100z");
   assert.equal(b?.path, "M15.5 75V0h39V75z");
+});
+
+test("a point in a bar belongs to the series that is drawn there", () => {
+  const at = (step: number, y: number) => layerAt(series, step, y, 4, frame)?.key;
+  assert.deepEqual([at(0, 99), at(0, 76), at(0, 74), at(1, 60), at(1, 40)], ["a", "a", "b", "a", undefined]);
 });
 
 test("lines go through the middle of steps", () => {

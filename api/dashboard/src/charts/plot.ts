@@ -49,6 +49,15 @@ export function yOf(value: number, most: number, frame: Frame): number {
   return frame.height - frame.bottom - (value / most) * inner;
 }
 
+/** The series whose bar is drawn at a height of a step; none above them all. */
+export function layerAt(series: readonly Series[], step: number, y: number, most: number, frame: Frame): Series | undefined {
+  let reached = 0;
+  return series.find(({ values }) => {
+    reached += Math.max(toHeight(values[step]) ?? 0, 0);
+    return y >= yOf(reached, most, frame) && y <= frame.height - frame.bottom;
+  });
+}
+
 export function lines(series: readonly Series[], most: number, frame: Frame): Layer[] {
   return series.map(({ key, colour, values, isDashed }) => {
     const xs = values.map((_, step) => xOf(step, values.length, frame));
