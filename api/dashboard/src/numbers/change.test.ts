@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { changeOf, type Change } from "./change";
+import { changeOf, isWithinError, type Change } from "./change";
 
 const text = (change: Change | undefined) => change?.text.replaceAll("\u00a0", " ");
 
@@ -16,6 +16,14 @@ test("from nothing and from the unknown there is no percentage", () => {
   assert.deepEqual(changeOf(5, 0), { direction: "up", text: "from 0", share: null });
   assert.equal(changeOf(null, 5), undefined);
   assert.equal(changeOf(5, undefined), undefined);
+});
+
+test("a change of percentiles that their error explains is no news", () => {
+  const change = (now: number) => changeOf(now, 100) ?? assert.fail();
+  assert.equal(isWithinError(change(102), 0.01), true);
+  assert.equal(isWithinError(change(98), 0.01), true);
+  assert.equal(isWithinError(change(103), 0.01), false);
+  assert.equal(isWithinError(change(101), 0), false);
 });
 
 test("money that differs by less than a float sees has changed", () => {

@@ -27,6 +27,11 @@ export function changeOf(now: Value | undefined, before: Value | undefined): Cha
   return { direction, text: `${share > 0 ? "+" : "−"}${rounded(Math.abs(share))}`, share };
 }
 
+/** Whether a change may be nothing but the error of both numbers, each at most `error` of itself. */
+export function isWithinError(change: Change, error: number): boolean {
+  return change.share !== null && Math.abs(change.share) <= 2 * error;
+}
+
 /** Whole percents from 10 on; they are compared, not added up. */
 function rounded(share: number): string {
   return percent(share >= 0.1 ? Math.round(share * 100) / 100 : Number(share.toPrecision(2)));

@@ -54,6 +54,11 @@ export function isMeasure(text: string): text is Measure {
   return Object.hasOwn(MEASURES, text);
 }
 
+/** Whether it is estimated, within an error that the answer says. */
+export function isPercentile(measure: Measure): boolean {
+  return /_p\d\d_us$/.test(measure);
+}
+
 export function labelOf(measure: Measure): string {
   return MEASURES[measure].label;
 }

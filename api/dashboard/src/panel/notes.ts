@@ -1,6 +1,7 @@
 // What there is to know about the numbers of an answer. Pure.
 import type { QueryAnswer } from "../api/query";
 import { exactCount, percent } from "../numbers/count";
+import { isPercentile } from "../numbers/measures";
 import { clock, dayAndClock } from "../time/shown";
 import { DIMENSIONS } from "../api/dimensions";
 import { DAY } from "../time/zone";
@@ -17,7 +18,7 @@ export function origin(answers: readonly QueryAnswer[], now: number): string {
     parts.push(`complete to ${now - moment > DAY ? dayAndClock(moment, first.zone) : clock(moment, first.zone)}`);
   }
   parts.push(first.zone);
-  const hasPercentiles = answers.some((answer) => answer.measures.some(({ name }) => /_p\d\d_us$/.test(name)));
+  const hasPercentiles = answers.some((answer) => answer.measures.some(({ name }) => isPercentile(name)));
   if (hasPercentiles && first.percentile_error > 0) parts.push(`percentiles ±${percent(first.percentile_error)}`);
   parts.push(`from ${[...new Set(answers.map((answer) => answer.source))].join(" and ")}`);
   return parts.join(" · ");
