@@ -64,40 +64,66 @@ export function parametersOf(question: Question): Parameters {
   return parameters;
 }
 
-interface Shared {
+/** One request, for all that ask for the same groups and steps; only their measures differ. */
+interface Request {
+  measures: Set<Measure>;
+  /** Whether it is under way: measures can be added until then. */
+  isSent: boolean;
   answer: Promise<QueryAnswer>;
   abort: AbortController;
   waiting: number;
 }
 
-const shared = new Map<string, Shared>();
+const requests = new Map<string, Request[]>();
 /** Parts that are drawn one after the other still share. */
 const SHARED_MS = 2_000;
 
 /** The answer, and what to call when nobody waits for it any more. */
 export function askQuery(question: Question): { answer: Promise<QueryAnswer>; leave: () => void } {
-  const parameters = parametersOf(question);
-  const key = JSON.stringify(parameters);
-  let entry = shared.get(key);
-  if (!entry) {
-    const abort = new AbortController();
-    const answer = ask<QueryAnswer>("v1/query", parameters, abort.signal);
-    entry = { answer, abort, waiting: 0 };
-    shared.set(key, entry);
-    const forget = () => shared.get(key)?.abort === abort && shared.delete(key);
-    answer.then(
-      () => setTimeout(forget, SHARED_MS),
-      () => forget(),
-    );
-    abort.signal.addEventListener("abort", forget);
-  }
-  const mine = entry;
-  mine.waiting += 1;
+  // Without an order the first measure decides which groups are the largest, whatever is asked for beside it.
+  const order = question.by && question.by.length > 0 ? (question.order ?? question.measures[0]) : undefined;
+  const { order: _, ...rest } = question;
+  const common: Question = { ...rest, ...(order ? { order } : {}) };
+  const key = JSON.stringify(parametersOf({ ...common, measures: [] }));
+  const known = requests.get(key) ?? [];
+  let request = known.find(({ isSent, measures }) => !isSent || question.measures.every((measure) => measures.has(measure)));
+  if (!request) requests.set(key, [...known, (request = send(common, key))]);
+  for (const measure of question.measures) request.measures.add(measure);
+  request.waiting += 1;
+  const mine = request;
   const leave = () => {
     mine.waiting -= 1;
     if (mine.waiting === 0) mine.abort.abort();
   };
-  return { answer: mine.answer, leave };
+  return { answer: mine.answer.then((answer) => narrowed(answer, question.measures)), leave };
+}
+
+/** Sends the question when everybody who asks in this turn has asked. */
+function send(common: Question, key: string): Request {
+  const abort = new AbortController();
+  const request: Request = {
+    measures: new Set(),
+    isSent: false,
+    abort,
+    waiting: 0,
+    answer: Promise.resolve().then(() => {
+      request.isSent = true;
+      return ask<QueryAnswer>("v1/query", parametersOf({ ...common, measures: [...request.measures] }), abort.signal);
+    }),
+  };
+  const forget = () => {
+    const left = requests.get(key)?.filter((other) => other !== request) ?? [];
+    if (left.length > 0) requests.set(key, left);
+    else requests.delete(key);
+  };
+  request.answer.then(() => setTimeout(forget, SHARED_MS), forget);
+  abort.signal.addEventListener("abort", forget);
+  return request;
+}
+
+/** What others asked for beside it is nobody's business. */
+function narrowed(answer: QueryAnswer, measures: readonly Measure[]): QueryAnswer {
+  return { ...answer, measures: answer.measures.filter(({ name }) => measures.includes(name)) };
 }
 
 function minute(moment: number): string {

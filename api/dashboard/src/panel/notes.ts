@@ -1,7 +1,7 @@
 // What there is to know about the numbers of an answer. Pure.
 import type { QueryAnswer } from "../api/query";
 import { exactCount, percent } from "../numbers/count";
-import { isPercentile } from "../numbers/measures";
+import { isPercentile, type Measure } from "../numbers/measures";
 import { clock, dayAndClock } from "../time/shown";
 import { DIMENSIONS } from "../api/dimensions";
 import { DAY } from "../time/zone";
@@ -42,8 +42,8 @@ export function gaps(answers: readonly QueryAnswer[]): Gap[] {
       notes.set(`${exactCount(answer.unattributed)} more operations may belong here: of a workspace, 2,000 combinations of values are kept apart per hour, and these are beyond.`, true);
     }
     const unpriced = answer.groups.reduce((all, group) => all + Number(group.totals.unpriced ?? 0), 0);
-    const isAboutMoney = answer.measures.some(({ name }) => name === "cost_usd");
-    if (isAboutMoney && unpriced > 0) notes.set(`${exactCount(unpriced)} operations have no price and are in no cost.`, true);
+    const has = (measure: Measure) => answer.measures.some(({ name }) => name === measure);
+    if (has("cost_usd") && has("unpriced") && unpriced > 0) notes.set(`${exactCount(unpriced)} operations have no price and are in no cost.`, true);
   }
   return [...notes].map(([text, isSerious]) => ({ text, isSerious }));
 }
