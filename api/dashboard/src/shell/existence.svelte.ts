@@ -20,7 +20,7 @@ export interface Existence {
 export function existence(): Existence {
   const pulse = numbers(() => ({ measures: ["operations"] }));
   const isEmpty = $derived(operationsOf(pulse) === 0);
-  const isFiltered = $derived(Object.keys(place.view.filters).length > 0);
+  const isFiltered = $derived(Object.keys(place.filters).length > 0);
   const span = $derived({ from: BEGINNING, to: (Math.floor(place.now / MINUTE) + 1) * MINUTE });
   const ever = numbers(() => (isEmpty ? { measures: ["operations"], span } : undefined));
   const newest = asked<Schemas["OperationsAnswer"]>(() => {

@@ -3,7 +3,6 @@ import { reasonOf, TokenNeeded } from "../api/client";
 import { askQuery, type QueryAnswer, type Question } from "../api/query";
 import { place } from "./place.svelte";
 import { session } from "./session.svelte";
-import { writeView } from "./view";
 
 interface Asking<T> {
   /** Answers with the same subject follow each other in time; another subject is another picture. */
@@ -74,14 +73,14 @@ export type Wanted = Omit<Question, "span" | "zone" | "filters" | "resolution"> 
 /** Numbers of the present period, or of the one before it. */
 export function numbers(wanted: () => Wanted | undefined, which: "present" | "previous" = "present"): Asked<QueryAnswer> {
   return asked(() => {
-    const { period, view } = place;
+    const { period, scope, filters } = place;
     const want = wanted();
     const span = want?.span ?? (which === "present" ? period : period?.previous);
     if (!want || !span || !period) return undefined;
     const { hasSteps, ...rest } = want;
     const steps = hasSteps ? { resolution: want.resolution ?? period.resolution } : {};
-    const question: Question = { filters: view.filters, ...rest, ...steps, span: { from: span.from, to: span.to }, zone: view.zone };
-    const subject = JSON.stringify([{ ...question, span: undefined }, writeView({ ...view, page: "", options: {} }), which]);
+    const question: Question = { filters, ...rest, ...steps, span: { from: span.from, to: span.to }, zone: place.zone };
+    const subject = JSON.stringify([{ ...question, span: undefined }, scope, which]);
     return { subject, ask: () => askQuery(question) };
   });
 }

@@ -1,4 +1,5 @@
 // Where the reader is: the view that stands in the address, the time it is, and the period the two mean.
+import { untrack } from "svelte";
 import { serverNow } from "../api/client";
 import type { Dimension } from "../api/dimensions";
 import { periodOf, refreshSeconds, type Period } from "../time/range";
@@ -13,9 +14,14 @@ class Place {
   isLive: boolean = $state(true);
   /** The first moment of which there is anything, once it is known; only all time needs it. */
   first: number | undefined = $state();
+  /** What numbers depend on: it stays the same from page to page and when a page remembers something. */
+  readonly scope: string = $derived(writeView({ ...this.view, page: "", compare: false, options: {} }));
+  readonly filters: View["filters"] = $derived(this.inScope((view) => view.filters));
+  readonly zone: string = $derived(this.view.zone);
+  readonly compares: boolean = $derived(this.view.compare);
   /** What the range means now; none while all time waits for its beginning. */
   readonly period: Period | undefined = $derived.by(() => {
-    const { range, zone } = this.view;
+    const { range, zone } = this.inScope((view) => view);
     if ("name" in range && range.name === "all" && this.first === undefined) return undefined;
     return periodOf(range, this.now, zone, this.first);
   });
@@ -78,9 +84,21 @@ class Place {
   }
 
   private take(view: View): void {
+    const isSameTime = rangeText(view) === rangeText(this.view);
     this.view = view;
-    this.refresh();
+    // A page that is turned to, or one that remembers something, has no other time than before.
+    if (!isSameTime) this.refresh();
   }
+
+  /** Reads the view, but for what is no part of the scope. */
+  private inScope<T>(read: (view: View) => T): T {
+    void this.scope;
+    return untrack(() => read(this.view));
+  }
+}
+
+function rangeText({ range, zone }: View): string {
+  return JSON.stringify([range, zone]);
 }
 
 export const place = new Place();

@@ -21,14 +21,14 @@ function parametersOf(span: Span, selection: Selection, limit: number): Paramete
 /** The newest operations, asked for again as time goes on. */
 export function firstPage(limit: number): Asked<Page> {
   return asked<Page>(() => {
-    const { period, view } = place;
+    const { period, filters, scope } = place;
     if (!period) return undefined;
-    const selection = selectionOf(view.filters);
+    const selection = selectionOf(filters);
     const isPlain = Object.keys(selection.several).length === 0;
     const parameters = parametersOf(period, selection, isPlain ? limit : PAGE);
     const choose = (page: Page) => ({ ...page, operations: page.operations.filter((operation) => isChosen(operation, selection.several)).slice(0, limit) });
     return {
-      subject: JSON.stringify([view.range, view.filters]),
+      subject: scope,
       ask: () => {
         const abort = new AbortController();
         return { answer: ask<Page>("v1/operations", parameters, abort.signal).then(choose), leave: () => abort.abort() };
