@@ -1,9 +1,9 @@
 // The list of operations and what one of them shows.
 import assert from "node:assert/strict";
-import type { Browser } from "playwright-core";
+import type { Browser, Route } from "playwright-core";
 import { newContext, newPage, open, settled } from "./browser";
 
-const HOSTILE = "<img src=x onerror=\"document.title='owned'\">";
+const HOSTILE = `<img src=x onerror="document.title='owned'">${"long".repeat(30)}`;
 
 export async function theListGoesOnAsFarAsOneScrolls(browser: Browser): Promise<void> {
   const context = await newContext(browser);
@@ -54,10 +54,16 @@ export async function columnsAreChosenInTheAddress(browser: Browser): Promise<vo
 }
 
 export async function whatUsersSayIsOnlyEverText(browser: Browser): Promise<void> {
-  const context = await newContext(browser);
+  const context = await newContext(browser, { width: 360 });
   const { page, troubles } = await newPage(context);
+  // No operation that the server knows passes a hostile filter.
+  const fetched = (route: Route) => {
+    const url = new URL(route.request().url());
+    url.searchParams.delete("agent_id");
+    return route.fetch({ url: url.href });
+  };
   await page.route("**/v1/operations?*", async (route) => {
-    const response = await route.fetch();
+    const response = await fetched(route);
     const body = (await response.json()) as { operations: Record<string, unknown>[] };
     for (const operation of body.operations) Object.assign(operation, { model: HOSTILE, agent_id: HOSTILE, error_type: HOSTILE, success: false });
     await route.fulfill({ response, json: body });
@@ -69,12 +75,19 @@ export async function whatUsersSayIsOnlyEverText(browser: Browser): Promise<void
     await route.fulfill({ response, json: { ...body, model: HOSTILE, error_message: HOSTILE, content: { input_messages: messages, output_messages: HOSTILE } } });
   });
   await page.route("**/v1/query?*", async (route) => {
-    const response = await route.fetch();
+    const response = await fetched(route);
     const body = (await response.json()) as { groups: { dimensions: Record<string, string> }[] };
     for (const group of body.groups) for (const name of Object.keys(group.dimensions)) group.dimensions[name] = `${HOSTILE}${body.groups.indexOf(group)}`;
     await route.fulfill({ response, json: body });
   });
-  for (const name of ["overview", "cost", "agents", "operations"]) await open(page, `#/${name}?range=24h&zone=UTC`);
+  for (const name of ["performance", "cost", "tokens", "agents", "overview", "operations"]) {
+    await open(page, `#/${name}?range=24h&zone=UTC&agent_id=${encodeURIComponent(HOSTILE)}`);
+    const wide = await page.evaluate(() => {
+      const scrolls = (element: Element) => element.closest(".scroll, .names, nav, .clip, svg, .visually-hidden") !== null;
+      return [...document.querySelectorAll("main *")].filter((element) => !scrolls(element) && element.getBoundingClientRect().right > window.innerWidth + 1).map((element) => element.outerHTML.slice(0, 120));
+    });
+    assert.deepEqual(wide.slice(0, 2), [], `${name} is wider than the screen`);
+  }
   await page.locator("tr.row a").first().click();
   await page.getByRole("dialog").getByText("All fields").waitFor();
   await settled(page);

@@ -38,10 +38,10 @@ export const RANGES = {
   "1h": { label: "1 h", about: "Last hour", refresh: 5 },
   "6h": { label: "6 h", about: "Last 6 hours", refresh: 10 },
   "24h": { label: "24 h", about: "Last 24 hours", refresh: 15 },
-  "7d": { label: "7 d", about: "Last 7 days, by the hour", refresh: 30 },
-  "30d": { label: "30 d", about: "Last 30 days, of which today is the last", refresh: 60 },
-  "90d": { label: "90 d", about: "Last 90 days, of which today is the last", refresh: 60 },
-  "1y": { label: "1 y", about: "Last 365 days, of which today is the last", refresh: 60 },
+  "7d": { label: "7 d", about: "Last 7 days", refresh: 30 },
+  "30d": { label: "30 d", about: "Last 30 days", refresh: 60 },
+  "90d": { label: "90 d", about: "Last 90 days", refresh: 60 },
+  "1y": { label: "1 y", about: "Last 365 days", refresh: 60 },
   today: { label: "Today", about: "Today, to now", refresh: 15 },
   yesterday: { label: "Yesterday", about: "Yesterday", refresh: 60 },
   this_week: { label: "This week", about: "Since Monday, to now", refresh: 30 },
@@ -68,6 +68,7 @@ const ROLLING: Partial<Record<RangeName, { length: number; step: Resolution }>> 
   "7d": { length: 7 * DAY, step: "hour" },
 };
 const WIDTHS: Partial<Record<Resolution, number>> = { minute: MINUTE, quarter_hour: QUARTER, hour: HOUR };
+/** Days of the calendar, of which today is the last. */
 const LOCAL_DAYS: Partial<Record<RangeName, number>> = { "30d": 30, "90d": 90, "1y": 365 };
 
 /** What a range means at `now`. All time begins with `first`, the first moment from which there is anything. */
