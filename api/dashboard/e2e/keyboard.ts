@@ -31,7 +31,8 @@ export async function theKeyboardReachesEverything(browser: Browser): Promise<vo
       assert.ok(at.isOutlined, `${name}: the focus is seen`);
       reached.add(at.reach);
     }
-    assert.ok(wanted > 20, `${name}: only ${wanted} things are there`);
+    // The header alone has a dozen; the page of alerts has no more where there are no rules.
+    assert.ok(wanted > 12, `${name}: only ${wanted} things are there`);
     assert.equal(reached.size, wanted, `${name}: of ${wanted} things ${reached.size} are reached`);
     await page.close();
   }
