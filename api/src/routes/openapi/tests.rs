@@ -38,6 +38,13 @@ fn the_routes_of_the_router_and_of_the_description_are_the_same() {
     assert_eq!(described, described_paths().into_iter().collect());
 }
 
+#[test]
+fn the_dashboard_is_typed_by_this_description() {
+    let kept: Value = serde_json::from_str(include_str!("../../../dashboard/openapi.json")).unwrap();
+    // Without the texts of either, which a failing test would print whole.
+    assert!(kept == description(), "api/dashboard/openapi.json is not the answer of /v1/openapi.json: put that there");
+}
+
 #[tokio::test]
 async fn every_described_method_is_answered() {
     let api = Fixture::new().await;
