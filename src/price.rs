@@ -86,7 +86,7 @@ impl PriceArgs {
 pub(crate) fn parse_moment(text: &str) -> Result<UtcMicros, String> {
     let day = format!("{text}T00:00:00Z");
     let parsed = UtcMicros::parse_rfc3339(text).or_else(|error| UtcMicros::parse_rfc3339(&day).map_err(|_| error));
-    parsed.map_err(|error| error.to_string())
+    parsed.map_err(|error| format!("{error}; or a day, such as 2026-11-23, which begins at midnight UTC"))
 }
 
 #[cfg(test)]

@@ -205,6 +205,11 @@ async fn preview(
         );
     }
     let lake = args.place.place()?.lake(&args.lake);
+    anyhow::ensure!(
+        lake.is_dir(),
+        "there is no lake in {}; name its folder with --lake (OPSTREAM_LAKE), or that of `opstream up` with --data",
+        lake.display()
+    );
     let progress = watch::Progress::start();
     let previewing = repricing::preview(database, &lake, span, &prices, |done, of| progress.tell(done, of));
     let seen = shutdown.run_until_cancelled(Box::pin(previewing)).await.context("interrupted; nothing was changed")?;

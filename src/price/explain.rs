@@ -33,7 +33,7 @@ use crate::text_table::{print, print_text};
       --input 300000 --cache-read 100000 --output 2000 --processing batch")]
 pub(super) struct ExplainArgs {
     /// Explain this stored operation
-    #[arg(long, value_name = "ID", required_unless_present = "provider")]
+    #[arg(long, value_name = "ID", required_unless_present = "provider", conflicts_with = "CountArgs")]
     operation_id: Option<OperationId>,
     #[command(flatten)]
     stored: StoredArgs,
@@ -88,5 +88,33 @@ impl<'a> Explained<'a> {
         let named = |name: &&String| !name.trim().is_empty();
         let Operation { response_model, model, .. } = self.operation;
         response_model.as_ref().filter(named).or(model.as_ref().filter(named)).map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct CommandLine {
+        #[command(flatten)]
+        args: ExplainArgs,
+    }
+
+    fn refusal(arguments: &[&str]) -> String {
+        CommandLine::try_parse_from([&["explain"], arguments].concat()).err().unwrap().to_string()
+    }
+
+    #[test]
+    fn a_stored_operation_is_not_described_too() {
+        let id = ["--operation-id", "019a2f00-0000-7000-8000-000000000000"];
+        for described in [["--input", "3"], ["--cache-read", "3"], ["--processing", "batch"], ["--provider", "openai"]]
+        {
+            let text = refusal(&[&id[..], &described[..]].concat());
+            assert!(text.contains("cannot be used with"), "{described:?}: {text}");
+        }
+        assert!(refusal(&["--input", "3"]).contains("--provider"));
     }
 }

@@ -15,30 +15,30 @@ pub(super) struct DescribedArgs {
     #[arg(long, value_name = "NAME", requires = "model", conflicts_with = "operation_id")]
     pub(super) provider: Option<String>,
     /// The model, as the answer names it
-    #[arg(long, value_name = "NAME", requires = "provider")]
+    #[arg(long, value_name = "NAME", requires = "provider", conflicts_with = "operation_id")]
     pub(super) model: Option<String>,
     #[command(flatten)]
     counts: CountArgs,
     /// Units that are billed apart, as in `billable_units`; may be repeated
-    #[arg(long = "unit", value_name = "NAME=N", value_parser = parse_unit, requires = "provider")]
+    #[arg(long = "unit", value_name = "NAME=N", value_parser = parse_unit, requires = "provider", conflicts_with = "operation_id")]
     units: Vec<(String, i64)>,
     /// When it starts: `2026-11-23T08:00:00Z`, or a day, which begins at midnight UTC [default: now]
-    #[arg(long, value_name = "TIME", value_parser = parse_moment, requires = "provider")]
+    #[arg(long, value_name = "TIME", value_parser = parse_moment, requires = "provider", conflicts_with = "operation_id")]
     at: Option<UtcMicros>,
     /// How it is handed in, such as `batch`
-    #[arg(long, value_name = "WORD", requires = "provider")]
+    #[arg(long, value_name = "WORD", requires = "provider", conflicts_with = "operation_id")]
     processing: Option<String>,
     /// The answer's service tier, such as `flex` or `priority`
-    #[arg(long, value_name = "WORD", requires = "provider")]
+    #[arg(long, value_name = "WORD", requires = "provider", conflicts_with = "operation_id")]
     service_tier: Option<String>,
     /// The answer's speed, such as `fast`
-    #[arg(long, value_name = "WORD", requires = "provider")]
+    #[arg(long, value_name = "WORD", requires = "provider", conflicts_with = "operation_id")]
     speed: Option<String>,
     /// Where it is processed, such as `eu`
-    #[arg(long, value_name = "WORD", requires = "provider")]
+    #[arg(long, value_name = "WORD", requires = "provider", conflicts_with = "operation_id")]
     region: Option<String>,
     /// Anything else that the price depends on, such as the size of a search
-    #[arg(long, value_name = "WORD", requires = "provider")]
+    #[arg(long, value_name = "WORD", requires = "provider", conflicts_with = "operation_id")]
     context: Option<String>,
 }
 
