@@ -243,7 +243,14 @@ impl Alert {
             None => format!("the limit of {limit} {unit}"),
         };
         let period = format!("from {} to {}", self.key.period_start, self.period_end);
-        let said = format!("{}: {value} {unit}{of} reached {limit} {period}", self.rule);
+        let what = match self.kind.as_str() {
+            "failure_rate" => format!("a failure rate of {value} {unit}"),
+            "latency" => format!("a latency of {value} {unit}"),
+            "unpriced" => format!("{value} {unit} without a price"),
+            "anomaly" => format!("{value} {unit} in an hour"),
+            _ => format!("{value} {unit}"),
+        };
+        let said = format!("{}: {what}{of} reached {limit} {period}", self.rule);
         match self.state {
             AlertState::Resolved { because, .. } => {
                 let because = match because {

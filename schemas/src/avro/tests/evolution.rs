@@ -234,4 +234,6 @@ fn alerts_are_written_as_they_were_stored() {
     assert!(
         alert.message().starts_with("search-month: 81.20 usd for model=(none), team=search reached 80 % of the budget")
     );
+    let unpriced = Alert { kind: "unpriced".to_owned(), unit: Unit::Operations, value: 8, ..alert };
+    assert!(unpriced.message().starts_with("search-month: 8 operations without a price for"), "{}", unpriced.message());
 }
