@@ -5,33 +5,26 @@ import { place } from "../../state/place.svelte";
 import { session } from "../../state/session.svelte";
 import type { View } from "../../state/view";
 import type { Span } from "../../time/range";
-import { isChosen, selectionOf, type Selection } from "./selection";
+import { selectionOf } from "./selection";
 
 export type Operation = Schemas["StoredOperation"];
 type Page = Schemas["OperationsAnswer"];
 
 const PAGE = 200;
-/** Where pages are chosen from here, or the server found little in them, so many are asked for before the reader is. */
+/** Where the server found little in pages, so many are asked for before the reader is. */
 const MOST_PAGES = 10;
-
-function parametersOf(span: Span, selection: Selection, limit: number): Parameters {
-  return [["from", new Date(span.from).toISOString()], ["to", new Date(span.to).toISOString()], ["limit", String(limit)], ...selection.parameters];
-}
 
 /** The newest operations, asked for again as time goes on. */
 export function firstPage(limit: number): Asked<Page> {
   return asked<Page>(() => {
     const { period, filters, scope } = place;
     if (!period) return undefined;
-    const selection = selectionOf(filters);
-    const isPlain = Object.keys(selection.several).length === 0;
-    const parameters = parametersOf(period, selection, isPlain ? limit : PAGE);
-    const choose = (page: Page) => ({ ...page, operations: page.operations.filter((operation) => isChosen(operation, selection.several)).slice(0, limit) });
+    const parameters = selectionOf(filters, period, limit);
     return {
       subject: scope,
       ask: () => {
         const abort = new AbortController();
-        return { answer: ask<Page>("v1/operations", parameters, abort.signal).then(choose), leave: () => abort.abort() };
+        return { answer: ask<Page>("v1/operations", parameters, abort.signal), leave: () => abort.abort() };
       },
     };
   });
@@ -46,14 +39,11 @@ export class Listing {
   failure: string = $state("");
   /** Whether so little was found that the reader is asked before more is read. */
   isThin: boolean = $state(false);
-  private readonly selection: Selection;
+  private readonly selection: Parameters;
   private readonly abort = new AbortController();
 
-  constructor(
-    private readonly span: Span,
-    filters: View["filters"],
-  ) {
-    this.selection = selectionOf(filters);
+  constructor(span: Span, filters: View["filters"]) {
+    this.selection = selectionOf(filters, span, PAGE);
   }
 
   /** Reads on, until there are some more rows or none are left. */
@@ -80,8 +70,8 @@ export class Listing {
 
   private async read(): Promise<void> {
     const cursor: Parameters = typeof this.next === "string" ? [["cursor", this.next]] : [];
-    const page = await ask<Page>("v1/operations", [...parametersOf(this.span, this.selection, PAGE), ...cursor], this.abort.signal);
-    this.operations = [...this.operations, ...page.operations.filter((operation) => isChosen(operation, this.selection.several))];
+    const page = await ask<Page>("v1/operations", [...this.selection, ...cursor], this.abort.signal);
+    this.operations = [...this.operations, ...page.operations];
     this.next = page.next_cursor ?? null;
   }
 }

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isChosen, selectionOf } from "./selection";
+import { selectionOf } from "./selection";
 
-test("one value is asked of the server, several are looked for in its answer", () => {
-  const { parameters, several } = selectionOf({ provider: ["openai"], model: ["a", ""], success: ["false"] });
-  assert.deepEqual(parameters, [["provider", "openai"], ["success", "false"]]);
-  assert.equal(isChosen({ model: "a" }, several), true);
-  assert.equal(isChosen({}, several), true);
-  assert.equal(isChosen({ model: "b" }, several), false);
-  assert.equal(isChosen({ success: true }, selectionOf({ success: ["true", "false"] }).several), true);
+const span = { from: Date.UTC(2026, 10, 23, 8), to: Date.UTC(2026, 10, 23, 9) };
+
+test("every value of a filter is asked for, and both outcomes are none", () => {
+  const [from, to, limit, ...rest] = selectionOf({ provider: ["openai"], model: ["a", ""], success: ["false"] }, span, 20);
+  assert.deepEqual([from, to, limit], [["from", "2026-11-23T08:00:00.000Z"], ["to", "2026-11-23T09:00:00.000Z"], ["limit", "20"]]);
+  assert.deepEqual(rest, [["provider", "openai"], ["model", "a"], ["model", ""], ["success", "false"]]);
+  assert.deepEqual(selectionOf({ success: ["true", "false"] }, span, 20).slice(3), []);
 });

@@ -1,26 +1,13 @@
 // Which operations the filters of a view choose. Pure.
-import { NAMES, type Dimension } from "../../api/dimensions";
+import type { Parameters } from "../../api/client";
+import { NAMES } from "../../api/dimensions";
 import type { View } from "../../state/view";
+import type { Span } from "../../time/range";
 
-export interface Selection {
-  /** What the server is asked for: it takes one value of each. */
-  parameters: [string, string][];
-  /** Filters with several values, which are looked for in what the server answers. */
-  several: Partial<Record<Dimension, readonly string[]>>;
-}
-
-export function selectionOf(filters: View["filters"]): Selection {
-  const selection: Selection = { parameters: [], several: {} };
-  for (const name of NAMES) {
-    const values = filters[name] ?? [];
-    const [only] = values;
-    if (values.length === 1 && only !== undefined) selection.parameters.push([name, only]);
-    else if (values.length > 1) selection.several[name] = values;
-  }
-  return selection;
-}
-
-/** Whether an operation has one of the values of each filter; "" is none. */
-export function isChosen(operation: object, several: Selection["several"]): boolean {
-  return Object.entries(several).every(([name, values]) => values.includes(String((operation as Record<string, unknown>)[name] ?? "")));
+/** What the server is asked for: operations of a period that have any of the values of each filter, so many at most. */
+export function selectionOf(filters: View["filters"], span: Span, limit: number): Parameters {
+  const period: [string, string][] = [["from", new Date(span.from).toISOString()], ["to", new Date(span.to).toISOString()], ["limit", String(limit)]];
+  // Both outcomes are all operations, which the server takes no word for.
+  const chosen = NAMES.map((name) => ({ name, values: filters[name] ?? [] })).filter(({ name, values }) => name !== "success" || values.length === 1);
+  return [...period, ...chosen.flatMap(({ name, values }) => values.map((value): [string, string] => [name, value]))];
 }
