@@ -4,9 +4,9 @@ mod zones;
 
 use std::time::Duration;
 
+use opstream_schemas::UtcMillis;
 use opstream_schemas::topics::Topics;
-use opstream_schemas::window::{Dimension, DimensionSet, Dimensions, Level, OTHER, SUM_COLUMNS, WindowSums};
-use opstream_schemas::{NanoUsd, UtcMillis};
+use opstream_schemas::window::{Dimension, DimensionSet, Dimensions, Level, OTHER, SUM_COLUMNS};
 use serde_json::{Value, json};
 
 use crate::RequestLimits;
@@ -18,30 +18,7 @@ const EIGHT: i64 = 1_795_420_800_000;
 const MINUTE: i64 = 60_000;
 
 fn counted(minutes_after_eight: i64, model: &str, cost: i64, latency_us: u64) -> Counted {
-    let dimensions = Dimensions {
-        workspace: "w".to_owned(),
-        provider: Some("openai".to_owned()),
-        model: Some(model.to_owned()),
-        team: (model == "b").then(|| "blue".to_owned()),
-        operation_type: Some("chat".to_owned()),
-        ..Dimensions::default()
-    };
-    let sums = WindowSums {
-        operations: 1,
-        failures: i64::from(model == "b"),
-        input_tokens: 10,
-        output_tokens: 5,
-        cost: NanoUsd::from_nanos(cost),
-        latency_count: 1,
-        latency_sum_us: latency_us.try_into().unwrap(),
-        ..WindowSums::default()
-    };
-    Counted {
-        time: UtcMillis::from_millis(EIGHT + minutes_after_eight * MINUTE + 59_999),
-        dimensions,
-        sums,
-        latency_us: Some(latency_us),
-    }
+    Counted::call(EIGHT + minutes_after_eight * MINUTE + 59_999, ("openai", model), cost, latency_us)
 }
 
 /// Operations at 8:00, 8:01, 8:20, 9:30 and the next day at 8:00.

@@ -1,7 +1,5 @@
 //! Answers over windows that were filled from known operations, against the other routes and against what they must be.
 
-use opstream_schemas::window::{Dimensions, WindowSums};
-use opstream_schemas::{NanoUsd, UtcMillis};
 use serde_json::{Value, json};
 
 use crate::fixture::Fixture;
@@ -12,28 +10,8 @@ const EIGHT: i64 = 1_795_420_800_000;
 const MINUTE: i64 = 60_000;
 const RANGE: &str = "from=2026-11-23T08:00:00Z&to=2026-11-23T10:00:00Z";
 
-fn counted(minutes_after_eight: i64, (provider, model): (&str, &str), cost: i64, latency_us: u64) -> Counted {
-    let dimensions = Dimensions {
-        workspace: "w".to_owned(),
-        provider: Some(provider.to_owned()),
-        model: Some(model.to_owned()),
-        team: (model == "b").then(|| "blue".to_owned()),
-        operation_type: Some("chat".to_owned()),
-        ..Dimensions::default()
-    };
-    let sums = WindowSums {
-        operations: 1,
-        failures: i64::from(model == "b"),
-        unpriced: i64::from(cost == 0),
-        input_tokens: 10,
-        output_tokens: 5,
-        cost: NanoUsd::from_nanos(cost),
-        latency_count: 1,
-        latency_sum_us: latency_us.try_into().unwrap(),
-        ..WindowSums::default()
-    };
-    let time = UtcMillis::from_millis(EIGHT + minutes_after_eight * MINUTE + 59_999);
-    Counted { time, dimensions, sums, latency_us: Some(latency_us) }
+fn counted(minutes_after_eight: i64, names: (&str, &str), cost: i64, latency_us: u64) -> Counted {
+    Counted::call(EIGHT + minutes_after_eight * MINUTE + 59_999, names, cost, latency_us)
 }
 
 /// Operations of three models at 8:00, 8:01, 8:20, 9:30, and at 7:00 and 7:59.
