@@ -159,15 +159,15 @@ impl Measure {
     /// Its number of a group.
     pub(crate) fn number(&self, sums: &WindowSums, sketches: &[Sketch; 2]) -> Number {
         match self.formula {
-            Formula::Sum(terms) => self.whole(Some(total(sums, terms))),
+            Formula::Sum(terms) => self.whole(total(sums, terms)),
             Formula::Quotient(times, of, by) => {
                 let (of, by) = (total(sums, of) * i128::from(times), total(sums, by));
                 match self.unit {
                     _ if by == 0 => Number::Nothing,
                     Unit::Ratio => Number::Fraction(of as f64 / by as f64),
                     // Half of the divisor first: the nearest nano-dollar.
-                    Unit::Usd => self.whole(Some((2 * of + by).div_euclid(2 * by))),
-                    _ => self.whole(Some(of.div_euclid(by))),
+                    Unit::Usd => self.whole((2 * of + by).div_euclid(2 * by)),
+                    _ => self.whole(of.div_euclid(by)),
                 }
             }
             Formula::Percentile(sketch, quantile) => {
@@ -176,12 +176,11 @@ impl Measure {
         }
     }
 
-    fn whole(&self, number: Option<i128>) -> Number {
-        let number = number.and_then(|number| i64::try_from(number).ok());
-        match (number, self.unit) {
-            (None, _) => Number::Nothing,
-            (Some(nanos), Unit::Usd) => Number::Money(NanoUsd::from_nanos(nanos)),
-            (Some(number), _) => Number::Whole(number),
+    fn whole(&self, number: i128) -> Number {
+        match (i64::try_from(number), self.unit) {
+            (Err(_), _) => Number::Nothing,
+            (Ok(nanos), Unit::Usd) => Number::Money(NanoUsd::from_nanos(nanos)),
+            (Ok(number), _) => Number::Whole(number),
         }
     }
 }

@@ -1,6 +1,5 @@
 //! What windows say to a question: the groups, their steps, what is beside them, and the period before.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use opstream_schemas::UtcMillis;
@@ -103,7 +102,7 @@ async fn largest(reading: &mut Transaction, question: Question<'_>, asked: &Aske
     if let Some(measure) = asked.order.sql() {
         return Ok(fetch_largest(reading, question, &measure, asked.limit).await?);
     }
-    let Largest { mut rows, groups } = fetch_largest(reading, question, "sum(w.operations)", MAX_COMPARED + 1).await?;
+    let Largest { rows, groups } = fetch_largest(reading, question, "sum(w.operations)", MAX_COMPARED + 1).await?;
     if groups > MAX_COMPARED {
         let message = format!(
             "{groups} groups are too many to order by {}, at most {MAX_COMPARED} are; order by operations, or name fewer dimensions",
@@ -112,16 +111,15 @@ async fn largest(reading: &mut Transaction, question: Question<'_>, asked: &Aske
         return Err(ApiError::invalid("too_many_groups", message));
     }
     let mut merged = fetch_merged(reading, question).await?;
-    let key = |row: &WindowRow<WindowSums>| {
+    let keyed = |row: WindowRow<WindowSums>| {
         let steps: BySteps = merged.remove(&row.dimensions).unwrap_or_default();
         let sketches = steps.into_values().next().unwrap_or_default();
-        asked.order.number(&row.value, &sketches).sort_key()
+        (asked.order.number(&row.value, &sketches).sort_key(), row)
     };
-    let keys: Vec<f64> = rows.iter().map(key).collect();
-    let mut places: Vec<usize> = (0..rows.len()).collect();
-    places.sort_by(|a, b| keys[*b].partial_cmp(&keys[*a]).unwrap_or(Ordering::Equal));
-    let mut ordered: Vec<Option<WindowRow<WindowSums>>> = rows.drain(..).map(Some).collect();
-    let rows = places.into_iter().take(asked.limit).filter_map(|place| ordered[place].take()).collect();
+    let mut keyed: Vec<(f64, WindowRow<WindowSums>)> = rows.into_iter().map(keyed).collect();
+    // Equals stay in the order of their operations.
+    keyed.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    let rows = keyed.into_iter().take(asked.limit).map(|(_, row)| row).collect();
     Ok(Largest { rows, groups })
 }
 
