@@ -2,7 +2,7 @@
 import type { Measure, Value } from "../numbers/measures";
 import type { View } from "../state/view";
 import type { Resolution, Span } from "../time/range";
-import { ask, type Parameters } from "./client";
+import { ask, type Parameters, type Schemas } from "./client";
 import { COUNTED, type Dimension } from "./dimensions";
 
 export interface Question {
@@ -19,38 +19,29 @@ export interface Question {
   filters: View["filters"];
 }
 
-export interface Step {
-  start: string;
-  end: string;
-  /** With the distance from UTC. */
-  start_local: string;
-}
+/** A step in the zone that every question names. */
+export type Step = Required<Schemas["StepTimes"]>;
 
+/** A group with the names of what was asked for, which the description leaves open. */
 export interface QueryGroup {
   dimensions: Partial<Record<Dimension, string | null>>;
   totals: Partial<Record<Measure, Value>>;
   series?: Partial<Record<Measure, Value[]>>;
 }
 
-export interface QueryAnswer {
+/** What every question of the page has, a period and a zone, every answer has. */
+export type QueryAnswer = Omit<Schemas["QueryAnswer"], "from" | "to" | "zone" | "resolution" | "dimensions" | "measures" | "steps" | "groups" | "others"> & {
   from: string;
   to: string;
   zone: string;
-  complete_to: string | null;
-  source: "windows" | "files";
   resolution?: Resolution;
-  /** Percentiles differ from the exact order statistic by at most this part of it. */
-  percentile_error: number;
+  steps?: Step[];
   dimensions: Dimension[];
   measures: { name: Measure; unit: string }[];
-  /** Every step of the range, also those without operations; absent without a resolution. */
-  steps?: Step[];
   groups: QueryGroup[];
-  /** Groups beyond the limit. */
-  left_out: number;
-  /** Operations that may belong here and are in no group. */
-  unattributed: number;
-}
+  /** All groups that are left out together. */
+  others?: QueryGroup;
+};
 
 export function parametersOf(question: Question): Parameters {
   const { measures, by, resolution, order, limit, span, zone, filters } = question;

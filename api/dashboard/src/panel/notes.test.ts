@@ -15,12 +15,15 @@ test("a panel of several answers is as complete as the least complete", () => {
   const older = { ...answer, complete_to: "2026-11-27T02:59:00Z", source: "files" as const };
   assert.equal(origin([answer, older], now), "complete to 08:29:00 · Asia/Kolkata · from windows and files");
   assert.equal(origin([{ ...answer, complete_to: null }], now), "Asia/Kolkata · from windows");
+  assert.equal(origin([answer, { ...answer, complete_to: null }], now), "Asia/Kolkata · from windows", "of one it is not known");
   assert.equal(origin([], now), "");
 });
 
 test("the error of percentiles is said where there are some", () => {
   const measures = [{ name: "latency_p95_us" as const, unit: "microseconds" }];
   assert.match(origin([{ ...answer, measures }], now), /percentiles ±1.%/);
+  const { percentile_error: _, ...without } = answer;
+  assert.match(origin([without, { ...answer, measures }], now), /percentiles ±1.%/, "also where another answer has none");
 });
 
 test("what is left out and unpriced is said once", () => {
@@ -29,5 +32,7 @@ test("what is left out and unpriced is said once", () => {
     { text: "5 operations have no price and are in no cost.", isSerious: true },
   ]);
   assert.deepEqual(gaps([{ ...answer, left_out: 0, groups: [] }]), []);
+  const others = { dimensions: {}, totals: { unpriced: 6 } };
+  assert.equal(gaps([{ ...answer, others }])[1]?.text, "11 operations have no price and are in no cost.", "those left out too");
   assert.equal(gaps([{ ...answer, left_out: 1, groups: [] }])[0]?.text, "1 smaller provider is not shown by name.");
 });

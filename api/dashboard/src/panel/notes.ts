@@ -11,15 +11,16 @@ export function origin(answers: readonly QueryAnswer[], now: number): string {
   const [first] = answers;
   if (!first) return "";
   const parts = [];
-  const moments = answers.map((answer) => answer.complete_to).filter((moment) => moment !== null);
-  if (moments.length > 0) {
-    // Of several answers the panel is as complete as the least complete.
+  const moments = answers.flatMap((answer) => answer.complete_to ?? []);
+  // Of several answers the panel is as complete as the least complete, of which it may not be known.
+  if (moments.length === answers.length) {
     const moment = Math.min(...moments.map((text) => Date.parse(text)));
     parts.push(`complete to ${now - moment > DAY ? dayAndClock(moment, first.zone) : clock(moment, first.zone)}`);
   }
   parts.push(first.zone);
   const hasPercentiles = answers.some((answer) => answer.measures.some(({ name }) => isPercentile(name)));
-  if (hasPercentiles && first.percentile_error > 0) parts.push(`percentiles ±${percent(first.percentile_error)}`);
+  const error = Math.max(...answers.map((answer) => answer.percentile_error ?? 0));
+  if (hasPercentiles && error > 0) parts.push(`percentiles ±${percent(error)}`);
   parts.push(`from ${[...new Set(answers.map((answer) => answer.source))].join(" and ")}`);
   return parts.join(" · ");
 }
@@ -38,10 +39,12 @@ export function gaps(answers: readonly QueryAnswer[]): Gap[] {
     const kind = answer.dimensions.length === 1 && dimension ? DIMENSIONS[dimension] : { label: "combination", plural: "combinations" };
     const left = answer.left_out === 1 ? `1 smaller ${kind.label.toLowerCase()} is` : `${exactCount(answer.left_out)} smaller ${kind.plural} are`;
     if (answer.left_out > 0) notes.set(`${left} not shown by name.`, false);
-    if (answer.unattributed > 0) {
-      notes.set(`${exactCount(answer.unattributed)} more operations may belong here: of a workspace, 2,000 combinations of values are kept apart per hour, and these are beyond.`, true);
+    const { unattributed, others } = answer;
+    if (unattributed) {
+      notes.set(`${exactCount(unattributed)} more operations may belong here: of a workspace, 2,000 combinations of values are kept apart per hour, and these are beyond.`, true);
     }
-    const unpriced = answer.groups.reduce((all, group) => all + Number(group.totals.unpriced ?? 0), 0);
+    const groups = others ? [...answer.groups, others] : answer.groups;
+    const unpriced = groups.reduce((all, group) => all + Number(group.totals.unpriced ?? 0), 0);
     const has = (measure: Measure) => answer.measures.some(({ name }) => name === measure);
     if (has("cost_usd") && has("unpriced") && unpriced > 0) notes.set(`${exactCount(unpriced)} operations have no price and are in no cost.`, true);
   }
