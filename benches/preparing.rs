@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use opstream_ingestor::ContentPolicy;
-use opstream_ingestor::decode::WriterSchemas;
 use opstream_ingestor::duplicates::StoredIds;
 use opstream_ingestor::prepare::Preparer;
-use opstream_ingestor::record::{IncomingRecord, RawBatch};
 use opstream_pricing::Pricer;
+use opstream_records::decode::WriterSchemas;
+use opstream_records::record::{IncomingRecord, RawBatch};
 use opstream_schemas::avro::encode_operation;
 use opstream_schemas::offsets::{Offset, Partition, StreamId};
 use opstream_schemas::prices::{Catalogue, CostPolicy};

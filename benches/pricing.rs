@@ -5,8 +5,8 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use opstream_ingestor::decode::{WriterSchemas, decode_batch};
 use opstream_pricing::Pricer;
+use opstream_records::decode::{WriterSchemas, decode_batch};
 use opstream_schemas::prices::{
     Catalogue, Charge, Condition, CostPolicy, Effect, PriceKey, PriceTerms, Property, Terms, Usage,
 };

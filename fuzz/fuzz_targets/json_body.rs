@@ -8,8 +8,8 @@ use opstream_schemas::Operation;
 use opstream_schemas::avro::encode_operation;
 use opstream_schemas::offsets::{Offset, Partition};
 
-#[path = "../../ingestor/src"]
-mod ingestor {
+#[path = "../../schemas/records/src"]
+mod records {
     pub(crate) mod checks;
     pub(crate) mod columns;
     pub(crate) mod dead_letter;
@@ -18,7 +18,7 @@ mod ingestor {
 }
 
 // Where the files look for each other.
-use ingestor::{checks, columns, dead_letter, decode, record};
+use records::{checks, columns, dead_letter, decode, record};
 
 /// As in the api's configuration, most of which has nothing to do with bodies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

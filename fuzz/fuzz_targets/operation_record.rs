@@ -9,8 +9,8 @@ use libfuzzer_sys::fuzz_target;
 
 mod allocation;
 
-#[path = "../../ingestor/src"]
-mod ingestor {
+#[path = "../../schemas/records/src"]
+mod records {
     pub(crate) mod checks;
     pub(crate) mod columns;
     pub(crate) mod dead_letter;
@@ -23,7 +23,7 @@ mod ingestor {
 }
 
 // Where the files look for each other.
-use ingestor::{checks, columns, dead_letter, decode, hostile, record};
+use records::{checks, columns, dead_letter, decode, hostile, record};
 
 #[global_allocator]
 static ALLOCATOR: allocation::Counting = allocation::Counting;

@@ -5,19 +5,15 @@
 //! [`lake_file`] → [`store`] (together: [`committer`]) → a hint to the broker. [`ownership`] knows which partitions are ours,
 //! [`claiming`] claims them and [`marks`] watches how far they are, both through [`topic_log`]. [`dead_letter`] is what becomes
 //! of a record that cannot be an operation, [`breaker`] and [`hold`] keep a flood of those waiting, and [`outbox`] copies them to their topic.
-//! [`trial`] says what would become of a record. [`contents`] stores prompts that came apart from their operation. [`batch_files`] keeps a batch's files from attempt to attempt, and [`sweeper`] deletes what was left of them.
+//! [`contents`] stores prompts that came apart from their operation. [`batch_files`] keeps a batch's files from attempt to attempt, and [`sweeper`] deletes what was left of them.
 
 pub mod backoff;
 pub mod batch_files;
 pub mod breaker;
-pub mod checks;
 pub mod claiming;
-pub mod columns;
 pub mod committer;
 pub mod config;
 pub mod contents;
-pub mod dead_letter;
-pub mod decode;
 pub mod duplicates;
 pub mod hold;
 pub mod lake_file;
@@ -28,16 +24,15 @@ pub mod ownership;
 pub mod pipeline;
 pub mod prepare;
 pub mod prepare_stage;
-pub mod record;
 pub mod schema_lookup;
 pub mod source;
 pub mod store;
 pub mod sweeper;
 pub mod topic_log;
-pub mod trial;
 
 #[cfg(test)]
 mod test_topic;
 
 pub use config::{BatchLimits, ContentPolicy, IngestorConfig};
+pub(crate) use opstream_records::{checks, columns, dead_letter, decode, record};
 pub use pipeline::run;

@@ -4,21 +4,17 @@
 //! its word that it has no such schema makes dead letters, and it is asked for that word again, because a replica of a registry may
 //! hear of a new schema later than the producer that uses it.
 
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use opstream_registry::{Registry, RegistryError};
-use opstream_schemas::avro::SchemaId;
+use opstream_records::ask::{Round, ask};
+use opstream_registry::Registry;
 use opstream_schemas::condition::Reporter;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Undertaking;
 use crate::decode::WriterSchemas;
 use crate::record::RawBatch;
 
-/// Questions at once.
-const AT_ONCE: usize = 8;
 /// How often a missing id is asked for.
 const LOOKS: u32 = 3;
 /// Pause between two looks.
@@ -31,15 +27,6 @@ pub struct SchemaLookup {
     registry: Registry,
     undertaking: Undertaking,
     stop: CancellationToken,
-}
-
-/// What became of a round of questions.
-#[derive(Debug, Default)]
-pub struct Round {
-    /// Ids without a schema.
-    pub missing: BTreeSet<SchemaId>,
-    /// Why the rest has no answer.
-    pub failure: Option<RegistryError>,
 }
 
 impl SchemaLookup {
@@ -83,25 +70,5 @@ impl SchemaLookup {
             }
         }
         true
-    }
-}
-
-/// Asks for these ids once, and stops at the first that gets no answer.
-pub async fn ask(registry: &Registry, schemas: &mut WriterSchemas, ids: &BTreeSet<SchemaId>) -> Round {
-    let mut round = Round::default();
-    let mut waiting = ids.iter().copied();
-    let mut asked = JoinSet::new();
-    loop {
-        while asked.len() < AT_ONCE && round.failure.is_none() {
-            let Some(id) = waiting.next() else { break };
-            let registry = registry.clone();
-            asked.spawn(async move { (id, registry.schema(id).await) });
-        }
-        let Some(answer) = asked.join_next().await else { return round };
-        match answer.expect("a question does not panic, and nobody aborts it") {
-            (id, Ok(schema)) => schemas.learn(id, &schema),
-            (id, Err(RegistryError::NotFound { .. })) => drop(round.missing.insert(id)),
-            (_, Err(error)) => round.failure = Some(error),
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! A dead letter with its record, as the table holds it.
 
-use opstream_ingestor::dead_letter::sendable_headers;
-use opstream_ingestor::record::Headers;
+use opstream_records::dead_letter::sendable_headers;
+use opstream_records::record::Headers;
 use opstream_schemas::database::{Database, Row};
 use opstream_schemas::{OperationId, UtcMillis};
 

@@ -39,7 +39,7 @@ pub(super) async fn require_known(codes: &[String], database: &Database) -> anyh
 
 #[cfg(test)]
 mod tests {
-    use opstream_ingestor::dead_letter::Poison;
+    use opstream_records::dead_letter::Poison;
     use opstream_schemas::avro::FramingError;
     use opstream_schemas::validate::Violation;
     use opstream_schemas::{OperationId, UtcMillis};

@@ -181,7 +181,7 @@ fn as_json(letter: &Letter, view: &ValueView) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use opstream_ingestor::decode::WriterSchemas;
+    use opstream_records::decode::WriterSchemas;
 
     use super::*;
     use crate::dead_letters::test_letters::{Letters, letter, operation};

@@ -1,6 +1,6 @@
 //! A record's value, read as far as it can be: Avro behind its frame, else JSON, else text or bytes. Pure.
 
-use opstream_ingestor::decode::{Inspection, WriterSchemas, inspect};
+use opstream_records::decode::{Inspection, WriterSchemas, inspect};
 use serde_json::Value;
 
 use super::withheld::{CONTENT, Withheld, withhold};

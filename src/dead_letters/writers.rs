@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use anyhow::Context as _;
-use opstream_ingestor::decode::WriterSchemas;
-use opstream_ingestor::schema_lookup::{Round, ask};
+use opstream_records::ask::{Round, ask};
+use opstream_records::decode::WriterSchemas;
 use opstream_registry::Registry;
 
 use super::letter::Letter;

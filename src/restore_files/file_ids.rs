@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use arrow_array::Array as _;
 use arrow_array::cast::AsArray as _;
-use opstream_ingestor::columns::read_id;
+use opstream_records::columns::read_id;
 use opstream_schemas::OperationId;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::builder::FixedSizeBinaryBuilder;
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray};
-use opstream_ingestor::columns::stored_schema;
+use opstream_records::columns::stored_schema;
 use opstream_schemas::OperationId;
 use opstream_schemas::database::{Database, Row};
 use opstream_schemas::lake::{CONTENT_COLUMNS, Column, ColumnKind, FileKind, OPERATION_COLUMNS};

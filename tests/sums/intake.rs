@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use opstream_ingestor::committer::{Committer, Stored};
 use opstream_ingestor::config::{BatchLimits, ContentPolicy, IngestorConfig, embedded_prices};
-use opstream_ingestor::decode::WriterSchemas;
 use opstream_ingestor::ownership::Ownership;
 use opstream_ingestor::prepare::Preparer;
-use opstream_ingestor::record::{IncomingRecord, RawBatch};
 use opstream_ingestor::store::{StreamKey, claim_partition, find_stream};
 use opstream_pricing::Pricer;
+use opstream_records::decode::WriterSchemas;
+use opstream_records::record::{IncomingRecord, RawBatch};
 use opstream_schemas::avro::encode_operation;
 use opstream_schemas::condition::Reporter;
 use opstream_schemas::database::Database;

@@ -1,8 +1,8 @@
 //! A letter and what is to become of it. Pure.
 
-use opstream_ingestor::decode::WriterSchemas;
-use opstream_ingestor::record::Headers;
-use opstream_ingestor::trial::try_value;
+use opstream_records::decode::WriterSchemas;
+use opstream_records::record::Headers;
+use opstream_records::trial::try_value;
 
 use super::super::letter::Letter;
 use super::super::place::Place;

@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use anyhow::Context as _;
-use opstream_ingestor::decode::WriterSchemas;
+use opstream_records::decode::WriterSchemas;
 use opstream_schemas::avro::encode_operation_as;
 use opstream_schemas::database::Database;
 use opstream_schemas::validate::check_operation;
@@ -235,7 +235,7 @@ fn derived(operation: &Operation, letter: &Letter, is_timed: bool) -> Result<Ope
 
 #[cfg(test)]
 mod tests {
-    use opstream_ingestor::trial::try_value;
+    use opstream_records::trial::try_value;
     use opstream_schemas::UtcMillis;
     use opstream_schemas::avro::OPERATION_V1_ID;
     use opstream_schemas::validate::{AcceptedTimes, DEFAULT_RETENTION_FLOOR};

@@ -257,7 +257,7 @@ fn batch(values: &[&[u8]]) -> RawBatch {
 #[cfg(test)]
 #[test]
 fn the_stored_inputs_of_the_fuzzer_are_judged_alike() {
-    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/operation_record");
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/operation_record");
     let mut inputs = 0;
     for entry in std::fs::read_dir(corpus).unwrap() {
         let path = entry.unwrap().path();

@@ -2,7 +2,7 @@
 
 /// Why the bytes of a record are not what its schema says. The text never repeats them: they may be a prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Fault {
+pub enum Fault {
     /// The record ends within a value.
     #[error("the record is cut short")]
     CutShort,
@@ -36,17 +36,18 @@ pub(crate) enum Fault {
 pub(crate) const ID_LENGTH: usize = 16;
 
 /// What is left of a record.
-pub(crate) struct Datum<'a> {
+pub struct Datum<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Datum<'a> {
-    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
+    /// A record behind its frame.
+    pub const fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
 
     /// Bytes that nothing has read.
-    pub(crate) const fn left(&self) -> usize {
+    pub const fn left(&self) -> usize {
         self.rest.len()
     }
 
@@ -66,7 +67,7 @@ impl<'a> Datum<'a> {
 
     /// Zig-zag variable-length integer.
     #[inline]
-    pub(crate) fn long(&mut self) -> Result<i64, Fault> {
+    pub fn long(&mut self) -> Result<i64, Fault> {
         let first = self.byte()?;
         let bits = if first < 0x80 { u64::from(first) } else { self.long_bits(first)? };
         Ok((bits >> 1).cast_signed() ^ -(bits & 1).cast_signed())
@@ -88,8 +89,9 @@ impl<'a> Datum<'a> {
         Err(Fault::LongInteger)
     }
 
+    /// The same within 32 bits.
     #[inline]
-    pub(crate) fn int(&mut self) -> Result<i32, Fault> {
+    pub fn int(&mut self) -> Result<i32, Fault> {
         i32::try_from(self.long()?).map_err(|_| Fault::LargeInteger)
     }
 
@@ -115,14 +117,14 @@ impl<'a> Datum<'a> {
 
     /// The bytes of a text, which may be of any encoding.
     #[inline]
-    pub(crate) fn text(&mut self) -> Result<&'a [u8], Fault> {
+    pub fn text(&mut self) -> Result<&'a [u8], Fault> {
         let length = usize::try_from(self.long()?).map_err(|_| Fault::NegativeLength)?;
         self.bytes(length)
     }
 
     /// Whether the value of `["null", T]` follows.
     #[inline]
-    pub(crate) fn is_present(&mut self) -> Result<bool, Fault> {
+    pub fn is_present(&mut self) -> Result<bool, Fault> {
         // Both as the encoding writes them; a longer way to write them is allowed and rare.
         match self.rest {
             [0, rest @ ..] => {

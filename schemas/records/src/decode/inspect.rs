@@ -80,7 +80,7 @@ fn read(layout: &Layout, bytes: &[u8]) -> (Vec<(String, Value)>, Option<DatumErr
 }
 
 /// The value as JSON has it; none for null. Says when some text was not UTF-8.
-fn json(field: &Field, cell: Cell, bytes: &[u8], is_text: &mut bool) -> Option<(String, Value)> {
+pub(super) fn json(field: &Field, cell: Cell, bytes: &[u8], is_text: &mut bool) -> Option<(String, Value)> {
     let bits = cell?;
     let named = |value| Some((field.name.clone(), value));
     match (field.kind, field.name.as_str()) {

@@ -16,12 +16,12 @@ use super::*;
 
 macro_rules! stored {
     ($name:literal) => {
-        include_bytes!(concat!("../../../schemas/avro/golden/", $name))
+        include_bytes!(concat!("../../../avro/golden/", $name))
     };
 }
 
-const OLDEST: &str = include_str!("../../../schemas/avro/golden/operation.oldest.avsc");
-const NEWER: &str = include_str!("../../../schemas/avro/golden/operation.newer.avsc");
+const OLDEST: &str = include_str!("../../../avro/golden/operation.oldest.avsc");
+const NEWER: &str = include_str!("../../../avro/golden/operation.newer.avsc");
 const DEFAULTS: &[u8] = stored!("operation.v1.defaults.json");
 
 /// The one row that the decoder of an opstream which knows `reader` makes of bytes written with `writer`.

@@ -6,7 +6,7 @@
 
 mod cell;
 mod column;
-pub(crate) mod datum;
+pub mod datum;
 mod decoder;
 mod inspect;
 mod json;
@@ -14,6 +14,7 @@ mod layout;
 mod resolution;
 mod shape;
 mod texts;
+mod view;
 mod writer_schemas;
 
 use arrow_array::{BooleanArray, RecordBatch};
@@ -23,6 +24,7 @@ use opstream_schemas::avro::{OPERATION_V1_ID, RESERVED_IDS, SchemaId, builtin_sc
 use self::decoder::{Decoded, Decoder, layout_of};
 pub use self::inspect::{Inspection, inspect};
 use self::layout::Layout;
+pub use self::view::RecordView;
 pub use self::writer_schemas::WriterSchemas;
 use crate::dead_letter::Poison;
 use crate::record::RawBatch;
@@ -86,13 +88,24 @@ fn keep(columns: &RecordBatch, is_kept: impl Fn(&usize) -> bool) -> RecordBatch 
     filter_record_batch(columns, &kept).expect("there is an answer for every row")
 }
 
+/// A value behind a frame whose schema is known.
+struct Framed<'a> {
+    layout: &'a Layout,
+    datum: &'a [u8],
+}
+
 /// The datum of an operation, if the frame and the schema are what we know.
 fn datum<'a>(index: usize, value: Option<&'a [u8]>, schemas: &'a WriterSchemas) -> Result<Datum<'a>, Poison> {
+    let Framed { layout, datum } = framed(value, schemas)?;
+    Ok(Datum { id: layout.id(datum), index, layout, bytes: datum })
+}
+
+fn framed<'a>(value: Option<&'a [u8]>, schemas: &'a WriterSchemas) -> Result<Framed<'a>, Poison> {
     let framed = split_frame(value.ok_or(Poison::NoValue)?)?;
     let id = framed.schema_id;
     let known = layout_of(id).map(Ok).or_else(|| schemas.layout(id));
     match known {
-        Some(Ok(layout)) => Ok(Datum { id: layout.id(framed.datum), index, layout, bytes: framed.datum }),
+        Some(Ok(layout)) => Ok(Framed { layout, datum: framed.datum }),
         Some(Err(reason)) => Err(Poison::Unresolvable { id: id.0, reason: reason.to_owned() }),
         None if is_unknown_version(id) => Err(Poison::NewerSchema { id: id.0 }),
         None => Err(Poison::UnknownSchema { id: id.0, expected: OPERATION_V1_ID.0 }),
