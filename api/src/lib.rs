@@ -3,7 +3,7 @@
 //! In reading order: [`config`], [`mod@run`] and the [`router`](mod@router), which shows every route on one screen; what
 //! every request passes first ([`guard`]); how posted operations become records ([`front_door`]); and one file per
 //! resource in [`routes`], each with its handler, its request and answer, and its SQL. The api reads the database and
-//! writes to the topic; of rows its handlers change those of alert rules alone. Processes without an api have its routes for health and metrics alone
+//! writes to the topic; of rows its handlers change those of alert rules and saved views alone. Processes without an api have its routes for health and metrics alone
 //! ([`serve_health`]).
 
 pub mod config;
@@ -26,6 +26,7 @@ mod run;
 mod secret;
 mod state;
 mod stored_operation;
+mod views;
 
 pub use config::{ApiConfig, BrokerAddress, ContentCapture, HealthConfig, Listeners, RequestLimits, RoleWatch};
 pub use rate::{Network, NetworkError, RateLimits};

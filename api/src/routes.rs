@@ -21,3 +21,4 @@ pub(crate) mod registry;
 pub(crate) mod series;
 pub(crate) mod show_operation;
 pub(crate) mod totals;
+pub(crate) mod views;

@@ -26,7 +26,7 @@ macro_rules! step {
     };
 }
 
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     step!("0001_create_tables"),
     step!("0002_create_windows"),
     step!("0003_extend_windows"),
@@ -40,6 +40,7 @@ const STEPS: [Step; 13] = [
     step!("0011_compare_costs"),
     step!("0012_reprice_operations"),
     step!("0013_create_alerts"),
+    step!("0014_create_saved_views"),
 ];
 
 static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| migrator(|step| step.postgres));

@@ -17,11 +17,12 @@ pub(crate) use operation_schema::{Operation, StoredOperation};
 pub(crate) use parameters::{
     AlertParameters, AlertRuleParameters, BreakdownParameters, FilterParameters, GroupParameters, ListParameters,
     OrderParameters, QueryParameters, RangeParameters, SeriesParameters, StepParameters,
+    ViewParameters,
 };
 
 use super::{
-    alert_rules, alerts, breakdown, health, list_operations, lookup, percentiles, post_logs, post_metrics,
-    post_operations, post_traces, progress, prometheus, query, series, show_operation, totals,
+    alert_rules, alerts, breakdown, health, list_operations, lookup, percentiles, post_logs,
+    post_metrics, post_operations, post_traces, progress, prometheus, query, series, show_operation, totals, views,
 };
 
 #[derive(OpenApi)]
@@ -51,6 +52,11 @@ use super::{
         alert_rules::list_rules,
         alert_rules::put_alert_rule,
         alert_rules::delete_alert_rule,
+        views::list_views,
+        views::show_view,
+        views::post_view,
+        views::put_view,
+        views::delete_view,
         health::live,
         health::ready,
         prometheus::metrics,
@@ -61,6 +67,7 @@ use super::{
         (name = "operations", description = "Record operations and look at single ones"),
         (name = "answers", description = "Sums and distributions over ranges of time"),
         (name = "alerts", description = "Budgets and other limits, and what reached them"),
+        (name = "views", description = "Views and dashboards that are kept under a name"),
         (name = "health", description = "For whoever runs the server"),
     ),
     security(("token" = [])),

@@ -140,6 +140,12 @@ described! {
         workspace: Option<String>,
     }
 
+    /// Which saved views.
+    ViewParameters {
+        /// `view` or `dashboard`; both unless said.
+        kind: Option<String>,
+    }
+
     /// What else a list can be filtered by, and its pages.
     ListParameters {
         /// First moment, RFC 3339.
