@@ -104,6 +104,7 @@ pub(crate) async fn run(args: ApiArgs, shutdown: CancellationToken) -> anyhow::R
     let config = ApiConfig {
         database: database.clone(),
         sink: Sink::Kafka(producer),
+        schemas: subjects.as_ref().map(|subjects| subjects.registry().clone()),
         topics,
         token,
         content: if args.content == ContentChoice::Off { ContentCapture::Off } else { ContentCapture::On },

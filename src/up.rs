@@ -239,6 +239,7 @@ impl Pipeline {
         Ok(ApiConfig {
             database: self.database.clone(),
             sink: Sink::Kafka(producer),
+            schemas: self.registry.clone(),
             topics: self.topics.clone(),
             token,
             content: if self.args.no_content { ContentCapture::Off } else { ContentCapture::On },

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use opstream_producer::Sink;
+use opstream_registry::Registry;
 use opstream_schemas::condition::Condition;
 use opstream_schemas::database::Database;
 use opstream_schemas::topics::Topics;
@@ -21,6 +22,8 @@ pub struct ApiConfig {
     pub database: Database,
     /// Where posted operations go: the broker, which `/health/ready` then asks too, or a file for local work.
     pub sink: Sink,
+    /// Knows the schemas of other teams' records, for whoever looks at records of the topic; none where ids are built in.
+    pub schemas: Option<Registry>,
     /// Names of the topics: subjects of the registry, checkpoint of the progress.
     pub topics: Topics,
     /// Token that requests must carry; without one, everybody who reaches the address may read and write.

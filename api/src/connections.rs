@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use self::activity::Activity;
 use self::places::{Place, Places};
 use self::under_way::Counting;
+pub(crate) use self::under_way::LongLived;
 use crate::rate::Peer;
 
 /// How many connections a listener has, and how long one may take.

@@ -15,6 +15,7 @@ use opstream_schemas::topics::Topics;
 use serde_json::Value as Json;
 use sqlx::AssertSqlSafe;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use crate::config::BrokerAddress;
@@ -22,6 +23,7 @@ use crate::content_topic::ContentTopic;
 use crate::front_door::BodyBudget;
 use crate::guard::Guard;
 use crate::health::Health;
+use crate::live::Hub;
 use crate::rate::Meter;
 use crate::router::{otlp_router, router};
 use crate::state::{ApiState, HealthState, RetentionFloor, Shared};
@@ -39,6 +41,8 @@ pub(crate) struct Fixture {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) database: Database,
     pub(crate) state: Shared,
+    /// Stops what is open.
+    pub(crate) shutdown: CancellationToken,
     app: Router,
     otlp: Router,
 }
@@ -105,6 +109,8 @@ impl Fixture {
         let sink = setup.sink.unwrap_or(Sink::JsonLines { file, producer_id: Some("door".to_owned()) });
         let health = Health::new(database.clone(), BrokerAddress::of_sink(&sink).as_ref(), Vec::new()).unwrap();
         let content_topic = ContentTopic::open(&sink).unwrap();
+        let shutdown = CancellationToken::new();
+        let live = Hub::new(&sink, None, shutdown.clone());
         let state = ApiState {
             database: database.clone(),
             producer: Producer::start(sink).unwrap(),
@@ -117,11 +123,12 @@ impl Fixture {
             lake: setup.has_lake.then(|| folder.path().join("lake")),
             body_budget: BodyBudget::for_bodies_of(setup.limits.body_bytes),
             large_conversions: Arc::new(Semaphore::new(1)),
+            live,
             retention_floor: RetentionFloor::default(),
         };
         let (state, rules) = (Arc::new(state), Guard::new("127.0.0.1:8080".parse().unwrap(), setup.token));
         let (app, otlp) = (router(state.clone(), rules.clone()), otlp_router(state.clone(), rules));
-        Self { folder, database, state, app, otlp }
+        Self { folder, database, state, shutdown, app, otlp }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -131,6 +138,11 @@ impl Fixture {
     pub(crate) async fn post(&self, path: &str, content_type: &str, body: impl Into<Body>) -> Answer {
         let request = Request::post(path).header("content-type", content_type).body(body.into()).unwrap();
         self.send(request).await
+    }
+
+    /// The answer itself, whose body may not end.
+    pub(crate) async fn open(&self, path: &str) -> axum::response::Response {
+        self.app.clone().oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap()
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {

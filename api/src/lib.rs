@@ -16,6 +16,7 @@ mod fixture;
 mod front_door;
 mod guard;
 mod health;
+mod live;
 mod metrics;
 mod otlp;
 mod query;

@@ -5,6 +5,7 @@ pub(crate) mod alerts;
 pub(crate) mod breakdown;
 pub(crate) mod health;
 pub(crate) mod list_operations;
+pub(crate) mod live;
 pub(crate) mod lookup;
 pub(crate) mod openapi;
 mod otlp_call;

@@ -22,6 +22,7 @@ use crate::content_topic::ContentTopic;
 use crate::front_door::BodyBudget;
 use crate::guard::Guard;
 use crate::health::Health;
+use crate::live::Hub;
 use crate::rate::Meter;
 use crate::router::{health_router, otlp_router, router};
 use crate::state::{ApiState, HealthState, RetentionFloor, Shared};
@@ -38,7 +39,7 @@ const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(5);
 /// When the producer's settings are wrong.
 pub async fn run(listeners: Listeners, config: ApiConfig, shutdown: CancellationToken) -> anyhow::Result<()> {
     let token = config.token.clone();
-    let state = build_state(config)?;
+    let state = build_state(config, &shutdown)?;
     crate::metrics::describe();
 
     let mut tasks = JoinSet::new();
@@ -101,10 +102,11 @@ async fn drain_histograms(metrics: PrometheusHandle) {
     }
 }
 
-fn build_state(config: ApiConfig) -> anyhow::Result<Shared> {
+fn build_state(config: ApiConfig, shutdown: &CancellationToken) -> anyhow::Result<Shared> {
     let broker = BrokerAddress::of_sink(&config.sink);
     let health = health_of(config.database.clone(), broker.as_ref(), config.roles)?;
     let content_topic = ContentTopic::open(&config.sink).context("cannot prepare the topic of contents")?;
+    let live = Hub::new(&config.sink, config.schemas, shutdown.clone());
     let producer = Producer::start(config.sink).context("cannot start the producer of the front door")?;
     Ok(Arc::new(ApiState {
         database: config.database,
@@ -118,6 +120,7 @@ fn build_state(config: ApiConfig) -> anyhow::Result<Shared> {
         health: HealthState { health, metrics: config.metrics },
         body_budget: BodyBudget::for_bodies_of(config.limits.body_bytes),
         large_conversions: Arc::new(Semaphore::new(1)),
+        live,
         retention_floor: RetentionFloor::default(),
     }))
 }

@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use crate::content_topic::ContentTopic;
 use crate::front_door::BodyBudget;
 use crate::health::Health;
+use crate::live::Hub;
 use crate::rate::Meter;
 use crate::{ContentCapture, RequestLimits};
 
@@ -47,6 +48,8 @@ pub(crate) struct ApiState {
     pub(crate) body_budget: BodyBudget,
     /// Large requests of spans that are converted at a time.
     pub(crate) large_conversions: Arc<Semaphore>,
+    /// Those who watch operations as they come.
+    pub(crate) live: Hub,
     /// Earliest accepted time of an id.
     pub(crate) retention_floor: RetentionFloor,
 }

@@ -1,6 +1,9 @@
 //! Connections as clients see them, on a port of this machine.
 
+use axum::body::Body;
+use axum::response::Response;
 use axum::routing::get;
+use futures_util::{StreamExt as _, stream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Notify;
 
@@ -26,7 +29,19 @@ async fn start(bounds: Bounds) -> Server {
         may_answer.notified().await;
         "done"
     });
-    let app = Router::new().route("/slow", slow).route("/large", get(async || vec![b'x'; 50 << 20]));
+    let endless = get(async || {
+        let pieces = stream::repeat_with(|| Ok::<_, std::convert::Infallible>("x")).then(async |piece| {
+            sleep(SHORT / 4).await;
+            piece
+        });
+        let mut answer = Response::new(Body::from_stream(pieces));
+        answer.extensions_mut().insert(LongLived);
+        answer
+    });
+    let app = Router::new()
+        .route("/endless", endless)
+        .route("/slow", slow)
+        .route("/large", get(async || vec![b'x'; 50 << 20]));
     let shutdown = CancellationToken::new();
     let mut tasks = JoinSet::new();
     let token = shutdown.clone();
@@ -133,6 +148,21 @@ async fn a_request_may_take_longer_than_a_connection_may_be_idle() {
     sleep(3 * SHORT).await;
     server.answer.notify_one();
     assert_eq!(status_line(&mut client).await, "HTTP/1.1 200");
+}
+
+#[tokio::test]
+async fn an_answer_that_goes_on_keeps_its_place_for_as_long_as_somebody_reads_it() {
+    let server = start(narrow()).await;
+    let mut reader = TcpStream::connect(server.address).await.unwrap();
+    ask(&mut reader, "/endless").await;
+    assert_eq!(status_line(&mut reader).await, "HTTP/1.1 200");
+    // Beyond what an answer may take that is under way when its connection counts as idle.
+    let long = tokio::time::Instant::now() + 5 * SHORT;
+    while tokio::time::Instant::now() < long {
+        assert!(reader.read(&mut [0; 100]).await.unwrap() > 0, "the answer ended");
+    }
+    drop(reader);
+    kept_alive(&server).await;
 }
 
 #[tokio::test]

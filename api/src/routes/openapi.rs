@@ -16,12 +16,12 @@ pub(crate) use alert_schema::{Alert, AlertRule};
 pub(crate) use operation_schema::{Operation, StoredOperation};
 pub(crate) use parameters::{
     AlertParameters, AlertRuleParameters, BreakdownParameters, FilterParameters, GroupParameters, ListParameters,
-    OrderParameters, QueryParameters, RangeParameters, SeriesParameters, StepParameters,
+    LiveParameters, OrderParameters, QueryParameters, RangeParameters, SeriesParameters, StepParameters,
     ViewParameters,
 };
 
 use super::{
-    alert_rules, alerts, breakdown, health, list_operations, lookup, percentiles, post_logs,
+    alert_rules, alerts, breakdown, health, list_operations, live, lookup, percentiles, post_logs,
     post_metrics, post_operations, post_traces, progress, prometheus, query, series, show_operation, totals, views,
 };
 
@@ -42,6 +42,7 @@ use super::{
         list_operations::list_operations,
         show_operation::show_operation,
         lookup::look_up,
+        live::live,
         progress::progress,
         totals::totals,
         series::series,

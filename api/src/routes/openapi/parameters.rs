@@ -140,6 +140,40 @@ described! {
         workspace: Option<String>,
     }
 
+    /// What else live operations can be filtered by.
+    LiveParameters {
+        /// Most operations a second that are told, 1 to 200; 200 unless said. `rates` count all.
+        sample: Option<u32>,
+        /// `success` or `failure`.
+        outcome: Option<String>,
+        /// `KEY:VALUE`; values of one key are alternatives, different keys must all match.
+        tag: Option<Vec<String>>,
+        /// HTTP status of the provider's answer; an empty one asks for operations without.
+        http_status: Option<Vec<String>>,
+        /// Conversation or session.
+        session_id: Option<Vec<String>>,
+        /// End user.
+        user_id: Option<Vec<String>>,
+        /// Service that made the call.
+        service: Option<Vec<String>>,
+        /// Name of the agent.
+        agent_name: Option<Vec<String>>,
+        /// Model as the answer names it.
+        response_model: Option<Vec<String>>,
+        /// Type as the source named it.
+        source_type: Option<Vec<String>>,
+        /// Service tier of the answer.
+        service_tier: Option<Vec<String>>,
+        /// Provider error code or exception class.
+        error_type: Option<Vec<String>>,
+        /// How it was processed, such as batch.
+        processing: Option<Vec<String>>,
+        /// Call whose attempts are asked for.
+        call_id: Option<Vec<String>>,
+        /// W3C trace id.
+        trace_id: Option<Vec<String>>,
+    }
+
     /// Which saved views.
     ViewParameters {
         /// `view` or `dashboard`; both unless said.

@@ -89,7 +89,7 @@ async fn handlers_take_the_described_parameters_and_no_others() {
             assert!(answer.text.contains(&format!("parameter {name} is missing")), "{path}: {}", answer.text);
         }
     }
-    assert_eq!(compared, 9, "totals, series, breakdown, percentiles, query and the four lists take parameters");
+    assert_eq!(compared, 10, "totals, series, breakdown, percentiles, query, live and the four lists take parameters");
 }
 
 #[test]
