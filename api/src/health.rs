@@ -1,6 +1,7 @@
 //! How this process is: whether its roles turn, what holds them up, and whether database and broker answer, which are asked
 //! at most once a second however often somebody wants to know.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -84,6 +85,18 @@ impl Health {
         let mut checks = self.check_backends().await;
         checks.extend(self.roles.iter().map(RoleWatch::check));
         ReadyAnswer { ready: checks.iter().all(|check| check.ok), checks }
+    }
+
+    /// The ends of the logs of these partitions, as far as the broker says them.
+    pub(crate) async fn log_ends(&self, partitions: Vec<i32>) -> BTreeMap<i32, i64> {
+        let Some(broker) = &self.broker else { return BTreeMap::new() };
+        let (client, topic) = (broker.client.clone(), broker.topic.clone());
+        let asked = tokio::task::spawn_blocking(move || {
+            let end = |partition: i32| Some((partition, client.fetch_watermarks(&topic, partition, PATIENCE).ok()?.1));
+            // After the first that has no answer nobody waits for those of the others.
+            partitions.into_iter().map_while(end).collect()
+        });
+        asked.await.unwrap_or_default()
     }
 
     async fn check_backends(&self) -> Vec<Check> {

@@ -18,7 +18,7 @@ use crate::metrics::measure;
 use crate::otlp::unknown_call;
 use crate::rate::throttle_intake;
 use crate::routes::{
-    alert_rules, alerts, breakdown, health, list_operations, live, lookup, openapi, page, percentiles,
+    alert_rules, alerts, breakdown, health, list_operations, live, lookup, openapi, page, percentiles, pipeline,
     post_logs, post_metrics, post_operations, post_traces, progress, prometheus, query, registry, series,
     show_operation, totals, views,
 };
@@ -56,6 +56,7 @@ fn described_routes() -> Vec<(&'static str, MethodRouter<Shared>)> {
         ("/v1/operations/lookup", post(lookup::look_up)),
         ("/v1/operations/{operation_id}", get(show_operation::show_operation)),
         ("/v1/live", get(live::live)),
+        ("/v1/pipeline", get(pipeline::pipeline)),
         ("/v1/progress", get(progress::progress)),
         ("/v1/totals", get(totals::totals)),
         ("/v1/series", get(series::series)),

@@ -11,6 +11,7 @@ pub(crate) mod openapi;
 mod otlp_call;
 pub(crate) mod page;
 pub(crate) mod percentiles;
+pub(crate) mod pipeline;
 pub(crate) mod post_logs;
 pub(crate) mod post_metrics;
 pub(crate) mod post_operations;

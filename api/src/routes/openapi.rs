@@ -21,7 +21,7 @@ pub(crate) use parameters::{
 };
 
 use super::{
-    alert_rules, alerts, breakdown, health, list_operations, live, lookup, percentiles, post_logs,
+    alert_rules, alerts, breakdown, health, list_operations, live, lookup, percentiles, pipeline, post_logs,
     post_metrics, post_operations, post_traces, progress, prometheus, query, series, show_operation, totals, views,
 };
 
@@ -43,6 +43,7 @@ use super::{
         show_operation::show_operation,
         lookup::look_up,
         live::live,
+        pipeline::pipeline,
         progress::progress,
         totals::totals,
         series::series,
