@@ -66,6 +66,9 @@ impl<'a> Datum<'a> {
     }
 
     /// Zig-zag variable-length integer.
+    ///
+    /// # Errors
+    /// What is wrong with the bytes.
     #[inline]
     pub fn long(&mut self) -> Result<i64, Fault> {
         let first = self.byte()?;
@@ -90,6 +93,9 @@ impl<'a> Datum<'a> {
     }
 
     /// The same within 32 bits.
+    ///
+    /// # Errors
+    /// What is wrong with the bytes.
     #[inline]
     pub fn int(&mut self) -> Result<i32, Fault> {
         i32::try_from(self.long()?).map_err(|_| Fault::LargeInteger)
@@ -116,6 +122,9 @@ impl<'a> Datum<'a> {
     }
 
     /// The bytes of a text, which may be of any encoding.
+    ///
+    /// # Errors
+    /// What is wrong with the bytes.
     #[inline]
     pub fn text(&mut self) -> Result<&'a [u8], Fault> {
         let length = usize::try_from(self.long()?).map_err(|_| Fault::NegativeLength)?;
@@ -123,6 +132,9 @@ impl<'a> Datum<'a> {
     }
 
     /// Whether the value of `["null", T]` follows.
+    ///
+    /// # Errors
+    /// What is wrong with the bytes.
     #[inline]
     pub fn is_present(&mut self) -> Result<bool, Fault> {
         // Both as the encoding writes them; a longer way to write them is allowed and rare.
