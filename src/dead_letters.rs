@@ -7,18 +7,13 @@
 //! until it is asked for. docs/dead-letters.md describes all of it.
 
 mod filter;
-mod letter;
 mod list;
-mod place;
 mod reasons;
 mod redrive;
 mod show;
 mod summary;
 #[cfg(test)]
 mod test_letters;
-mod value_view;
-mod withheld;
-mod writers;
 
 use std::process::ExitCode;
 
@@ -28,9 +23,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::data_folder::{Place, PlaceArgs};
 use crate::foreign_tables::refuse_foreign;
-
-/// Header that names the place of the letter; a record that was sent again several times has it once for each, oldest first.
-const REDRIVEN_FROM: &str = "opstream.redriven_from";
 
 /// Look at records that could not become operations, and bring them in after all.
 #[derive(clap::Args)]

@@ -10,6 +10,7 @@ pub mod config;
 mod connections;
 mod content;
 mod content_topic;
+pub mod dead_letters;
 mod error;
 #[cfg(test)]
 mod fixture;

@@ -1,9 +1,8 @@
 //! Which letters are meant, as flags, and as the conditions of a query.
 
+use opstream_api::dead_letters::Conditions;
 use opstream_schemas::database::Value;
 use opstream_schemas::time::{UtcMicros, UtcMillis};
-
-use super::place::Place;
 
 /// Letters to choose from the table; together the flags must all hold.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -35,22 +34,6 @@ pub(super) struct Offsets {
     to: Option<i64>,
 }
 
-/// A place in the order of the lists: time of storage first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Cursor {
-    /// When the letter was stored.
-    pub(super) stored_at: UtcMillis,
-    /// The letter.
-    pub(super) place: Place,
-}
-
-/// Conditions on `dead_letters` with the values that they bind.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Conditions {
-    texts: Vec<String>,
-    values: Vec<Value>,
-}
-
 impl FilterArgs {
     /// Whether every letter is meant.
     pub(super) const fn is_empty(&self) -> bool {
@@ -78,82 +61,11 @@ impl FilterArgs {
         ];
         for (comparison, bound) in bounds {
             if let Some(bound) = bound {
-                let bound = conditions.bind(bound.into());
-                conditions.texts.push(format!("{comparison} {bound}"));
+                conditions.compare(comparison, bound.into());
             }
         }
         conditions
     }
-}
-
-impl Conditions {
-    /// One of these letters.
-    pub(super) fn of_places(places: &[Place]) -> Self {
-        let rows: Vec<String> = places
-            .iter()
-            .map(|Place { stream, partition, offset }| format!("({stream}, {partition}, {offset})"))
-            .collect();
-        // Numbers, so nothing has to be bound; a chain of `or` would be too deep for SQLite.
-        let text = format!("(stream_id, partition, source_offset) in (values {})", rows.join(", "));
-        Self { texts: vec![text], values: Vec::new() }
-    }
-
-    /// Not sent to the topic again so far.
-    #[must_use]
-    pub(super) fn not_redriven(mut self) -> Self {
-        self.texts.push("redriven_at_ms is null".to_owned());
-        self
-    }
-
-    /// On one side of a cursor: `comparison` is `<`, `>` or `<=`.
-    #[must_use]
-    pub(super) fn beside(mut self, comparison: &str, cursor: Cursor) -> Self {
-        let [stream, partition, offset] = cursor.place.values();
-        let bound = [cursor.stored_at.into(), stream, partition, offset].map(|value| self.bind(value));
-        let text = format!("(stored_at_ms, stream_id, partition, source_offset) {comparison} ({})", bound.join(", "));
-        self.texts.push(text);
-        self
-    }
-
-    /// The next free `$n`, which stands for this value.
-    pub(super) fn bind(&mut self, value: Value) -> String {
-        self.values.push(value);
-        format!("${}", self.values.len())
-    }
-
-    /// The text behind `where`.
-    pub(super) fn sql(&self) -> String {
-        if self.texts.is_empty() { "true".to_owned() } else { self.texts.join(" and ") }
-    }
-
-    /// The values of the text's `$n`.
-    pub(super) fn values(&self) -> &[Value] {
-        &self.values
-    }
-
-    fn add_any(&mut self, column: &str, values: impl Iterator<Item = Value>) {
-        let bound: Vec<String> = values.map(|value| self.bind(value)).collect();
-        if !bound.is_empty() {
-            self.texts.push(format!("{column} in ({})", bound.join(", ")));
-        }
-    }
-}
-
-impl std::fmt::Display for Cursor {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.stored_at.millis(), self.place)
-    }
-}
-
-/// Reads a cursor as a list shows it.
-///
-/// # Errors
-/// Says where cursors come from.
-pub(super) fn parse_cursor(text: &str) -> Result<Cursor, String> {
-    let cursor = text.split_once('/').and_then(|(millis, place)| {
-        Some(Cursor { stored_at: UtcMillis::from_millis(millis.parse().ok()?), place: place.parse().ok()? })
-    });
-    cursor.ok_or_else(|| "expected what the end of a list shows, or `cursor` of a JSON line".to_owned())
 }
 
 fn parse_time(text: &str) -> Result<UtcMillis, String> {
@@ -195,14 +107,6 @@ mod tests {
         assert_eq!(conditions.values()[6..], [Value::from(1_795_392_000_000_i64), Value::from(1_795_392_001_000_i64)]);
         assert!(!filter.is_empty() && FilterArgs::default().is_empty());
         assert_eq!(FilterArgs::default().conditions().sql(), "true");
-    }
-
-    #[test]
-    fn a_cursor_is_read_as_it_is_written() {
-        let place = Place { stream: 1, partition: 0, offset: 17 };
-        let cursor = Cursor { stored_at: UtcMillis::from_millis(1_790_000_000_000), place };
-        assert_eq!(parse_cursor(&cursor.to_string()), Ok(cursor));
-        assert!(parse_cursor("1/0/17").is_err() && parse_cursor("").is_err());
     }
 
     #[test]

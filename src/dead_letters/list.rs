@@ -3,22 +3,17 @@
 use std::io::Write;
 
 use anyhow::Context as _;
-use opstream_schemas::database::{Database, Row};
-use opstream_schemas::{OperationId, UtcMillis};
-use serde::Serialize;
-use sqlx::AssertSqlSafe;
+use opstream_api::dead_letters::{Cursor, Entry, Page, parse_cursor, read_page};
+use opstream_schemas::UtcMillis;
 
 use super::WhereArgs;
-use super::filter::{Conditions, Cursor, FilterArgs, parse_cursor};
-use super::place::Place;
+use super::filter::FilterArgs;
 use super::reasons::require_known;
 use super::summary;
 use crate::escaped::{excerpt, size};
 use crate::failure::unless_reader_left;
 use crate::settings::whole_number;
 
-/// The conditions come in place of `{conditions}`.
-const PAGE: &str = include_str!("page.sql");
 /// Characters of a reason in the table; JSON lines have all of it.
 const REASON_CHARACTERS: usize = 72;
 
@@ -49,31 +44,6 @@ pub(super) struct ListArgs {
     json: bool,
 }
 
-/// What is known of a letter without its record.
-#[derive(Debug, Serialize)]
-struct Entry {
-    place: Place,
-    topic: String,
-    reason_code: String,
-    reason: String,
-    operation_id: Option<OperationId>,
-    key_bytes: Option<i64>,
-    value_bytes: Option<i64>,
-    record_timestamp_ms: Option<i64>,
-    stored_at_ms: i64,
-    published_at_ms: Option<i64>,
-    redriven_at_ms: Option<i64>,
-    /// Continues a list behind this letter.
-    cursor: String,
-}
-
-/// A part of the list.
-struct Page {
-    entries: Vec<Entry>,
-    /// Whether there are older letters.
-    goes_on: bool,
-}
-
 /// Prints the list or the summary.
 ///
 /// # Errors
@@ -93,52 +63,18 @@ pub(super) async fn run(args: &ListArgs) -> anyhow::Result<()> {
         if let Some(cursor) = args.after {
             conditions = conditions.beside("<", cursor);
         }
-        let page = read(&database, conditions, args.limit).await.context("cannot list the dead letters")?;
+        let page = read_page(&database, conditions, args.limit).await.context("cannot list the dead letters")?;
         if args.json { write_json(&page, &mut out) } else { write_table(&page, &mut out) }
     };
     database.close().await;
     unless_reader_left(written.and_then(|()| out.flush())).context("cannot write the list")
 }
 
-async fn read(database: &Database, mut conditions: Conditions, limit: i64) -> Result<Page, sqlx::Error> {
-    // One more tells whether the list goes on.
-    let bound = conditions.bind((limit + 1).into());
-    let sql = PAGE.replace("{conditions}", &conditions.sql()).replace("{limit}", &bound);
-    let rows = database.fetch_all(AssertSqlSafe(sql), conditions.values()).await?;
-    let mut entries: Vec<Entry> = rows.iter().map(Entry::of).collect::<Result<_, _>>()?;
-    let goes_on = usize::try_from(limit).is_ok_and(|limit| entries.len() > limit);
-    if goes_on {
-        entries.pop();
-    }
-    Ok(Page { entries, goes_on })
-}
-
-impl Entry {
-    fn of(row: &Row) -> Result<Self, sqlx::Error> {
-        let (place, stored_at_ms) = (Place::of(row)?, row.int("stored_at_ms")?);
-        let cursor = Cursor { stored_at: UtcMillis::from_millis(stored_at_ms), place }.to_string();
-        Ok(Self {
-            place,
-            topic: row.text("topic")?,
-            reason_code: row.text("reason_code")?,
-            reason: row.text("reason")?,
-            operation_id: row.optional_id("operation_id")?,
-            key_bytes: row.optional_int("key_bytes")?,
-            value_bytes: row.optional_int("value_bytes")?,
-            record_timestamp_ms: row.optional_int("record_timestamp_ms")?,
-            stored_at_ms,
-            published_at_ms: row.optional_int("published_at_ms")?,
-            redriven_at_ms: row.optional_int("redriven_at_ms")?,
-            cursor,
-        })
-    }
-
-    const fn state(&self) -> &'static str {
-        match (self.redriven_at_ms, self.published_at_ms) {
-            (Some(_), _) => "redriven",
-            (None, Some(_)) => "copied",
-            (None, None) => "stored",
-        }
+const fn state(entry: &Entry) -> &'static str {
+    match (entry.redriven_at_ms, entry.published_at_ms) {
+        (Some(_), _) => "redriven",
+        (None, Some(_)) => "copied",
+        (None, None) => "stored",
     }
 }
 
@@ -173,7 +109,7 @@ fn write_table(page: &Page, out: &mut impl Write) -> std::io::Result<()> {
             entry.reason_code,
             bytes(entry.key_bytes),
             bytes(entry.value_bytes),
-            entry.state(),
+            state(entry),
             excerpt(&entry.reason, REASON_CHARACTERS)
         )?;
     }
@@ -190,11 +126,13 @@ pub(super) fn to_second(millis: i64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use opstream_api::dead_letters::{Conditions, Place};
+
     use super::*;
     use crate::dead_letters::test_letters::{Letters, letter};
 
     async fn places(letters: &Letters, conditions: Conditions, limit: i64) -> (Vec<i64>, Option<String>) {
-        let page = read(&letters.database, conditions, limit).await.unwrap();
+        let page = read_page(&letters.database, conditions, limit).await.unwrap();
         let cursor = page.entries.last().filter(|_| page.goes_on).map(|entry| entry.cursor.clone());
         (page.entries.iter().map(|entry| entry.place.offset).collect(), cursor)
     }
@@ -238,7 +176,7 @@ mod tests {
         let letters = Letters::new().await;
         letters.add(&letter(0)).await;
         letters.run("update dead_letters set reason = reason || char(27) || '[2J'").await;
-        let page = read(&letters.database, Conditions::default(), 9).await.unwrap();
+        let page = read_page(&letters.database, Conditions::default(), 9).await.unwrap();
         let (mut table, mut json) = (Vec::new(), Vec::new());
         write_table(&page, &mut table).unwrap();
         write_json(&page, &mut json).unwrap();

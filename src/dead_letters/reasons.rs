@@ -45,8 +45,8 @@ mod tests {
     use opstream_schemas::{OperationId, UtcMillis};
 
     use super::*;
-    use crate::dead_letters::letter::Letter;
     use crate::dead_letters::test_letters::{Letters, letter};
+    use opstream_api::dead_letters::Letter;
 
     #[tokio::test]
     async fn a_reason_that_no_letter_can_have_is_refused_with_those_that_there_are() {

@@ -5,18 +5,18 @@
 //! record that fails again becomes a letter of its own, whose headers name the places where it failed before.
 
 mod account;
-mod candidate;
-mod outlet;
 mod repair;
-mod stored;
 
-use std::collections::HashSet;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
+use opstream_api::dead_letters::redrive::{
+    Candidate, Meant, Outlet, OutletAddress, Rules, Settled, StoredLetters, send_page,
+};
+use opstream_api::dead_letters::{Conditions, Place, Writers};
 use opstream_ingestor::store::retention_floor;
 use opstream_schemas::UtcMillis;
 use opstream_schemas::avro::{OPERATION_V1_ID, Record, SchemaId};
@@ -24,26 +24,16 @@ use opstream_schemas::database::Database;
 use opstream_schemas::validate::AcceptedTimes;
 
 use self::account::Account;
-use self::candidate::{Candidate, Fate};
-use self::outlet::{Outlet, SendError};
 use self::repair::RepairFile;
-use self::stored::StoredLetters;
 use super::WhereArgs;
-use super::filter::{Conditions, FilterArgs};
-use super::place::Place;
+use super::filter::FilterArgs;
 use super::reasons::require_known;
-use super::writers::Writers;
 use crate::failure::unless_reader_left;
 use crate::schema_registry::RegistryArgs;
-use crate::settings::KafkaArgs;
+use crate::settings::{Bootstrap, KafkaArgs};
 
 /// Letters above which `--yes` is asked for.
 const MANY: i64 = 100;
-/// Letters that are on their way at once.
-const PAGE_LETTERS: usize = 500;
-/// Bytes of letters that are held at once, which bounds the memory; a single letter may be larger.
-const PAGE_BYTES: usize = 8 << 20;
-const MARK: &str = include_str!("redrive/mark.sql");
 
 /// Send dead letters to the operations topic again, as they were, or repaired from a file.
 ///
@@ -109,16 +99,6 @@ struct Redrive {
     bar: ProgressBar,
 }
 
-/// How letters are chosen and judged.
-#[derive(Clone, Copy)]
-struct Rules {
-    accepted: AcceptedTimes,
-    again: bool,
-    unchecked: bool,
-    /// Under which repaired operations are written.
-    schema_id: SchemaId,
-}
-
 /// Sends what was asked for and prints what became of it.
 ///
 /// # Errors
@@ -147,7 +127,14 @@ pub(super) async fn run(args: &RedriveArgs) -> anyhow::Result<ExitCode> {
 impl RedriveArgs {
     async fn outlet(&self) -> anyhow::Result<Outlet> {
         let folder = self.place.place()?.folder;
-        Outlet::open(&self.kafka, self.kafka.bootstrap_beside(folder.as_deref()), self.other_cluster).await
+        let Bootstrap { addresses, named_by } = self.kafka.bootstrap_beside(folder.as_deref());
+        let address = OutletAddress {
+            bootstrap: addresses,
+            named_by,
+            properties: self.kafka.properties()?,
+            topic: self.kafka.topics()?.operations(),
+        };
+        Outlet::open(address, self.other_cluster).await
     }
 
     /// The id of our schema; in the registry, if there is one, and only asked for when something is written.
@@ -180,7 +167,7 @@ impl RedriveArgs {
 impl Redrive {
     async fn send_all(&mut self, args: &RedriveArgs, rules: Rules) -> anyhow::Result<()> {
         if let Some(file) = &args.from {
-            let mut file = RepairFile::open(file, Writers::of(&args.registry)?)?;
+            let mut file = RepairFile::open(file, Writers::of(args.registry.registry()?))?;
             loop {
                 let page = file.page(&self.database, rules).await?;
                 if page.is_empty() {
@@ -189,7 +176,9 @@ impl Redrive {
                 self.send(page).await?;
             }
         }
-        let mut letters = StoredLetters::choose(&self.database, args, rules).await?;
+        let meant = Meant { conditions: args.conditions(), places: &args.places };
+        let writers = Writers::of(args.registry.registry()?);
+        let mut letters = StoredLetters::choose(&self.database, meant, rules, writers).await?;
         self.account.already = letters.redriven_before;
         let count = letters.count;
         let is_allowed = count <= MANY || args.yes || args.dry_run;
@@ -204,59 +193,18 @@ impl Redrive {
         }
     }
 
-    /// Sends a page, waits for the acknowledgements and marks what has one.
+    /// Sends a page and counts what became of it.
     async fn send(&mut self, page: Vec<Candidate>) -> anyhow::Result<()> {
         self.bar.inc(u64::try_from(page.len()).unwrap_or(0));
-        let (mut records, mut places) = (Vec::new(), HashSet::new());
-        for Candidate { name, fate } in page {
-            match fate {
-                Fate::Refused { code, reason } => self.account.refuse(&name, code, &reason),
-                Fate::AlreadyRedriven => self.account.already += 1,
-                Fate::Send { place, .. } if !places.insert(place) => {
-                    self.account.refuse(&name, "repeated", &format!("{place} stands in the file twice"));
-                }
-                Fate::Send { place, cluster_id, record } => {
-                    if let Some(outlet) = &self.outlet {
-                        outlet.require_same_cluster(place, &cluster_id)?;
-                    }
-                    records.push((name, place, record));
-                }
+        let sent = send_page(&self.database, self.outlet.as_ref(), page).await?;
+        for (name, settled) in sent.settled {
+            match settled {
+                Settled::Sent => self.account.sent += 1,
+                Settled::AlreadyRedriven => self.account.already += 1,
+                Settled::Refused { code, reason } => self.account.refuse(&name, code, &reason),
             }
         }
-        let Some(outlet) = &self.outlet else {
-            self.account.sent += i64::try_from(records.len()).unwrap_or(i64::MAX);
-            return Ok(());
-        };
-        let queued: Vec<_> = records.iter().map(|(_, _, record)| outlet.queue(record)).collect();
-        let (mut acknowledged, mut failure) = (Vec::with_capacity(records.len()), None);
-        for ((name, place, _), queued) in records.iter().zip(queued) {
-            match outlet.acknowledged(queued).await {
-                Ok(()) => acknowledged.push(*place),
-                Err(SendError::Record(error)) => self.account.refuse(name, "not_taken", &error.to_string()),
-                Err(SendError::Broker(error)) => failure = Some(error),
-            }
-        }
-        self.mark(&acknowledged)
-            .await
-            .context("cannot mark the letters that the broker has; a second run sends them again")?;
-        self.account.sent += i64::try_from(acknowledged.len()).unwrap_or(i64::MAX);
-        failure.map_or(Ok(()), |error| {
-            Err(error)
-                .context("the broker does not take the letters; a second run goes on with those that it does not have")
-        })
-    }
-
-    async fn mark(&self, places: &[Place]) -> Result<(), sqlx::Error> {
-        if places.is_empty() {
-            return Ok(());
-        }
-        let now = UtcMillis::now();
-        let mut tx = self.database.begin().await?;
-        for place in places {
-            let [stream, partition, offset] = place.values();
-            tx.execute(MARK, &[stream, partition, offset, now.into()]).await?;
-        }
-        tx.commit().await
+        sent.failure.map_or(Ok(()), Err)
     }
 }
 

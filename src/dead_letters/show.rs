@@ -7,11 +7,9 @@ use anyhow::Context as _;
 use opstream_schemas::UtcMillis;
 use serde_json::{Map, Value, json};
 
-use super::letter::Letter;
-use super::place::Place;
-use super::value_view::{ContentChoice, Format, ValueView};
-use super::writers::Writers;
-use super::{REDRIVEN_FROM, WhereArgs};
+use opstream_api::dead_letters::{ContentChoice, Format, Letter, Place, REDRIVEN_FROM, ValueView, Writers};
+
+use super::WhereArgs;
 use crate::escaped::{escaped, size};
 use crate::failure::unless_reader_left;
 use crate::schema_registry::RegistryArgs;
@@ -47,7 +45,7 @@ pub(super) struct ShowArgs {
 pub(super) async fn run(args: &ShowArgs) -> anyhow::Result<()> {
     anyhow::ensure!(args.raw.is_none() || args.places.len() == 1, "--raw writes one value; name one place");
     let content = if args.content { ContentChoice::Show } else { ContentChoice::Withhold };
-    let mut writers = Writers::of(&args.registry)?;
+    let mut writers = Writers::of(args.registry.registry()?);
     let database = args.place.open().await?;
     let mut out = std::io::stdout().lock();
     for (number, place) in args.places.iter().enumerate() {

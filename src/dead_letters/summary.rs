@@ -6,8 +6,8 @@ use opstream_schemas::database::{Database, Row};
 use serde::Serialize;
 use sqlx::AssertSqlSafe;
 
-use super::filter::Conditions;
 use super::list::to_second;
+use opstream_api::dead_letters::Conditions;
 
 /// The conditions come in place of `{conditions}`.
 const SUMMARY: &str = include_str!("summary.sql");

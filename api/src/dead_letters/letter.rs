@@ -9,35 +9,35 @@ use super::place::Place;
 
 /// Everything about one letter.
 #[derive(Clone, Debug)]
-pub(super) struct Letter {
+pub struct Letter {
     /// Where the record was.
-    pub(super) place: Place,
+    pub place: Place,
     /// Id of the cluster that it was on.
-    pub(super) cluster_id: String,
+    pub cluster_id: String,
     /// Name of the topic that it was on.
-    pub(super) topic: String,
+    pub topic: String,
     /// Id of the topic's incarnation; empty where the client does not learn it.
-    pub(super) topic_id: String,
+    pub topic_id: String,
     /// Stable code of the reason.
-    pub(super) reason_code: String,
+    pub reason_code: String,
     /// The reason in words.
-    pub(super) reason: String,
+    pub reason: String,
     /// The operation's id, if the record could be read that far.
-    pub(super) operation_id: Option<OperationId>,
+    pub operation_id: Option<OperationId>,
     /// Key of the record.
-    pub(super) key: Option<Vec<u8>>,
+    pub key: Option<Vec<u8>>,
     /// Value of the record.
-    pub(super) value: Option<Vec<u8>>,
+    pub value: Option<Vec<u8>>,
     /// Headers of the record.
-    pub(super) headers: Headers,
+    pub headers: Headers,
     /// Timestamp of the record.
-    pub(super) timestamp: Option<UtcMillis>,
+    pub timestamp: Option<UtcMillis>,
     /// When it became a dead letter.
-    pub(super) stored_at: UtcMillis,
+    pub stored_at: UtcMillis,
     /// When it was copied to the topic of dead letters.
-    pub(super) published_at: Option<UtcMillis>,
+    pub published_at: Option<UtcMillis>,
     /// When it was last sent to the operations topic again.
-    pub(super) redriven_at: Option<UtcMillis>,
+    pub redriven_at: Option<UtcMillis>,
 }
 
 impl Letter {
@@ -45,7 +45,7 @@ impl Letter {
     ///
     /// # Errors
     /// When a column is missing or of another type.
-    pub(super) fn of(row: &Row) -> Result<Self, sqlx::Error> {
+    pub fn of(row: &Row) -> Result<Self, sqlx::Error> {
         let time = |column| row.optional_int(column).map(|millis| millis.map(UtcMillis::from_millis));
         Ok(Self {
             place: Place::of(row)?,
@@ -69,7 +69,7 @@ impl Letter {
     ///
     /// # Errors
     /// What the database answers.
-    pub(super) async fn find(database: &Database, place: Place) -> Result<Option<Self>, sqlx::Error> {
+    pub async fn find(database: &Database, place: Place) -> Result<Option<Self>, sqlx::Error> {
         let row = database.fetch_optional(include_str!("letter.sql"), &place.values()).await?;
         row.as_ref().map(Self::of).transpose()
     }

@@ -8,26 +8,26 @@ use serde::{Serialize, Serializer};
 
 /// Name of a dead letter, `STREAM/PARTITION/OFFSET`; the stream is the row of `streams`, which names cluster and topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Place {
+pub struct Place {
     /// Row number of the topic's incarnation.
-    pub(super) stream: i64,
+    pub stream: i64,
     /// Number of the partition.
-    pub(super) partition: i32,
+    pub partition: i32,
     /// Offset within the partition.
-    pub(super) offset: i64,
+    pub offset: i64,
 }
 
 /// Text that is no place.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{text:?} is not the place of a dead letter; expected STREAM/PARTITION/OFFSET, such as 1/0/4711")]
-pub(super) struct PlaceError {
+pub struct PlaceError {
     /// The first characters of the text.
     text: String,
 }
 
 impl Place {
     /// Reads `stream_id`, `partition` (as bigint) and `source_offset`.
-    pub(super) fn of(row: &Row) -> Result<Self, sqlx::Error> {
+    pub fn of(row: &Row) -> Result<Self, sqlx::Error> {
         let partition = row.int("partition")?;
         let partition = i32::try_from(partition)
             .map_err(|error| sqlx::Error::ColumnDecode { index: "partition".to_owned(), source: error.into() })?;
@@ -35,7 +35,7 @@ impl Place {
     }
 
     /// The three values, to be bound.
-    pub(super) fn values(self) -> [Value; 3] {
+    pub fn values(self) -> [Value; 3] {
         [self.stream.into(), self.partition.into(), self.offset.into()]
     }
 }

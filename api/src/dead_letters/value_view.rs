@@ -7,20 +7,20 @@ use super::withheld::{CONTENT, Withheld, withhold};
 
 /// What a value holds and what of it may be shown.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct ValueView {
+pub struct ValueView {
     /// What the bytes are.
-    pub(super) format: Format,
+    pub format: Format,
     /// The fields that are shown, in their order.
-    pub(super) fields: Vec<(String, Value)>,
+    pub fields: Vec<(String, Value)>,
     /// The fields that are not.
-    pub(super) withheld: Vec<Withheld>,
+    pub withheld: Vec<Withheld>,
     /// The first thing that is wrong with it as a record.
-    pub(super) fault: Option<String>,
+    pub fault: Option<String>,
 }
 
 /// What the bytes of a value are.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Format {
+pub enum Format {
     /// There is no value.
     Tombstone,
     /// Framed Avro.
@@ -40,7 +40,7 @@ pub(super) enum Format {
 
 impl ValueView {
     /// Reads a value, with what is known of other writers' schemas; `content` is whether prompts may be shown.
-    pub(super) fn of(value: Option<&[u8]>, schemas: &WriterSchemas, content: ContentChoice) -> Self {
+    pub fn of(value: Option<&[u8]>, schemas: &WriterSchemas, content: ContentChoice) -> Self {
         let mut view = Self::whole(value, schemas);
         if content == ContentChoice::Withhold {
             view.withheld = withhold(&mut view.fields);
@@ -70,7 +70,7 @@ impl ValueView {
     }
 
     /// The content of the record, by field, as the text that an operation holds.
-    pub(super) fn content(value: Option<&[u8]>, schemas: &WriterSchemas) -> Vec<(String, String)> {
+    pub fn content(value: Option<&[u8]>, schemas: &WriterSchemas) -> Vec<(String, String)> {
         let fields = Self::whole(value, schemas).fields.into_iter();
         let content = fields.filter(|(name, value)| CONTENT.contains(&name.as_str()) && !value.is_null());
         content
@@ -84,7 +84,7 @@ impl ValueView {
 
 /// Whether prompts may be shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ContentChoice {
+pub enum ContentChoice {
     /// They may.
     Show,
     /// Only their sizes.
@@ -94,7 +94,7 @@ pub(super) enum ContentChoice {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dead_letters::test_letters::letter;
+    use crate::dead_letters::test_rows::letter;
 
     fn shown(value: Option<&[u8]>) -> String {
         format!("{:?}", ValueView::of(value, &WriterSchemas::default(), ContentChoice::Withhold))

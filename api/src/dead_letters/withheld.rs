@@ -6,7 +6,7 @@ use opstream_schemas::avro::OPERATION_V1;
 use serde_json::Value;
 
 /// The fields of an operation that hold prompts, messages and tool definitions.
-pub(super) const CONTENT: [&str; 4] = ["system_prompt", "input_messages", "output_messages", "tool_definitions"];
+pub const CONTENT: [&str; 4] = ["system_prompt", "input_messages", "output_messages", "tool_definitions"];
 
 /// Names of an operation's fields, as JSON has them.
 static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
@@ -18,13 +18,13 @@ static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
 
 /// A field that is not shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Withheld {
+pub struct Withheld {
     /// Name of the field.
-    pub(super) field: String,
+    pub field: String,
     /// Size of its value, bytes.
-    pub(super) bytes: usize,
+    pub bytes: usize,
     /// Whether operations have such a field.
-    pub(super) is_known: bool,
+    pub is_known: bool,
 }
 
 /// Takes the fields out that may hold content: an operation's content, and anything under a name that operations do not have,

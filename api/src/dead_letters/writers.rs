@@ -8,28 +8,24 @@ use opstream_records::decode::WriterSchemas;
 use opstream_registry::Registry;
 
 use super::letter::Letter;
-use crate::schema_registry::RegistryArgs;
 
 /// What is known of them, and whom to ask.
-pub(super) struct Writers {
+pub struct Writers {
     registry: Option<Registry>,
     schemas: WriterSchemas,
 }
 
 impl Writers {
     /// Knows nothing yet, and asks this registry if there is one.
-    ///
-    /// # Errors
-    /// When its settings are not usable.
-    pub(super) fn of(args: &RegistryArgs) -> anyhow::Result<Self> {
-        Ok(Self { registry: args.registry()?, schemas: WriterSchemas::default() })
+    pub fn of(registry: Option<Registry>) -> Self {
+        Self { registry, schemas: WriterSchemas::default() }
     }
 
     /// Everything that the registry knows of the schemas of these letters.
     ///
     /// # Errors
     /// When it does not answer.
-    pub(super) async fn schemas_of(&mut self, letters: &[Letter]) -> anyhow::Result<&WriterSchemas> {
+    pub async fn schemas_of(&mut self, letters: &[Letter]) -> anyhow::Result<&WriterSchemas> {
         if let Some(registry) = &self.registry {
             let values = letters.iter().filter_map(|letter| letter.value.as_deref());
             let ids = self.schemas.unknown_ids_of(values, Instant::now());

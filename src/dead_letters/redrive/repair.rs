@@ -16,14 +16,13 @@ use opstream_schemas::validate::check_operation;
 use opstream_schemas::{Operation, OperationId, UtcMicros};
 use serde::Deserialize;
 
-use super::candidate::{Candidate, Fate, Record, headers};
-use super::{PAGE_BYTES, PAGE_LETTERS, Rules};
-use crate::dead_letters::letter::Letter;
-use crate::dead_letters::place::{Place, PlaceError};
-use crate::dead_letters::value_view::ValueView;
-use crate::dead_letters::withheld::CONTENT;
-use crate::dead_letters::writers::Writers;
 use crate::import::lines::{Line, next_line};
+use opstream_api::dead_letters::CONTENT;
+use opstream_api::dead_letters::Letter;
+use opstream_api::dead_letters::ValueView;
+use opstream_api::dead_letters::Writers;
+use opstream_api::dead_letters::redrive::{Candidate, Fate, PAGE_BYTES, PAGE_LETTERS, Record, Rules, headers};
+use opstream_api::dead_letters::{Place, PlaceError};
 
 /// Reasons that say that the id itself is wrong.
 const WRONG_ID: [&str; 4] = ["id_not_uuid7", "before_retention_floor", "too_far_ahead", "id_of_another_workspace"];

@@ -11,9 +11,9 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
 use super::*;
-use crate::dead_letters::REDRIVEN_FROM;
-use crate::dead_letters::letter::Letter;
 use crate::dead_letters::test_letters::{Letters, letter};
+use opstream_api::dead_letters::Letter;
+use opstream_api::dead_letters::REDRIVEN_FROM;
 
 const TOPIC: &str = "llm.operations";
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
@@ -165,13 +165,14 @@ async fn many_letters_need_a_yes_and_a_wrong_place_sends_nothing() {
 async fn pages_are_bounded_by_bytes_and_every_letter_is_sent_once() {
     let fixture = Fixture::new().await;
     for offset in 0..4 {
-        let value = Some(vec![7; PAGE_BYTES / 2 - 1000]);
+        let value = Some(vec![7; opstream_api::dead_letters::redrive::PAGE_BYTES / 2 - 1000]);
         fixture.letters.add(&Letter { value, key: Some(format!("k-{offset}").into_bytes()), ..sound(offset) }).await;
     }
     let args = fixture.args(&["--all", "--unchecked"]);
     let accepted = AcceptedTimes::at(UtcMillis::now(), opstream_schemas::validate::DEFAULT_RETENTION_FLOOR);
     let rules = Rules { accepted, again: false, unchecked: true, schema_id: OPERATION_V1_ID };
-    let mut letters = StoredLetters::choose(&fixture.letters.database, &args, rules).await.unwrap();
+    let meant = Meant { conditions: args.conditions(), places: &[] };
+    let mut letters = StoredLetters::choose(&fixture.letters.database, meant, rules, Writers::of(None)).await.unwrap();
     let mut sizes = Vec::new();
     loop {
         let page = letters.page(&fixture.letters.database).await.unwrap();

@@ -4,23 +4,23 @@ use opstream_records::decode::WriterSchemas;
 use opstream_records::record::Headers;
 use opstream_records::trial::try_value;
 
-use super::super::letter::Letter;
-use super::super::place::Place;
 use super::Rules;
 use crate::dead_letters::REDRIVEN_FROM;
+use crate::dead_letters::letter::Letter;
+use crate::dead_letters::place::Place;
 
 /// A letter that was looked at.
 #[derive(Debug)]
-pub(super) struct Candidate {
+pub struct Candidate {
     /// What to call it in the report: its place, or the line of the file.
-    pub(super) name: String,
+    pub name: String,
     /// What is to become of it.
-    pub(super) fate: Fate,
+    pub fate: Fate,
 }
 
 /// What is to become of a letter.
 #[derive(Debug)]
-pub(super) enum Fate {
+pub enum Fate {
     /// It goes to the topic.
     Send {
         /// The letter.
@@ -43,15 +43,18 @@ pub(super) enum Fate {
 
 /// What is sent for a letter. It has no timestamp of its own: the topic's retention counts from when it is sent.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Record {
-    pub(super) key: Option<Vec<u8>>,
-    pub(super) value: Option<Vec<u8>>,
-    pub(super) headers: Headers,
+pub struct Record {
+    /// Key.
+    pub key: Option<Vec<u8>>,
+    /// Value; none is a tombstone.
+    pub value: Option<Vec<u8>>,
+    /// Headers, the letter's place among them.
+    pub headers: Headers,
 }
 
 impl Record {
     /// Bytes of key, value and headers.
-    pub(super) fn size(&self) -> usize {
+    pub fn size(&self) -> usize {
         let length = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
         let headers = self.headers.iter().map(|(name, value)| name.len() + length(value)).sum::<usize>();
         length(&self.key) + length(&self.value) + headers
@@ -60,7 +63,7 @@ impl Record {
 
 impl Candidate {
     /// A letter that is to be sent as it is.
-    pub(super) fn as_it_was(letter: Letter, schemas: &WriterSchemas, rules: Rules) -> Self {
+    pub fn as_it_was(letter: Letter, schemas: &WriterSchemas, rules: Rules) -> Self {
         let name = letter.place.to_string();
         let verdict = try_value(letter.value.as_deref(), schemas, rules.accepted);
         let fate = match verdict {
@@ -77,7 +80,7 @@ impl Candidate {
 }
 
 /// The record's own headers and one more that names the letter.
-pub(super) fn headers(letter: &Letter) -> Headers {
+pub fn headers(letter: &Letter) -> Headers {
     let place = letter.place.to_string().into_bytes();
     let mut headers = letter.headers.clone();
     headers.push((REDRIVEN_FROM.to_owned(), Some(place)));

@@ -3,6 +3,7 @@
 //! Letters go back to the cluster that they came from. Another one has another pipeline behind it, which would store them, while they
 //! count as sent here.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -14,7 +15,6 @@ use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
 
 use super::candidate::Record;
 use crate::dead_letters::place::Place;
-use crate::settings::{Bootstrap, KafkaArgs};
 
 /// How long the broker may take to acknowledge a record, milliseconds.
 const SEND_TIMEOUT_MS: &str = "30000";
@@ -24,12 +24,29 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(if cfg!(test) { 5 } else { 10
 const MAX_RECORD_BYTES: &str = "10485760";
 
 /// A client that sends to one topic.
-pub(super) struct Outlet {
+pub struct Outlet {
     producer: FutureProducer,
-    topic: String,
-    bootstrap: Bootstrap,
+    address: OutletAddress,
     cluster: Cluster,
 }
+
+/// Where the topic is.
+#[derive(Clone, Debug)]
+pub struct OutletAddress {
+    /// `host:port`, separated by commas.
+    pub bootstrap: String,
+    /// The flag or file that says it, for messages.
+    pub named_by: String,
+    /// Further librdkafka settings.
+    pub properties: BTreeMap<String, String>,
+    /// Name of the operations topic.
+    pub topic: String,
+}
+
+/// A letter came from another cluster than the one that was reached. Nothing of its page was sent.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct OtherCluster(String);
 
 /// The cluster that was reached.
 enum Cluster {
@@ -58,10 +75,11 @@ impl Outlet {
     ///
     /// # Errors
     /// When a setting is refused, or nothing answers.
-    pub(super) async fn open(kafka: &KafkaArgs, bootstrap: Bootstrap, is_any_cluster: bool) -> anyhow::Result<Self> {
+    pub async fn open(address: OutletAddress, is_any_cluster: bool) -> anyhow::Result<Self> {
+        let OutletAddress { bootstrap, named_by, properties, topic } = &address;
         let mut client = ClientConfig::new();
         client
-            .set("bootstrap.servers", &bootstrap.addresses)
+            .set("bootstrap.servers", bootstrap)
             .set("client.id", "opstream-redrive")
             .set("acks", "all")
             .set("enable.idempotence", "true")
@@ -71,38 +89,37 @@ impl Outlet {
             .set("message.max.bytes", MAX_RECORD_BYTES)
             .set("message.timeout.ms", SEND_TIMEOUT_MS)
             .set("allow.auto.create.topics", "false");
-        for (name, value) in kafka.properties()? {
+        for (name, value) in properties {
             client.set(name, value);
         }
         let producer: FutureProducer = client.create().context("cannot use the Kafka settings")?;
-        let topic = kafka.topics()?.operations();
         let id = cluster_id(producer.clone(), topic.clone()).await.with_context(|| {
-            let Bootstrap { addresses, named_by } = &bootstrap;
-            format!("nothing answers at {addresses} ({named_by}); `opstream up` prints its address as *Kafka clients*")
+            format!("nothing answers at {bootstrap} ({named_by}); `opstream up` prints its address as *Kafka clients*")
         })?;
         let cluster = if is_any_cluster { Cluster::Any } else { Cluster::Same(id) };
-        Ok(Self { producer, topic, bootstrap, cluster })
+        Ok(Self { producer, address, cluster })
     }
 
     /// Refuses a letter that came from another cluster.
     ///
     /// # Errors
     /// Names both clusters and the ways out.
-    pub(super) fn require_same_cluster(&self, place: Place, cluster_id: &str) -> anyhow::Result<()> {
-        let Bootstrap { addresses, named_by } = &self.bootstrap;
-        match &self.cluster {
-            Cluster::Any => Ok(()),
-            Cluster::Same(Some(id)) if id == cluster_id => Ok(()),
-            Cluster::Same(Some(id)) => anyhow::bail!(
-                "{place} came from the cluster {cluster_id:?}, and {addresses} ({named_by}) is the cluster {id:?}, with another pipeline \
+    pub fn require_same_cluster(&self, place: Place, cluster_id: &str) -> Result<(), OtherCluster> {
+        let OutletAddress { bootstrap, named_by, .. } = &self.address;
+        let message = match &self.cluster {
+            Cluster::Any => return Ok(()),
+            Cluster::Same(Some(id)) if id == cluster_id => return Ok(()),
+            Cluster::Same(Some(id)) => format!(
+                "{place} came from the cluster {cluster_id:?}, and {bootstrap} ({named_by}) is the cluster {id:?}, with another pipeline \
                  behind it; name the right broker with --bootstrap, or letters of this cluster with --stream; --other-cluster sends \
                  them there all the same, for a pipeline that moved"
             ),
-            Cluster::Same(None) => anyhow::bail!(
-                "{addresses} ({named_by}) does not say which cluster it is, so that nobody knows whether {place} came from there; \
+            Cluster::Same(None) => format!(
+                "{bootstrap} ({named_by}) does not say which cluster it is, so that nobody knows whether {place} came from there; \
                  --other-cluster sends it all the same"
             ),
-        }
+        };
+        Err(OtherCluster(message))
     }
 
     /// Hands a record to the client.
@@ -111,7 +128,7 @@ impl Outlet {
             .headers
             .iter()
             .fold(OwnedHeaders::new(), |headers, (key, value)| headers.insert(Header { key, value: value.as_deref() }));
-        let mut message = FutureRecord::<[u8], [u8]>::to(&self.topic).headers(headers);
+        let mut message = FutureRecord::<[u8], [u8]>::to(&self.address.topic).headers(headers);
         message.key = record.key.as_deref();
         message.payload = record.value.as_deref();
         self.producer.send_result(message).map_err(|(error, _)| error)

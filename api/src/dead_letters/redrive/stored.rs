@@ -6,43 +6,57 @@ use opstream_schemas::database::{Database, Row};
 use sqlx::AssertSqlSafe;
 
 use super::candidate::Candidate;
-use super::{PAGE_BYTES, PAGE_LETTERS, RedriveArgs, Rules};
-use crate::dead_letters::filter::{Conditions, Cursor};
+use super::{PAGE_BYTES, PAGE_LETTERS, Rules};
+use crate::dead_letters::conditions::{Conditions, Cursor};
 use crate::dead_letters::letter::Letter;
 use crate::dead_letters::place::Place;
 use crate::dead_letters::writers::Writers;
 
 const PAGE: &str = include_str!("page.sql");
 
+/// A place that is not a letter's. Nothing was sent.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no dead letter {0}; `list` shows those that there are")]
+pub struct NoSuchLetter(Place);
+
+/// The letters that are asked for.
+#[derive(Clone, Debug)]
+pub struct Meant<'a> {
+    /// Which they are.
+    pub conditions: Conditions,
+    /// The same where each was named; else empty.
+    pub places: &'a [Place],
+}
+
 /// The letters that a run is about. Those that come while it runs are not among them: a record that fails again would be sent
 /// for ever.
-pub(super) struct StoredLetters {
+pub struct StoredLetters {
     conditions: Conditions,
     rules: Rules,
     writers: Writers,
     newest: Option<Cursor>,
     read_to: Option<Cursor>,
     /// How many there are.
-    pub(super) count: i64,
+    pub count: i64,
     /// How many are left out because they were redriven before.
-    pub(super) redriven_before: i64,
+    pub redriven_before: i64,
 }
 
 impl StoredLetters {
-    /// Counts the letters and remembers the newest of them.
+    /// Counts the letters that are meant, redriven ones included, and remembers the newest of them. When they are named, every one of
+    /// these places must be there.
     ///
     /// # Errors
     /// When a place is not a letter's, or the database does not answer.
-    pub(super) async fn choose(database: &Database, args: &RedriveArgs, rules: Rules) -> anyhow::Result<Self> {
-        let meant = args.conditions();
-        if !args.places.is_empty() {
-            require_all(database, &args.places, &meant).await?;
+    pub async fn choose(database: &Database, meant: Meant<'_>, rules: Rules, writers: Writers) -> anyhow::Result<Self> {
+        let Meant { conditions: meant, places } = meant;
+        if !places.is_empty() {
+            require_all(database, places, &meant).await?;
         }
         let all = count(database, &meant).await.context("cannot count the dead letters")?;
         let conditions = if rules.again { meant } else { meant.not_redriven() };
         let chosen = count(database, &conditions).await.context("cannot count the dead letters")?;
         let newest = newest(database, &conditions).await.context("cannot look for the newest dead letter")?;
-        let writers = Writers::of(&args.registry)?;
         Ok(Self {
             conditions,
             rules,
@@ -58,7 +72,7 @@ impl StoredLetters {
     ///
     /// # Errors
     /// What the database answers.
-    pub(super) async fn page(&mut self, database: &Database) -> anyhow::Result<Vec<Candidate>> {
+    pub async fn page(&mut self, database: &Database) -> anyhow::Result<Vec<Candidate>> {
         let Some(newest) = self.newest else { return Ok(Vec::new()) };
         let mut conditions = self.conditions.clone().beside("<=", newest);
         if let Some(read_to) = self.read_to {
@@ -106,7 +120,7 @@ async fn require_all(database: &Database, places: &[Place], conditions: &Conditi
     let rows = database.fetch_all(AssertSqlSafe(sql), &[]).await.context("cannot look for the dead letters")?;
     let found: Vec<Place> = rows.iter().map(Place::of).collect::<Result<_, _>>()?;
     match places.iter().find(|place| !found.contains(place)) {
-        Some(missing) => anyhow::bail!("there is no dead letter {missing}; `list` shows those that there are"),
+        Some(missing) => Err(NoSuchLetter(*missing).into()),
         None => Ok(()),
     }
 }
