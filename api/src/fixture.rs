@@ -14,7 +14,7 @@ use opstream_schemas::database::{Database, DatabaseUrl, Value};
 use opstream_schemas::topics::Topics;
 use serde_json::Value as Json;
 use sqlx::AssertSqlSafe;
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
@@ -113,7 +113,7 @@ impl Fixture {
         let live = Hub::new(&sink, None, shutdown.clone());
         let state = ApiState {
             database: database.clone(),
-            producer: Producer::start(sink).unwrap(),
+            producer: Producer::start(sink.clone()).unwrap(),
             content_topic,
             health: HealthState { health: Arc::new(health), metrics: None },
             topics: Topics::default(),
@@ -123,6 +123,9 @@ impl Fixture {
             lake: setup.has_lake.then(|| folder.path().join("lake")),
             body_budget: BodyBudget::for_bodies_of(setup.limits.body_bytes),
             large_conversions: Arc::new(Semaphore::new(1)),
+            broker: BrokerAddress::of_sink(&sink),
+            schemas: None,
+            redriving: Mutex::default(),
             live,
             retention_floor: RetentionFloor::default(),
         };

@@ -18,8 +18,8 @@ use crate::metrics::measure;
 use crate::otlp::unknown_call;
 use crate::rate::throttle_intake;
 use crate::routes::{
-    alert_rules, alerts, breakdown, health, list_operations, live, lookup, openapi, page, percentiles, pipeline,
-    post_logs, post_metrics, post_operations, post_traces, progress, prometheus, query, registry, series,
+    alert_rules, alerts, breakdown, dead_letters, health, list_operations, live, lookup, openapi, page, percentiles,
+    pipeline, post_logs, post_metrics, post_operations, post_traces, progress, prometheus, query, registry, series,
     show_operation, totals, views,
 };
 use crate::state::{HealthState, Shared};
@@ -66,6 +66,9 @@ fn described_routes() -> Vec<(&'static str, MethodRouter<Shared>)> {
         ("/v1/alerts", get(alerts::list_alerts)),
         ("/v1/alert-rules", get(alert_rules::list_rules)),
         ("/v1/alert-rules/{name}", put(alert_rules::put_alert_rule).delete(alert_rules::delete_alert_rule)),
+        ("/v1/dead-letters", get(dead_letters::list_dead_letters)),
+        ("/v1/dead-letters/redrive", post(dead_letters::redrive)),
+        ("/v1/dead-letters/{stream}/{partition}/{offset}", get(dead_letters::show_dead_letter)),
         ("/v1/views", get(views::list_views).post(views::post_view)),
         ("/v1/views/{view_id}", get(views::show_view).put(views::put_view).delete(views::delete_view)),
     ]

@@ -3,6 +3,7 @@
 pub(crate) mod alert_rules;
 pub(crate) mod alerts;
 pub(crate) mod breakdown;
+pub(crate) mod dead_letters;
 pub(crate) mod health;
 pub(crate) mod list_operations;
 pub(crate) mod live;

@@ -10,7 +10,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use opstream_producer::Producer;
 use opstream_schemas::database::Database;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -106,7 +106,7 @@ fn build_state(config: ApiConfig, shutdown: &CancellationToken) -> anyhow::Resul
     let broker = BrokerAddress::of_sink(&config.sink);
     let health = health_of(config.database.clone(), broker.as_ref(), config.roles)?;
     let content_topic = ContentTopic::open(&config.sink).context("cannot prepare the topic of contents")?;
-    let live = Hub::new(&config.sink, config.schemas, shutdown.clone());
+    let live = Hub::new(&config.sink, config.schemas.clone(), shutdown.clone());
     let producer = Producer::start(config.sink).context("cannot start the producer of the front door")?;
     Ok(Arc::new(ApiState {
         database: config.database,
@@ -120,6 +120,9 @@ fn build_state(config: ApiConfig, shutdown: &CancellationToken) -> anyhow::Resul
         health: HealthState { health, metrics: config.metrics },
         body_budget: BodyBudget::for_bodies_of(config.limits.body_bytes),
         large_conversions: Arc::new(Semaphore::new(1)),
+        broker,
+        schemas: config.schemas,
+        redriving: Mutex::default(),
         live,
         retention_floor: RetentionFloor::default(),
     }))

@@ -7,13 +7,15 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use axum::extract::FromRef;
 use metrics_exporter_prometheus::PrometheusHandle;
 use opstream_producer::Producer;
+use opstream_registry::Registry;
 use opstream_schemas::UtcMillis;
 use opstream_schemas::database::{Database, Transaction};
 use opstream_schemas::topics::Topics;
 use opstream_schemas::validate::DEFAULT_RETENTION_FLOOR;
 use opstream_schemas::window::complete_to;
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 
+use crate::config::BrokerAddress;
 use crate::content_topic::ContentTopic;
 use crate::front_door::BodyBudget;
 use crate::health::Health;
@@ -48,6 +50,12 @@ pub(crate) struct ApiState {
     pub(crate) body_budget: BodyBudget,
     /// Large requests of spans that are converted at a time.
     pub(crate) large_conversions: Arc<Semaphore>,
+    /// The broker that operations go to; none if they go to a file.
+    pub(crate) broker: Option<BrokerAddress>,
+    /// Knows the schemas of other writers.
+    pub(crate) schemas: Option<Registry>,
+    /// Held by whoever sends dead letters again: one at a time, which bounds their memory.
+    pub(crate) redriving: Mutex<()>,
     /// Those who watch operations as they come.
     pub(crate) live: Hub,
     /// Earliest accepted time of an id.

@@ -15,14 +15,15 @@ use utoipa::{Modify, OpenApi};
 pub(crate) use alert_schema::{Alert, AlertRule};
 pub(crate) use operation_schema::{Operation, StoredOperation};
 pub(crate) use parameters::{
-    AlertParameters, AlertRuleParameters, BreakdownParameters, FilterParameters, GroupParameters, ListParameters,
-    LiveParameters, OrderParameters, QueryParameters, RangeParameters, SeriesParameters, StepParameters,
-    ViewParameters,
+    AlertParameters, AlertRuleParameters, BreakdownParameters, ContentParameters, DeadLetterParameters,
+    FilterParameters, GroupParameters, ListParameters, LiveParameters, OrderParameters, QueryParameters,
+    RangeParameters, SeriesParameters, StepParameters, ViewParameters,
 };
 
 use super::{
-    alert_rules, alerts, breakdown, health, list_operations, live, lookup, percentiles, pipeline, post_logs,
-    post_metrics, post_operations, post_traces, progress, prometheus, query, series, show_operation, totals, views,
+    alert_rules, alerts, breakdown, dead_letters, health, list_operations, live, lookup, percentiles, pipeline,
+    post_logs, post_metrics, post_operations, post_traces, progress, prometheus, query, series, show_operation, totals,
+    views,
 };
 
 #[derive(OpenApi)]
@@ -44,6 +45,9 @@ use super::{
         lookup::look_up,
         live::live,
         pipeline::pipeline,
+        dead_letters::list_dead_letters,
+        dead_letters::show_dead_letter,
+        dead_letters::redrive,
         progress::progress,
         totals::totals,
         series::series,

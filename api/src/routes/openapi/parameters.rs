@@ -174,6 +174,24 @@ described! {
         trace_id: Option<Vec<String>>,
     }
 
+    /// Which dead letters, and their pages.
+    DeadLetterParameters {
+        /// Stable code of the reason, such as `negative_count`.
+        reason_code: Option<Vec<String>>,
+        /// `true` for letters that were sent again, `false` for the others.
+        redriven: Option<String>,
+        /// `next_cursor` of the page before.
+        cursor: Option<String>,
+        /// Most letters of the page, 1 to 1000; 100 by default.
+        limit: Option<u32>,
+    }
+
+    /// Whether prompts are shown.
+    ContentParameters {
+        /// `true` shows prompts, messages and tool definitions, and whatever cannot be told from them.
+        content: Option<String>,
+    }
+
     /// Which saved views.
     ViewParameters {
         /// `view` or `dashboard`; both unless said.

@@ -89,7 +89,10 @@ async fn handlers_take_the_described_parameters_and_no_others() {
             assert!(answer.text.contains(&format!("parameter {name} is missing")), "{path}: {}", answer.text);
         }
     }
-    assert_eq!(compared, 10, "totals, series, breakdown, percentiles, query, live and the four lists take parameters");
+    assert_eq!(
+        compared, 12,
+        "totals, series, breakdown, percentiles, query, live, a dead letter and the five lists take parameters"
+    );
 }
 
 #[test]
