@@ -52,6 +52,25 @@ impl Sketch {
         tally.take()
     }
 
+    /// The sketch of so many values in each bucket; a bucket may come more than once.
+    ///
+    /// # Errors
+    /// When there would be more than 2^64 - 1 values.
+    pub fn from_counts(counts: impl IntoIterator<Item = (Bucket, u64)>) -> Result<Self, TooManyValues> {
+        let mut all: Vec<(Bucket, u64)> = counts.into_iter().filter(|(_, count)| *count > 0).collect();
+        all.sort_unstable_by_key(|(bucket, _)| *bucket);
+        let mut sketch = Self::default();
+        let mut total = 0_u64;
+        for (bucket, count) in all {
+            total = total.checked_add(count).ok_or(TooManyValues)?;
+            match sketch.counts.last_mut() {
+                Some((last, sum)) if *last == bucket => *sum += count,
+                _ => sketch.counts.push((bucket, count)),
+            }
+        }
+        Ok(sketch)
+    }
+
     /// How many values there are.
     pub fn count(&self) -> u64 {
         self.counts.iter().map(|(_, count)| count).sum()

@@ -109,3 +109,11 @@ fn the_documented_example_is_what_is_written() {
     assert_eq!(sketch(&[0, 5, 0]).to_bytes(), bytes);
     assert_eq!(Sketch::from_bytes(&bytes).unwrap(), sketch(&[5, 0, 0]));
 }
+
+#[test]
+fn counts_of_buckets_in_any_order_are_the_sketch_of_their_values() {
+    let values = [7, 0, 100_000, 7, 7, 3];
+    let counts = values.map(|value| (bucket_of(value), 1)).into_iter().chain([(bucket_of(9), 0)]);
+    assert_eq!(Sketch::from_counts(counts), Ok(sketch(&values)));
+    assert_eq!(Sketch::from_counts([(bucket_of(1), u64::MAX), (bucket_of(1), 1)]), Err(TooManyValues));
+}
