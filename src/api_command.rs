@@ -16,6 +16,7 @@ use crate::ingestor_command::ContentChoice;
 use crate::listen::{check_listen, read_token};
 use crate::otlp_listen::OtlpArgs;
 use crate::rate_args::RateArgs;
+use crate::scan_args::ScanArgs;
 use crate::schema_registry::{Learning, RegistryArgs};
 use crate::settings::{DatabaseArgs, KafkaArgs, LakeArgs};
 use crate::telemetry::start_metrics;
@@ -51,6 +52,8 @@ pub(crate) struct ApiArgs {
     limits: LimitArgs,
     #[command(flatten)]
     rates: RateArgs,
+    #[command(flatten)]
+    scans: ScanArgs,
 }
 
 /// Limits of requests.
@@ -110,6 +113,7 @@ pub(crate) async fn run(args: ApiArgs, shutdown: CancellationToken) -> anyhow::R
         content: if args.content == ContentChoice::Off { ContentCapture::Off } else { ContentCapture::On },
         limits: args.limits.limits(),
         rates: args.rates.limits(),
+        scans: args.scans.limits(),
         lake: Some(args.lake.lake),
         metrics: Some(start_metrics()?),
         roles: Vec::new(),

@@ -27,6 +27,7 @@ mod rate_args;
 mod reprice;
 mod restore_files;
 mod roles;
+mod scan_args;
 mod schema_registry;
 mod schemas_command;
 mod settings;
@@ -97,7 +98,14 @@ fn main() -> ExitCode {
     })
 }
 
+/// The word after the program's name by which the api starts a process that reads the lake's files. It is no command for people:
+/// it knows neither settings nor logs.
+const SCAN: &str = "scan";
+
 fn start() -> anyhow::Result<ExitCode> {
+    if std::env::args_os().skip(1).eq([SCAN]) {
+        return opstream_api::serve_scan().map(|()| ExitCode::SUCCESS);
+    }
     let file = env_file::EnvFile::read(Path::new(".env"))?;
     let words: Vec<OsString> = std::env::args_os().collect();
     let parsed = command_line::parse(Cli::command(), &words, &file).and_then(|found| Cli::from_arg_matches(&found));

@@ -37,6 +37,7 @@ use crate::price_files::PriceArgs;
 use crate::price_watch::PriceWatch;
 use crate::rate_args::RateArgs;
 use crate::roles::{Roles, first_error};
+use crate::scan_args::ScanArgs;
 use crate::schema_registry::{Learning, RegistryArgs};
 use crate::settings::{RetentionArgs, open_database};
 use crate::webhook_args::WebhookArgs;
@@ -83,6 +84,8 @@ pub(crate) struct UpArgs {
     webhooks: WebhookArgs,
     #[command(flatten)]
     rates: RateArgs,
+    #[command(flatten)]
+    scans: ScanArgs,
 }
 
 /// Everything that the roles share.
@@ -245,6 +248,7 @@ impl Pipeline {
             content: if self.args.no_content { ContentCapture::Off } else { ContentCapture::On },
             limits: RequestLimits::default(),
             rates: self.args.rates.limits(),
+            scans: self.args.scans.limits(),
             lake: Some(self.lake()),
             metrics: Some(crate::telemetry::start_metrics()?),
             roles: vec![

@@ -13,7 +13,7 @@ use opstream_schemas::topics::Topics;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::{RateLimits, Secret};
+use crate::{RateLimits, ScanLimits, Secret};
 
 /// Settings of one api process.
 #[derive(Clone)]
@@ -36,6 +36,8 @@ pub struct ApiConfig {
     pub rates: RateLimits,
     /// Root of the lake, for content that is not in SQL; without it such content is not shown.
     pub lake: Option<PathBuf>,
+    /// How much questions to the lake's files may take.
+    pub scans: ScanLimits,
     /// Renders `/metrics`; without one the route answers 404.
     pub metrics: Option<PrometheusHandle>,
     /// Other roles that run in this process: health answers for them too.

@@ -13,6 +13,7 @@ use sqlx::sqlite::SqliteError;
 use utoipa::ToSchema;
 
 use crate::front_door::UnknownPacking;
+use crate::scan::Refusal;
 
 /// Why a request is not answered with what it asked for. Each variant asks the client for a different reaction.
 #[derive(Debug, thiserror::Error)]
@@ -103,6 +104,9 @@ pub(crate) enum ApiError {
     /// Try again: the database is away or did not answer in time.
     #[error("the database does not answer; try again")]
     DatabaseUnavailable(#[source] sqlx::Error),
+    /// Ask for less, or for something else: the process that read the lake's files gave no answer.
+    #[error("{}", .0.message)]
+    Refused(Refusal),
     /// Tell the operator: a bug or a damaged row. The cause is logged and withheld.
     #[error("internal error; the server's log says more")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -119,7 +123,7 @@ pub(crate) struct ErrorAnswer {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ErrorBody {
     /// Stable code.
-    pub(crate) code: &'static str,
+    pub(crate) code: String,
     /// Text for people.
     pub(crate) message: String,
 }
@@ -135,7 +139,8 @@ impl ApiError {
         self.status_and_code().0
     }
 
-    fn status_and_code(&self) -> (StatusCode, &'static str) {
+    /// The status and the stable code of its answer.
+    pub(crate) fn status_and_code(&self) -> (StatusCode, &str) {
         match self {
             Self::Invalid { code, .. } => (StatusCode::BAD_REQUEST, code),
             Self::Unauthorized { .. } => (StatusCode::UNAUTHORIZED, "unauthorized"),
@@ -151,6 +156,9 @@ impl ApiError {
             Self::TooManyRequests { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
             Self::Busy { .. } => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
             Self::DatabaseUnavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "database_unavailable"),
+            Self::Refused(refusal) => {
+                (StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), &refusal.code)
+            }
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
     }
@@ -221,7 +229,7 @@ impl IntoResponse for ApiError {
             Self::Internal(source) => tracing::error!(error = %source, "a request failed"),
             _ => tracing::debug!(code, message = %self, "a request was refused"),
         }
-        let body = ErrorAnswer { error: ErrorBody { code, message: self.to_string() } };
+        let body = ErrorAnswer { error: ErrorBody { code: code.to_owned(), message: self.to_string() } };
         let mut response = (status, Json(body)).into_response();
         let headers = response.headers_mut();
         match self {

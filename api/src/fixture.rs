@@ -26,8 +26,9 @@ use crate::health::Health;
 use crate::live::Hub;
 use crate::rate::Meter;
 use crate::router::{otlp_router, router};
+use crate::scan::Scans;
 use crate::state::{ApiState, HealthState, RetentionFloor, Shared};
-use crate::{ContentCapture, RateLimits, RequestLimits, Secret};
+use crate::{ContentCapture, RateLimits, RequestLimits, ScanLimits, Secret};
 
 /// Bytes as `content-encoding: gzip` has them.
 pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -120,6 +121,7 @@ impl Fixture {
             content: setup.content,
             limits: setup.limits,
             meter: Arc::new(Meter::standing_still(&setup.rates)),
+            scans: Scans::new(ScanLimits::default(), setup.has_lake.then(|| folder.path().join("lake"))).unwrap(),
             lake: setup.has_lake.then(|| folder.path().join("lake")),
             body_budget: BodyBudget::for_bodies_of(setup.limits.body_bytes),
             large_conversions: Arc::new(Semaphore::new(1)),

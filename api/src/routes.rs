@@ -2,8 +2,11 @@
 
 pub(crate) mod alert_rules;
 pub(crate) mod alerts;
+pub(crate) mod belonging;
 pub(crate) mod breakdown;
 pub(crate) mod dead_letters;
+pub(crate) mod distribution;
+pub(crate) mod export;
 pub(crate) mod health;
 pub(crate) mod list_operations;
 pub(crate) mod live;
@@ -22,6 +25,9 @@ pub(crate) mod prometheus;
 pub(crate) mod query;
 pub(crate) mod registry;
 pub(crate) mod series;
+pub(crate) mod sessions;
 pub(crate) mod show_operation;
+pub(crate) mod sql;
 pub(crate) mod totals;
+pub(crate) mod traces;
 pub(crate) mod views;

@@ -25,6 +25,7 @@ use crate::health::Health;
 use crate::live::Hub;
 use crate::rate::Meter;
 use crate::router::{health_router, otlp_router, router};
+use crate::scan::Scans;
 use crate::state::{ApiState, HealthState, RetentionFloor, Shared};
 
 /// How long the producer may take to send what it still holds. Nobody waits for it any more: every accepted operation
@@ -116,6 +117,7 @@ fn build_state(config: ApiConfig, shutdown: &CancellationToken) -> anyhow::Resul
         content: config.content,
         limits: config.limits,
         meter: Arc::new(Meter::new(&config.rates)),
+        scans: Scans::new(config.scans, config.lake.clone()).context("cannot find the program of this process")?,
         lake: config.lake,
         health: HealthState { health, metrics: config.metrics },
         body_budget: BodyBudget::for_bodies_of(config.limits.body_bytes),

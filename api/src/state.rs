@@ -21,6 +21,7 @@ use crate::front_door::BodyBudget;
 use crate::health::Health;
 use crate::live::Hub;
 use crate::rate::Meter;
+use crate::scan::Scans;
 use crate::{ContentCapture, RequestLimits};
 
 /// Handed to every handler.
@@ -44,6 +45,8 @@ pub(crate) struct ApiState {
     pub(crate) meter: Arc<Meter>,
     /// Root of the lake.
     pub(crate) lake: Option<PathBuf>,
+    /// Starts what reads the lake's files.
+    pub(crate) scans: Scans,
     /// What health and metrics are answered from.
     pub(crate) health: HealthState,
     /// Memory for all bodies.

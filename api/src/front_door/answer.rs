@@ -194,7 +194,7 @@ impl IntakeOutcome {
         let (status, error) = match halt {
             None if answer.accepted == 0 && !answer.refused.is_empty() => {
                 let message = "no operation was accepted; `refused` says why".to_owned();
-                (StatusCode::BAD_REQUEST, Some(ErrorBody { code: "all_refused", message }))
+                (StatusCode::BAD_REQUEST, Some(ErrorBody { code: "all_refused".to_owned(), message }))
             }
             None => (StatusCode::OK, None),
             Some(halt) => {
@@ -214,7 +214,7 @@ impl IntakeOutcome {
                     }
                     Halt::Busy { reason } => (StatusCode::SERVICE_UNAVAILABLE, "busy", reason),
                 };
-                (status, Some(ErrorBody { code, message: reason }))
+                (status, Some(ErrorBody { code: code.to_owned(), message: reason }))
             }
         };
         answer.error = error;

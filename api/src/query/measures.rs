@@ -1,13 +1,12 @@
 //! What can be asked for of a group of operations: sums, quotients of sums, and percentiles. Pure.
 
 use opstream_schemas::NanoUsd;
-use opstream_schemas::sketch::Sketch;
-use opstream_schemas::window::{SUM_COLUMNS, WindowSums};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Parameters;
 use super::parameters::{excerpt, invalid};
+use super::sums::{FURTHER_COLUMNS, KEPT_DURATIONS, Sketches, Sums};
 use crate::error::ApiError;
 
 /// A measure by its name.
@@ -34,6 +33,8 @@ pub(crate) enum Unit {
     Usd,
     /// Microseconds.
     Us,
+    /// Tokens in a second.
+    TokensPerSecond,
     /// From 0 to 1.
     Ratio,
 }
@@ -48,7 +49,7 @@ pub(crate) enum Number {
     Nothing,
 }
 
-/// Columns of windows that are added, or with -1 taken off.
+/// Sums that are added, or with -1 taken off.
 type Terms = &'static [(&'static str, i64)];
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,7 +57,7 @@ enum Formula {
     Sum(Terms),
     /// So many times the first by the second.
     Quotient(i64, Terms, Terms),
-    /// Of latency, or of time to first token.
+    /// Of the duration at this place among all.
     Percentile(usize, f64),
 }
 
@@ -72,8 +73,12 @@ const fn percentile(name: &'static str, sketch: usize, quantile: f64) -> Measure
     Measure { name, unit: Unit::Us, formula: Formula::Percentile(sketch, quantile) }
 }
 
+const fn mean(name: &'static str, sum: Terms, count: Terms) -> Measure {
+    Measure { name, unit: Unit::Us, formula: Formula::Quotient(1, sum, count) }
+}
+
 /// Every measure there is.
-const ALL: [Measure; 39] = [
+const ALL: [Measure; 48] = [
     sum("operations", Unit::Operations, OPERATIONS),
     sum("failures", Unit::Operations, &[("failures", 1)]),
     Measure { name: "failure_rate", unit: Unit::Ratio, formula: Formula::Quotient(1, &[("failures", 1)], OPERATIONS) },
@@ -110,29 +115,39 @@ const ALL: [Measure; 39] = [
     },
     Measure { name: "cost_per_1k_tokens_usd", unit: Unit::Usd, formula: Formula::Quotient(1000, COST, TOKENS) },
     sum("latency_count", Unit::Operations, &[("latency_count", 1)]),
-    Measure {
-        name: "latency_mean_us",
-        unit: Unit::Us,
-        formula: Formula::Quotient(1, &[("latency_sum_us", 1)], &[("latency_count", 1)]),
-    },
+    mean("latency_mean_us", &[("latency_sum_us", 1)], &[("latency_count", 1)]),
     percentile("latency_p50_us", 0, 0.5),
     percentile("latency_p90_us", 0, 0.9),
     percentile("latency_p95_us", 0, 0.95),
     percentile("latency_p99_us", 0, 0.99),
     percentile("latency_max_us", 0, 1.0),
-    Measure {
-        name: "ttft_mean_us",
-        unit: Unit::Us,
-        formula: Formula::Quotient(1, &[("ttft_sum_us", 1)], &[("ttft_count", 1)]),
-    },
+    mean("ttft_mean_us", &[("ttft_sum_us", 1)], &[("ttft_count", 1)]),
     percentile("ttft_p50_us", 1, 0.5),
     percentile("ttft_p90_us", 1, 0.9),
     percentile("ttft_p95_us", 1, 0.95),
     percentile("ttft_p99_us", 1, 0.99),
     percentile("ttft_max_us", 1, 1.0),
+    // What follows is answered from the lake's files.
+    sum("retries", Unit::Operations, &[("retries", 1)]),
+    Measure { name: "retry_rate", unit: Unit::Ratio, formula: Formula::Quotient(1, &[("retries", 1)], OPERATIONS) },
+    mean("queue_mean_us", &[("queue_sum_us", 1)], &[("queue_count", 1)]),
+    percentile("queue_p50_us", 2, 0.5),
+    percentile("queue_p95_us", 2, 0.95),
+    mean("generation_mean_us", &[("generation_sum_us", 1)], &[("generation_count", 1)]),
+    percentile("generation_p50_us", 3, 0.5),
+    percentile("generation_p95_us", 3, 0.95),
+    Measure {
+        name: "output_tokens_per_second",
+        unit: Unit::TokensPerSecond,
+        // Of operations that have both, over the whole latency.
+        formula: Formula::Quotient(1_000_000, &[("timed_output_tokens", 1)], &[("timed_latency_us", 1)]),
+    },
 ];
 
 impl Measure {
+    /// How many operations there are.
+    pub(crate) const OPERATIONS: Self = ALL[0];
+
     /// The measure of this name.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         ALL.into_iter().find(|measure| measure.name == name)
@@ -140,7 +155,30 @@ impl Measure {
 
     /// Whether it is read from sketches.
     pub(crate) const fn is_percentile(&self) -> bool {
-        matches!(self.formula, Formula::Percentile(..))
+        self.duration().is_some()
+    }
+
+    /// The sums that it is made of.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let (of, by): (Terms, Terms) = match self.formula {
+            Formula::Sum(of) => (of, &[]),
+            Formula::Quotient(_, of, by) => (of, by),
+            Formula::Percentile(..) => (&[], &[]),
+        };
+        of.iter().chain(by).map(|(column, _)| *column)
+    }
+
+    /// The place of the duration whose sketch it is read from.
+    pub(crate) const fn duration(&self) -> Option<usize> {
+        match self.formula {
+            Formula::Percentile(place, _) => Some(place),
+            Formula::Sum(_) | Formula::Quotient(..) => None,
+        }
+    }
+
+    /// Whether windows hold what it is made of.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.columns().all(|column| !FURTHER_COLUMNS.contains(&column)) && self.duration() < Some(KEPT_DURATIONS)
     }
 
     /// The SQL over sums of `w` by which groups are compared; none for a percentile.
@@ -157,14 +195,14 @@ impl Measure {
     }
 
     /// Its number of a group.
-    pub(crate) fn number(&self, sums: &WindowSums, sketches: &[Sketch; 2]) -> Number {
+    pub(crate) fn number(&self, sums: &Sums, sketches: &Sketches) -> Number {
         match self.formula {
             Formula::Sum(terms) => self.whole(total(sums, terms)),
             Formula::Quotient(times, of, by) => {
                 let (of, by) = (total(sums, of) * i128::from(times), total(sums, by));
                 match self.unit {
                     _ if by == 0 => Number::Nothing,
-                    Unit::Ratio => Number::Fraction(of as f64 / by as f64),
+                    Unit::Ratio | Unit::TokensPerSecond => Number::Fraction(of as f64 / by as f64),
                     // Half of the divisor first: the nearest nano-dollar.
                     Unit::Usd => self.whole((2 * of + by).div_euclid(2 * by)),
                     _ => self.whole(of.div_euclid(by)),
@@ -185,10 +223,8 @@ impl Measure {
     }
 }
 
-fn total(sums: &WindowSums, terms: Terms) -> i128 {
-    let sums = sums.to_array();
-    let value = |column: &str| SUM_COLUMNS.iter().position(|known| *known == column).map_or(0, |place| sums[place]);
-    terms.iter().map(|(column, sign)| i128::from(value(column)) * i128::from(*sign)).sum()
+fn total(sums: &Sums, terms: Terms) -> i128 {
+    terms.iter().map(|(column, sign)| i128::from(sums.get(column)) * i128::from(*sign)).sum()
 }
 
 impl Number {
@@ -242,11 +278,16 @@ fn known(parameter: &str, name: &str) -> Result<Measure, ApiError> {
 
 #[cfg(test)]
 mod tests {
+    use opstream_schemas::sketch::Sketch;
+    use opstream_schemas::window::{SUM_COLUMNS, WindowSums};
+
     use super::super::parameters::tests::parameters;
+    use super::super::sums::DURATIONS;
     use super::*;
 
     fn number(name: &str, sums: &WindowSums) -> Number {
-        Measure::from_name(name).unwrap().number(sums, &[Sketch::from_values([100, 200]), Sketch::default()])
+        let sketches = [Sketch::from_values([100, 200]), Sketch::default(), Sketch::default(), Sketch::default()];
+        Measure::from_name(name).unwrap().number(&Sums::from(*sums), &sketches)
     }
 
     #[test]
@@ -276,14 +317,11 @@ mod tests {
     }
 
     #[test]
-    fn every_measure_names_columns_that_windows_have_and_has_a_name_of_its_own() {
+    fn every_measure_names_sums_that_there_are_and_has_a_name_of_its_own() {
         for (place, measure) in ALL.iter().enumerate() {
-            let terms = match measure.formula {
-                Formula::Sum(terms) => terms.to_vec(),
-                Formula::Quotient(_, of, by) => [of, by].concat(),
-                Formula::Percentile(..) => Vec::new(),
-            };
-            assert!(terms.iter().all(|(column, _)| SUM_COLUMNS.contains(column)), "{}", measure.name);
+            let is_sum = |column: &str| SUM_COLUMNS.contains(&column) || FURTHER_COLUMNS.contains(&column);
+            assert!(measure.columns().all(is_sum), "{}", measure.name);
+            assert!(measure.duration().is_none_or(|place| place < DURATIONS.len()), "{}", measure.name);
             assert!(ALL[..place].iter().all(|other| other.name != measure.name), "{}", measure.name);
         }
     }

@@ -22,11 +22,21 @@ impl<S: Send + Sync> FromRequestParts<S> for Parameters {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let query = Query::<Vec<(String, String)>>::from_request_parts(parts, state).await;
         let Query(left) = query.map_err(|error| ApiError::invalid("invalid_query", error.to_string()))?;
-        Ok(Self { left, known: Vec::new() })
+        Ok(Self::of(left))
     }
 }
 
 impl Parameters {
+    /// Parameters that were read before, by [`Parameters::pairs`].
+    pub(crate) fn of(pairs: Vec<(String, String)>) -> Self {
+        Self { left: pairs, known: Vec::new() }
+    }
+
+    /// Names and values of all that were not taken yet.
+    pub(crate) fn pairs(&self) -> Vec<(String, String)> {
+        self.left.clone()
+    }
+
     /// The value of a parameter.
     ///
     /// # Errors
@@ -146,7 +156,7 @@ pub(crate) mod tests {
     pub(crate) fn parameters(query: &str) -> Parameters {
         let uri = format!("http://localhost/?{query}").parse().unwrap();
         let Query(left) = Query::try_from_uri(&uri).unwrap();
-        Parameters { left, known: Vec::new() }
+        Parameters::of(left)
     }
 
     #[test]

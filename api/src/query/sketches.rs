@@ -15,9 +15,9 @@ use crate::error::ApiError;
 const MAX_SKETCHES: usize = 200_000;
 
 /// Sketches of latency and time to first token, by the start of a step; by none when there are no steps.
-pub(crate) type BySteps = BTreeMap<Option<UtcMillis>, [Sketch; 2]>;
+pub(crate) type BySteps<T = [Sketch; 2]> = BTreeMap<Option<UtcMillis>, T>;
 /// The same, by the values of a group's dimensions.
-pub(crate) type Merged = BTreeMap<Vec<Option<String>>, BySteps>;
+pub(crate) type Merged<T = [Sketch; 2]> = BTreeMap<Vec<Option<String>>, BySteps<T>>;
 
 /// A window that does not hold what windows hold: someone must look at the database.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +53,7 @@ pub(crate) async fn fetch_merged(reading: &mut Transaction, question: Question<'
 
 /// The sketches of all windows of a group and step as one.
 fn merge(rows: impl IntoIterator<Item = SketchRow>) -> Result<Merged, MergeError> {
-    let mut merged = Merged::new();
+    let mut merged: Merged = Merged::new();
     for row in rows {
         let sketches = merged.entry(row.dimensions).or_default().entry(row.step).or_default();
         for (sketch, bytes) in sketches.iter_mut().zip(&row.value) {
@@ -67,8 +67,8 @@ fn merge(rows: impl IntoIterator<Item = SketchRow>) -> Result<Merged, MergeError
 ///
 /// # Errors
 /// When together they count more than there can be.
-pub(crate) fn all_steps(steps: &BySteps) -> Result<[Sketch; 2], ApiError> {
-    let mut all = <[Sketch; 2]>::default();
+pub(crate) fn all_steps<const N: usize>(steps: &BySteps<[Sketch; N]>) -> Result<[Sketch; N], ApiError> {
+    let mut all = std::array::from_fn(|_| Sketch::default());
     for sketches in steps.values() {
         for (sketch, more) in all.iter_mut().zip(sketches) {
             *sketch = sketch.merge(more).map_err(|error| ApiError::Internal(error.into()))?;

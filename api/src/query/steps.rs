@@ -45,7 +45,7 @@ pub(crate) struct Present {
 pub(crate) struct StepTimes {
     /// Start of the step.
     #[schema(value_type = String, format = "date-time")]
-    start: UtcMillis,
+    pub(crate) start: UtcMillis,
     /// First moment after the step: days are 23 or 25 hours long where clocks are set.
     #[schema(value_type = String, format = "date-time")]
     end: UtcMillis,

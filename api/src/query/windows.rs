@@ -53,6 +53,13 @@ pub(crate) struct WindowRow<T> {
     pub(crate) value: T,
 }
 
+impl<T> WindowRow<T> {
+    /// The same group with another value.
+    pub(crate) fn map<U>(self, of: impl FnOnce(T) -> U) -> WindowRow<U> {
+        WindowRow { step: self.step, dimensions: self.dimensions, value: of(self.value) }
+    }
+}
+
 /// Which windows a question is about.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Question<'a> {

@@ -16,14 +16,15 @@ pub(crate) use alert_schema::{Alert, AlertRule};
 pub(crate) use operation_schema::{Operation, StoredOperation};
 pub(crate) use parameters::{
     AlertParameters, AlertRuleParameters, BreakdownParameters, ContentParameters, DeadLetterParameters,
-    FilterParameters, GroupParameters, ListParameters, LiveParameters, OrderParameters, QueryParameters,
+    DistributionParameters, ExportParameters, FilterParameters, FormatParameters, GroupParameters, ListParameters,
+    LiveParameters, MemberParameters, OpenFilterParameters, OrderParameters, OverviewParameters, QueryParameters,
     RangeParameters, SeriesParameters, StepParameters, ViewParameters,
 };
 
 use super::{
-    alert_rules, alerts, breakdown, dead_letters, health, list_operations, live, lookup, percentiles, pipeline,
-    post_logs, post_metrics, post_operations, post_traces, progress, prometheus, query, series, show_operation, totals,
-    views,
+    alert_rules, alerts, breakdown, dead_letters, distribution, export, health, list_operations, live, lookup,
+    percentiles, pipeline, post_logs, post_metrics, post_operations, post_traces, progress, prometheus, query, series,
+    sessions, show_operation, sql, totals, traces, views,
 };
 
 #[derive(OpenApi)]
@@ -54,6 +55,14 @@ use super::{
         breakdown::breakdown,
         percentiles::percentiles,
         query::query,
+        distribution::distribution,
+        sessions::list_sessions,
+        sessions::show_session,
+        traces::list_traces,
+        traces::show_trace,
+        sql::run_sql,
+        sql::sql_tables,
+        export::export_operations,
         alerts::list_alerts,
         alert_rules::list_rules,
         alert_rules::put_alert_rule,

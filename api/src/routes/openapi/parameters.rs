@@ -78,7 +78,8 @@ described! {
         /// `cache_read_cost_usd`, `cache_write_cost_usd`, `output_cost_usd`, `unit_cost_usd` and `reported_as_cost_usd`,
         /// `cache_savings_usd`, `reported_cost_usd`, `reported_difference_usd`, `cost_per_operation_usd` of those that have a price,
         /// `cost_per_1k_tokens_usd`. Durations, and the same of `ttft`: `latency_mean_us`, `latency_p50_us`, `latency_p90_us`,
-        /// `latency_p95_us`, `latency_p99_us`, `latency_max_us`; `latency_count`.
+        /// `latency_p95_us`, `latency_p99_us`, `latency_max_us`; `latency_count`. From the lake's files: `retries`, `retry_rate`;
+        /// `queue_mean_us`, `queue_p50_us`, `queue_p95_us` and the same of `generation`; `output_tokens_per_second`.
         measures: String,
         /// `minute`, `quarter_hour`, `hour`, `day`, `week` (from Monday) or `month`, of the time zone, or `auto`, the narrowest up to a
         /// day that gives at most 300 steps; steps need `from` or `range`. Without it the whole range at once.
@@ -90,6 +91,11 @@ described! {
         /// `previous`: every group has its numbers of the period before too, which is as long, in days or months of the calendar if it
         /// is whole ones. Of a range that still runs it is as long as what has passed of it.
         compare: Option<String>,
+        /// `csv`, `json` (an object a line), `parquet` or `arrow`: the groups as a file, a row for each or for each of its steps. Money
+        /// is dollars as text in the first two, whole nano-dollars in the others.
+        format: Option<String>,
+        /// `files`: read from the lake's files also where windows would do; `windows`: an error where they do not.
+        source: Option<String>,
     }
 
     /// Values of dimensions, each as often as there are values any of which is meant; an empty value asks for operations without one.
@@ -112,6 +118,89 @@ described! {
         agent_id: Option<Vec<String>>,
         /// Step of the agent.
         action_id: Option<Vec<String>>,
+    }
+
+    /// Values of what windows do not keep, as often as there are values any of which is meant; an empty value asks for operations
+    /// without one. Each has the answer read from the lake's files.
+    OpenFilterParameters {
+        /// Conversation or session.
+        session_id: Option<Vec<String>>,
+        /// End user.
+        user_id: Option<Vec<String>>,
+        /// Service that made the call.
+        service: Option<Vec<String>>,
+        /// Name of the agent.
+        agent_name: Option<Vec<String>>,
+        /// Model as the answer names it.
+        response_model: Option<Vec<String>>,
+        /// Type as the source named it.
+        source_type: Option<Vec<String>>,
+        /// Service tier of the answer.
+        service_tier: Option<Vec<String>>,
+        /// `batch` or `realtime`.
+        processing: Option<Vec<String>>,
+        /// Provider error code or exception class.
+        error_type: Option<Vec<String>>,
+        /// How the cost came about, such as priced or unpriced.
+        cost_status: Option<Vec<String>>,
+        /// Model of the catalogue by which it was priced.
+        price_model: Option<Vec<String>>,
+        /// Call whose attempts are asked for.
+        call_id: Option<Vec<String>>,
+        /// W3C trace id.
+        trace_id: Option<Vec<String>>,
+        /// Status of the provider's HTTP answer.
+        http_status: Option<Vec<String>>,
+        /// `success` or `failure`.
+        outcome: Option<Vec<String>>,
+        /// `name:value`. Values of one tag are alternatives, different tags must all be there.
+        tag: Option<Vec<String>>,
+    }
+
+    /// What of a distribution is its own.
+    DistributionParameters {
+        /// `latency` (default), `ttft`, `queue` or `generation`.
+        duration: Option<String>,
+        /// One dimension, as `by` of `/v1/query` names them.
+        by: Option<String>,
+        /// Most bins of each group, 1 to 400; 60 by default.
+        bins: Option<u32>,
+        /// Most groups, 1 to 100; 8 by default.
+        limit: Option<u32>,
+    }
+
+    /// What of a list of sessions or traces is its own.
+    OverviewParameters {
+        /// `last` (default), `first`, `cost_usd`, `operations`, `failures` or `duration`; descending.
+        order: Option<String>,
+        /// Most lines, 1 to 1000; 100 by default.
+        limit: Option<u32>,
+        /// `csv`, `json` (an object a line), `parquet` or `arrow`: the lines as a file.
+        format: Option<String>,
+    }
+
+    /// Which part of a session or trace.
+    MemberParameters {
+        /// The tenant, where several have one of this name.
+        workspace: Option<String>,
+        /// `next_after` of the part before.
+        after: Option<String>,
+        /// Most operations, 1 to 5000; 1000 by default.
+        limit: Option<u32>,
+    }
+
+    /// Which columns, in which format.
+    ExportParameters {
+        /// `csv` (default), `json` (an object a line), `parquet` or `arrow`.
+        format: Option<String>,
+        /// Columns separated by commas; all unless named.
+        columns: Option<String>,
+    }
+
+    /// In which format.
+    FormatParameters {
+        /// `csv`, `json` (an object a line), `parquet` or `arrow`: every row, as a file.
+        format: Option<String>,
     }
 
     /// Which alerts, and their pages.

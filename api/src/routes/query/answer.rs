@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 
 use super::Asked;
 use super::fetch::{Fetched, FetchedGroup, Figures};
-use crate::query::{AnsweredPeriod, Measure, Number, Range, StepTimes, Steps, Unit, dimension_values};
+use crate::query::{AnsweredPeriod, Axis, Group, Measure, Number, Range, StepTimes, Steps, Unit};
+use crate::scan::Scanned;
 
 /// Numbers by the names of their measures: whole numbers, exact decimal text of dollars, fractions, or null.
 type Numbers = BTreeMap<&'static str, Number>;
@@ -23,8 +24,11 @@ pub(crate) struct QueryAnswer {
     /// hold is not covered.
     #[schema(value_type = Option<String>, format = "date-time")]
     complete_to: Option<UtcMillis>,
-    /// What was read: `windows`.
+    /// What was read: `windows`, or `files` where windows do not keep what is asked.
     source: &'static str,
+    /// How much was read, where it was files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scanned: Option<Scanned>,
     /// Width of the steps, when they are asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     resolution: Option<&'static str>,
@@ -32,21 +36,21 @@ pub(crate) struct QueryAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     percentile_error: Option<f64>,
     /// The dimensions in `by`.
-    dimensions: Vec<&'static str>,
+    pub(super) dimensions: Vec<String>,
     /// The measures, in their order.
-    measures: Vec<AnsweredMeasure>,
+    pub(super) measures: Vec<AnsweredMeasure>,
     /// Every step of the range in order of time, those without operations too; when steps are asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    steps: Option<Vec<StepTimes>>,
+    pub(super) steps: Option<Vec<StepTimes>>,
     /// The period that `previous` of a group is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     previous: Option<PreviousPeriod>,
     /// The groups, largest first; a single one when nothing is grouped. Values beyond the 2000 combinations that are kept per workspace
     /// and hour are together in `(other)`.
-    groups: Vec<AnsweredGroup>,
+    pub(super) groups: Vec<AnsweredGroup>,
     /// All groups that are left out together, without percentiles; absent when there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    others: Option<AnsweredGroup>,
+    pub(super) others: Option<AnsweredGroup>,
     /// Groups beyond the limit.
     left_out: usize,
     /// Operations that may or may not pass the filters and are not counted: combinations beyond the 2000 that are kept. Absent when
@@ -57,11 +61,11 @@ pub(crate) struct QueryAnswer {
 
 /// A measure.
 #[derive(Debug, Serialize, ToSchema)]
-struct AnsweredMeasure {
+pub(super) struct AnsweredMeasure {
     /// Its name.
-    name: &'static str,
+    pub(super) name: &'static str,
     /// What its numbers are.
-    unit: Unit,
+    pub(super) unit: Unit,
 }
 
 /// The period before.
@@ -77,12 +81,12 @@ struct PreviousPeriod {
 
 /// A group.
 #[derive(Debug, Serialize, ToSchema)]
-struct AnsweredGroup {
+pub(super) struct AnsweredGroup {
     /// Values of the dimensions in `by`; null for operations without one.
-    dimensions: BTreeMap<&'static str, Option<String>>,
+    pub(super) dimensions: BTreeMap<String, Option<String>>,
     /// Numbers of the whole range, by measure: a whole number, decimal text of dollars, a fraction, or null.
     #[schema(value_type = BTreeMap<String, serde_json::Value>)]
-    totals: Numbers,
+    pub(super) totals: Numbers,
     /// Numbers of the period before, with `compare`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<BTreeMap<String, serde_json::Value>>)]
@@ -90,11 +94,16 @@ struct AnsweredGroup {
     /// Numbers of every step, by measure, with `resolution`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<BTreeMap<String, Vec<serde_json::Value>>>)]
-    series: Option<BTreeMap<&'static str, Vec<Number>>>,
+    pub(super) series: Option<BTreeMap<&'static str, Vec<Number>>>,
 }
 
 impl QueryAnswer {
-    pub(super) fn of(asked: &Asked, fetched: Fetched, complete_to: Option<UtcMillis>) -> Self {
+    pub(super) fn of(
+        asked: &Asked,
+        fetched: Fetched,
+        complete_to: Option<UtcMillis>,
+        scanned: Option<Scanned>,
+    ) -> Self {
         let Fetched { steps, last_step, groups, others, left_out, previous, unattributed } = fetched;
         let starts = steps.as_ref().map(|steps| steps.starts(last_step));
         let shape = Shape { asked, starts: starts.as_deref(), compares: previous.is_some() };
@@ -103,10 +112,11 @@ impl QueryAnswer {
         Self {
             period: asked.period.answered(end),
             complete_to,
-            source: "windows",
+            source: if scanned.is_some() { "files" } else { "windows" },
+            scanned,
             resolution: steps.as_ref().map(|steps| steps.resolution.name()),
             percentile_error: asked.needs_sketches().then_some(RELATIVE_ERROR),
-            dimensions: asked.dimensions.iter().map(|dimension| dimension.column()).collect(),
+            dimensions: asked.axes.iter().map(Axis::to_string).collect(),
             measures: asked.measures.iter().map(|measure| AnsweredMeasure::of(*measure)).collect(),
             steps: steps.as_ref().map(times),
             previous: previous.map(|Range { from, to }| PreviousPeriod { from, to }),
@@ -114,6 +124,15 @@ impl QueryAnswer {
             others: others.map(|others| shape.others(others)),
             left_out,
             unattributed,
+        }
+    }
+}
+
+impl QueryAnswer {
+    /// Says how long the files took to read.
+    pub(crate) fn took(&mut self, time: std::time::Duration) {
+        if let Some(scanned) = &mut self.scanned {
+            scanned.milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         }
     }
 }
@@ -145,7 +164,7 @@ impl Shape<'_> {
             totals: self.numbers(&group.whole),
             previous: self.compares.then(|| self.numbers(&group.previous)),
             series,
-            dimensions: dimension_values(&self.asked.dimensions, group.dimensions),
+            dimensions: axis_values(&self.asked.axes, group.dimensions),
         }
     }
 
@@ -156,6 +175,10 @@ impl Shape<'_> {
     fn numbers(&self, figures: &Figures) -> Numbers {
         self.asked.measures.iter().map(|measure| (measure.name, number(*measure, figures))).collect()
     }
+}
+
+fn axis_values(axes: &[Axis], values: Group) -> BTreeMap<String, Option<String>> {
+    axes.iter().map(Axis::to_string).zip(values).collect()
 }
 
 fn number(measure: Measure, figures: &Figures) -> Number {

@@ -1,18 +1,13 @@
-//! What windows say to a question: the groups, their steps, what is beside them, and the period before.
+//! What a source says to a question: the groups, their steps, what is beside them, and the period before.
 
 use std::collections::BTreeMap;
 
 use opstream_schemas::UtcMillis;
-use opstream_schemas::database::Transaction;
-use opstream_schemas::sketch::Sketch;
-use opstream_schemas::window::WindowSums;
 
 use super::Asked;
+use super::source::{Largest, MergedSketches, Part, Source};
 use crate::error::ApiError;
-use crate::query::{
-    BySteps, Group, GroupBy, Largest, Merged, Present, Question, Range, Stepping, Steps, WindowRow, all_steps,
-    fetch_largest, fetch_merged, fetch_sums, minutes_kept_from, unattributed,
-};
+use crate::query::{Group, Measure, Present, Range, Sketches, Stepping, Steps, Sums, WindowRow, all_steps};
 
 /// Most groups of which those with the largest percentile are looked for.
 const MAX_COMPARED: usize = 10_000;
@@ -22,8 +17,8 @@ const MAX_POINTS: usize = 100_000;
 /// Sums and sketches.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Figures {
-    pub(super) sums: WindowSums,
-    pub(super) sketches: [Sketch; 2],
+    pub(super) sums: Sums,
+    pub(super) sketches: Sketches,
 }
 
 /// A group, over the whole range and in steps.
@@ -48,36 +43,35 @@ pub(super) struct Fetched {
     pub(super) unattributed: Option<i64>,
 }
 
-/// Asks the windows.
-pub(super) async fn fetch(reading: &mut Transaction, asked: &Asked) -> Result<Fetched, ApiError> {
-    let minutes_kept_from = minutes_kept_from(reading).await?;
+/// Asks the source.
+pub(super) async fn fetch(source: &mut impl Source, asked: &Asked) -> Result<Fetched, ApiError> {
+    let minutes_kept_from = source.minutes_from().await?;
     let present = Present { now: asked.now, minutes_kept_from };
     let steps = match asked.stepping {
         Stepping::Whole => None,
         Stepping::Steps(resolution) => Some(Steps::of(asked.period, resolution, present)?),
     };
     let spans = asked.period.range.spans(minutes_kept_from)?;
-    let group_by = GroupBy { step: None, dimensions: asked.dimensions.clone() };
-    let question = Question { spans: &spans, filters: &asked.filters, group_by: &group_by, only: None };
-    let Largest { rows, groups } = largest(reading, question, asked).await?;
+    let whole = Part { spans: &spans, step: None, is_grouped: true, only: None };
+    let Largest { rows, groups } = largest(source, whole, asked).await?;
     let left_out = groups.saturating_sub(rows.len());
     let names: Vec<Group> = rows.iter().map(|row| row.dimensions.clone()).collect();
-    let only = (!asked.dimensions.is_empty()).then_some(names.as_slice());
+    let only = (!asked.axes.is_empty()).then_some(names.as_slice());
     let mut found = Found::of(rows);
     match &steps {
-        Some(steps) => found.fetch_steps(reading, (asked, only), steps).await?,
+        Some(steps) => found.fetch_steps(source, (asked, only), steps).await?,
         None if asked.needs_sketches() => {
-            found.add_whole(fetch_merged(reading, Question { only, ..question }).await?, Period::Asked);
+            found.add_whole(source.sketches(Part { only, ..whole }).await?, Period::Asked);
         }
         None => {}
     }
     if left_out > 0 {
-        found.others = Some(all_together(reading, (asked, question), steps.as_ref()).await?);
+        found.others = Some(all_together(source, whole, steps.as_ref()).await?);
     }
     let previous = asked.period.previous(asked.now, minutes_kept_from).filter(|_| asked.compares);
     if let Some(range) = previous {
         let spans = range.spans(minutes_kept_from)?;
-        found.fetch_previous(reading, asked, Question { spans: &spans, only, ..question }).await?;
+        found.fetch_previous(source, asked, Part { spans: &spans, only, ..whole }).await?;
     }
     let Found { groups, mut others, .. } = found;
     if let Some(others) = &mut others {
@@ -88,21 +82,21 @@ pub(super) async fn fetch(reading: &mut Transaction, asked: &Asked) -> Result<Fe
         let count = steps.starts(last_step).len();
         check_points(count * (groups.len() + 1) * asked.measures.len())?;
     }
-    let unattributed = unattributed(reading, question).await?;
+    let unattributed = source.unattributed(whole).await?;
     Ok(Fetched { steps, last_step, groups, others, left_out, previous, unattributed })
 }
 
 /// The groups with the largest numbers, over the whole range; without dimensions the one group of all.
-async fn largest(reading: &mut Transaction, question: Question<'_>, asked: &Asked) -> Result<Largest, ApiError> {
-    if asked.dimensions.is_empty() {
-        let rows = fetch_sums(reading, question, 1).await?;
-        let all = || WindowRow { step: None, dimensions: Vec::new(), value: WindowSums::default() };
+async fn largest(source: &mut impl Source, whole: Part<'_>, asked: &Asked) -> Result<Largest, ApiError> {
+    if asked.axes.is_empty() {
+        let rows = source.sums(whole, 1).await?;
+        let all = || WindowRow { step: None, dimensions: Vec::new(), value: Sums::default() };
         return Ok(Largest { rows: vec![rows.into_iter().next().unwrap_or_else(all)], groups: 1 });
     }
-    if let Some(measure) = asked.order.sql() {
-        return Ok(fetch_largest(reading, question, &measure, asked.limit).await?);
+    if !asked.order.is_percentile() {
+        return source.largest(whole, asked.order, asked.limit).await;
     }
-    let Largest { rows, groups } = fetch_largest(reading, question, "sum(w.operations)", MAX_COMPARED + 1).await?;
+    let Largest { rows, groups } = source.largest(whole, Measure::OPERATIONS, MAX_COMPARED + 1).await?;
     if groups > MAX_COMPARED {
         let message = format!(
             "{groups} groups are too many to order by {}, at most {MAX_COMPARED} are; order by operations, or name fewer dimensions",
@@ -110,13 +104,13 @@ async fn largest(reading: &mut Transaction, question: Question<'_>, asked: &Aske
         );
         return Err(ApiError::invalid("too_many_groups", message));
     }
-    let mut merged = fetch_merged(reading, question).await?;
-    let keyed = |row: WindowRow<WindowSums>| {
-        let steps: BySteps = merged.remove(&row.dimensions).unwrap_or_default();
+    let mut merged = source.sketches(whole).await?;
+    let keyed = |row: WindowRow<Sums>| {
+        let steps = merged.remove(&row.dimensions).unwrap_or_default();
         let sketches = steps.into_values().next().unwrap_or_default();
         (asked.order.number(&row.value, &sketches).sort_key(), row)
     };
-    let mut keyed: Vec<(f64, WindowRow<WindowSums>)> = rows.into_iter().map(keyed).collect();
+    let mut keyed: Vec<(f64, WindowRow<Sums>)> = rows.into_iter().map(keyed).collect();
     // Equals stay in the order of their operations.
     keyed.sort_by(|(a, _), (b, _)| b.total_cmp(a));
     let rows = keyed.into_iter().take(asked.limit).map(|(_, row)| row).collect();
@@ -125,18 +119,16 @@ async fn largest(reading: &mut Transaction, question: Question<'_>, asked: &Aske
 
 /// Sums of all groups together.
 async fn all_together(
-    reading: &mut Transaction,
-    (asked, question): (&Asked, Question<'_>),
+    source: &mut impl Source,
+    whole: Part<'_>,
     steps: Option<&Steps>,
 ) -> Result<FetchedGroup, ApiError> {
-    let all = GroupBy::default();
-    let rows = fetch_sums(reading, Question { group_by: &all, ..question }, 1).await?;
+    let rows = source.sums(Part { is_grouped: false, ..whole }, 1).await?;
     let mut together = FetchedGroup::default();
-    together.whole.sums = rows.first().map_or_else(WindowSums::default, |row| row.value);
+    together.whole.sums = rows.first().map_or_else(Sums::default, |row| row.value);
     if let Some(steps) = steps {
-        let by_step = GroupBy { step: Some(steps.step_by.clone()), dimensions: Vec::new() };
-        let question = Question { spans: &steps.spans, filters: &asked.filters, group_by: &by_step, only: None };
-        for row in fetch_sums(reading, question, MAX_POINTS).await? {
+        let part = Part { spans: &steps.spans, step: Some(&steps.step_by), is_grouped: false, only: None };
+        for row in source.sums(part, MAX_POINTS).await? {
             let Some(start) = row.step else { continue };
             together.steps.entry(start).or_default().sums = row.value;
         }
@@ -170,9 +162,9 @@ struct Found {
 }
 
 impl Found {
-    fn of(rows: Vec<WindowRow<WindowSums>>) -> Self {
+    fn of(rows: Vec<WindowRow<Sums>>) -> Self {
         let places = rows.iter().enumerate().map(|(place, row)| (row.dimensions.clone(), place)).collect();
-        let group = |row: WindowRow<WindowSums>| FetchedGroup {
+        let group = |row: WindowRow<Sums>| FetchedGroup {
             dimensions: row.dimensions,
             whole: Figures { sums: row.value, ..Figures::default() },
             ..FetchedGroup::default()
@@ -186,41 +178,39 @@ impl Found {
 
     async fn fetch_steps(
         &mut self,
-        reading: &mut Transaction,
+        source: &mut impl Source,
         (asked, only): (&Asked, Option<&[Group]>),
         steps: &Steps,
     ) -> Result<(), ApiError> {
-        let by_step = GroupBy { step: Some(steps.step_by.clone()), dimensions: asked.dimensions.clone() };
-        let question = Question { spans: &steps.spans, filters: &asked.filters, group_by: &by_step, only };
-        let rows = fetch_sums(reading, question, MAX_POINTS + 1).await?;
+        let part = Part { spans: &steps.spans, step: Some(&steps.step_by), is_grouped: true, only };
+        let rows = source.sums(part, MAX_POINTS + 1).await?;
         check_points(rows.len())?;
-        let sketches = if asked.needs_sketches() { fetch_merged(reading, question).await? } else { Merged::new() };
+        let sketches = if asked.needs_sketches() { source.sketches(part).await? } else { MergedSketches::new() };
         self.add_steps(rows, sketches)
     }
 
     async fn fetch_previous(
         &mut self,
-        reading: &mut Transaction,
+        source: &mut impl Source,
         asked: &Asked,
-        question: Question<'_>,
+        part: Part<'_>,
     ) -> Result<(), ApiError> {
-        for row in fetch_sums(reading, question, self.groups.len().max(1)).await? {
+        for row in source.sums(part, self.groups.len().max(1)).await? {
             if let Some(group) = self.group(&row.dimensions) {
                 group.previous.sums = row.value;
             }
         }
         if asked.needs_sketches() {
-            self.add_whole(fetch_merged(reading, question).await?, Period::Previous);
+            self.add_whole(source.sketches(part).await?, Period::Previous);
         }
         if let Some(others) = &mut self.others {
-            let question = Question { group_by: &GroupBy::default(), only: None, ..question };
-            let rows = fetch_sums(reading, question, 1).await?;
-            others.previous.sums = rows.first().map_or_else(WindowSums::default, |row| row.value);
+            let rows = source.sums(Part { is_grouped: false, only: None, ..part }, 1).await?;
+            others.previous.sums = rows.first().map_or_else(Sums::default, |row| row.value);
         }
         Ok(())
     }
 
-    fn add_steps(&mut self, rows: Vec<WindowRow<WindowSums>>, sketches: Merged) -> Result<(), ApiError> {
+    fn add_steps(&mut self, rows: Vec<WindowRow<Sums>>, sketches: MergedSketches) -> Result<(), ApiError> {
         for row in rows {
             let (Some(start), Some(group)) = (row.step, self.group(&row.dimensions)) else { continue };
             group.steps.entry(start).or_default().sums = row.value;
@@ -236,7 +226,7 @@ impl Found {
         Ok(())
     }
 
-    fn add_whole(&mut self, merged: Merged, period: Period) {
+    fn add_whole(&mut self, merged: MergedSketches, period: Period) {
         for (dimensions, by_step) in merged {
             let Some(group) = self.group(&dimensions) else { continue };
             let figures = match period {
@@ -262,8 +252,7 @@ impl FetchedGroup {
 
 impl Figures {
     fn take_off(&mut self, other: &Self) -> Result<(), ApiError> {
-        let negative = WindowSums::from_array(other.sums.to_array().map(|sum| -sum));
-        self.sums = self.sums.checked_add(&negative).map_err(|error| ApiError::Internal(error.into()))?;
+        self.sums = self.sums.without(&other.sums).map_err(|error| ApiError::Internal(error.into()))?;
         Ok(())
     }
 }

@@ -151,7 +151,8 @@ async fn what_cannot_be_answered_says_what_can() {
     assert!(refusal(&api, RANGE).await.contains("measures=operations,cost_usd"));
     assert!(refusal(&api, "measures=latency").await.contains("measures are operations"));
     assert!(refusal(&api, "measures=operations&resolution=hour").await.contains("steps need a start"));
-    assert!(refusal(&api, "measures=operations&by=session_id").await.contains("windows are kept by workspace"));
+    assert!(refusal(&api, "measures=operations&by=sesion").await.contains("session_id, user_id"));
+    assert!(refusal(&api, "measures=operations&by=session_id&source=windows").await.contains("do not keep"));
     assert!(refusal(&api, "measures=operations&compare=last").await.contains("allowed is one of previous"));
     let long = "from=2026-11-17T00:00:00Z&to=2026-11-24T00:00:00Z&resolution=minute";
     let many = refusal(&api, &format!("measures=operations,cost_usd,failures&by=model&{long}")).await;

@@ -1,0 +1,163 @@
+//! What each question is answered with, from the table of all operations.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use opstream_schemas::lake::{CONTENT_COLUMNS, OPERATION_COLUMNS};
+use polars::prelude::*;
+use serde::Serialize;
+
+use super::conditions::selected;
+use super::files::{table, within};
+use super::groups::Operations;
+use super::members::members;
+use super::overviews::{Bond, Overviews, as_table, overviews};
+use super::sql::{as_json, id_as_text, plan, readable};
+use super::table::Format;
+use super::task::{File, Moment, Scanned, Task, Work};
+use crate::error::ApiError;
+use crate::query::{Parameters, Selection};
+use crate::routes::belonging::{AskedOverviews, OverviewsAnswer};
+use crate::routes::distribution::AskedDistribution;
+use crate::routes::export::AskedExport;
+use crate::routes::query::Asked;
+
+/// What a question is answered with.
+pub(super) enum Answer {
+    Json(Vec<u8>),
+    /// A table that is written as it is read.
+    File {
+        plan: Box<LazyFrame>,
+        format: Format,
+        name: &'static str,
+    },
+}
+
+/// Answers the question of some work.
+///
+/// # Errors
+/// What it is refused for.
+pub(super) fn respond(work: Work, began: Instant) -> Result<Answer, ApiError> {
+    let scanned = Scanned::of(&work.files);
+    let all = table(&work.lake, &work.files, OPERATION_COLUMNS)?.filter(within(Some(work.floor.into()), None));
+    let lake = Lake { all, scanned, began, root: work.lake, contents: work.contents };
+    match work.task {
+        Task::Query { parameters, now, complete_to } => lake.query((parameters, now), complete_to),
+        Task::Distribution { parameters, now, complete_to } => lake.distribution((parameters, now), complete_to),
+        Task::Overviews { bond, parameters, now, complete_to } => lake.overviews(bond, (parameters, now), complete_to),
+        Task::Members { bond, name, workspace, after, limit } => {
+            let chosen = Selection::only(bond.column(), &name).within(workspace.as_deref());
+            let found = members(lake.all.filter(selected(&chosen)), after, limit)?;
+            json(&found.after_reading(scanned.after(began)))
+        }
+        Task::Export { parameters, now } => lake.export((parameters, now)),
+        Task::Sql { sql, from, to, limit, format } => lake.sql(&sql, (from, to), limit, format),
+    }
+}
+
+/// Parameters and when they were given.
+type Given = (Vec<(String, String)>, Moment);
+
+/// What is read.
+struct Lake {
+    /// Every operation that counts.
+    all: LazyFrame,
+    scanned: Scanned,
+    began: Instant,
+    root: PathBuf,
+    contents: Vec<File>,
+}
+
+impl Lake {
+    fn query(self, (parameters, now): Given, complete_to: Option<Moment>) -> Result<Answer, ApiError> {
+        let asked = Asked::read(Parameters::of(parameters), now.into())?;
+        let mut source = Operations::new(self.all.filter(selected(asked.selection())), asked.axes(), asked.needed());
+        let mut answer = ready(asked.answer(&mut source, complete_to.map(Into::into), Some(self.scanned)))?;
+        answer.took(self.began.elapsed());
+        let Some(format) = asked.format() else { return json(&answer) };
+        let table = answer.as_table(format).map_err(|error| ApiError::Internal(error.into()))?;
+        Ok(Answer::File { plan: Box::new(table.lazy()), format, name: "answer" })
+    }
+
+    fn distribution(self, (parameters, now): Given, complete_to: Option<Moment>) -> Result<Answer, ApiError> {
+        let asked = AskedDistribution::read(Parameters::of(parameters), now.into())?;
+        let selected = self.all.filter(selected(asked.selection()));
+        let mut source = Operations::of_duration(selected, asked.axes(), asked.duration());
+        let mut answer = ready(asked.answer(&mut source, complete_to.map(Into::into), Some(self.scanned)))?;
+        answer.took(self.began.elapsed());
+        json(&answer)
+    }
+
+    fn overviews(self, bond: Bond, (parameters, now): Given, complete_to: Option<Moment>) -> Result<Answer, ApiError> {
+        let asked = AskedOverviews::read(Parameters::of(parameters), now.into())?;
+        let range = asked.period.range;
+        let rows = self.all.filter(within(range.from, range.to).and(selected(&asked.selection)));
+        let Overviews { lines, left_out } = overviews(rows, bond, asked.order, asked.limit)?;
+        if let Some(format) = asked.format {
+            return Ok(Answer::File { plan: Box::new(as_table(&lines, bond)?.lazy()), format, name: bond.plural() });
+        }
+        let (sessions, traces) = match bond {
+            Bond::Session => (Some(lines), None),
+            Bond::Trace => (None, Some(lines)),
+        };
+        json(&OverviewsAnswer {
+            period: asked.period.answered(None),
+            complete_to: complete_to.map(Into::into),
+            source: "files",
+            scanned: self.scanned.after(self.began),
+            left_out,
+            sessions,
+            traces,
+        })
+    }
+
+    fn export(self, (parameters, now): Given) -> Result<Answer, ApiError> {
+        let asked = AskedExport::read(Parameters::of(parameters), now.into())?;
+        let range = asked.period.range;
+        let rows = self.all.filter(within(range.from, range.to).and(selected(&asked.selection)));
+        let columns: Vec<Expr> = asked.columns.iter().map(|name| col(*name)).collect();
+        let plan = Box::new(readable(rows).select(columns));
+        Ok(Answer::File { plan, format: asked.format, name: "operations" })
+    }
+
+    fn sql(
+        self,
+        sql: &str,
+        (from, to): (Option<Moment>, Option<Moment>),
+        limit: u32,
+        format: Option<Format>,
+    ) -> Result<Answer, ApiError> {
+        let operations = readable(self.all.filter(within(from.map(Into::into), to.map(Into::into))));
+        let contents = table(&self.root, &self.contents, CONTENT_COLUMNS)?.with_column(id_as_text("operation_id"));
+        let plan = plan(sql, vec![("operations", operations), ("contents", contents)])?;
+        match format {
+            Some(format) => Ok(Answer::File { plan: Box::new(plan), format, name: "query" }),
+            None => json(&as_json(plan, limit, self.scanned, self.began)?),
+        }
+    }
+}
+
+fn json(answer: &impl Serialize) -> Result<Answer, ApiError> {
+    Ok(Answer::Json(serde_json::to_vec(answer).map_err(|error| ApiError::Internal(error.into()))?))
+}
+
+/// The result of work that never waits for anything.
+fn ready<T>(work: impl Future<Output = T>) -> T {
+    futures_util::FutureExt::now_or_never(work).expect("files are read without waiting for other tasks")
+}
+
+impl Scanned {
+    fn of(files: &[File]) -> Self {
+        Self {
+            files: files.len(),
+            operations: files.iter().map(|file| file.rows).sum(),
+            bytes: files.iter().map(|file| file.bytes).sum(),
+            milliseconds: 0,
+        }
+    }
+
+    /// The same, after it was done.
+    pub(super) fn after(self, began: Instant) -> Self {
+        Self { milliseconds: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX), ..self }
+    }
+}

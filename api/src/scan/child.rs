@@ -1,0 +1,128 @@
+//! What runs in a child: reads the question, takes its own limits, answers, ends.
+
+use std::io::{self, BufWriter, Read as _, Write};
+use std::num::NonZeroUsize;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::Instant;
+
+use polars::prelude::*;
+
+use super::answers::{Answer, respond};
+use super::files::TableError;
+use super::sql::failed;
+use super::table::{Format, TableWriter, WriteError};
+use super::task::{Head, Refusal, Work};
+use crate::error::ApiError;
+
+/// Memory that a child has mapped before it reads anything, with the stacks of its threads.
+const BASE_MEMORY: u64 = 256 << 20;
+/// Rows of a file that are in memory at once.
+const BATCH_ROWS: usize = 20_000;
+const JSON: &str = "application/json";
+
+/// Answers the one question that stands on the standard input, on the standard output. Nobody calls it but the api.
+///
+/// # Errors
+/// When the question cannot be read or the answer not be written.
+pub fn serve() -> anyhow::Result<()> {
+    let mut question = Vec::new();
+    io::stdin().lock().read_to_end(&mut question)?;
+    let work: Work = serde_json::from_slice(&question)?;
+    limit(&work)?;
+    Ok(answer(work, &mut BufWriter::new(io::stdout()))?)
+}
+
+/// What the system enforces from here on: memory, time of the processor, no dump of the memory, no file written.
+#[cfg(unix)]
+fn limit(work: &Work) -> io::Result<()> {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let at_most = |most| Rlimit { current: Some(most), maximum: Some(most) };
+    // Where the system counts only what a process has to itself, mapped files are not in it.
+    setrlimit(Resource::Data, at_most(work.memory_bytes + BASE_MEMORY))?;
+    setrlimit(Resource::Cpu, at_most(work.cpu_seconds))?;
+    setrlimit(Resource::Core, at_most(0))?;
+    setrlimit(Resource::Fsize, at_most(0))?;
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn limit(_: &Work) -> io::Result<()> {
+    Err(io::Error::other("here no limits can be set on a process"))
+}
+
+/// Answers a question: a line that says what follows, and the body.
+pub(super) fn answer(work: Work, out: &mut (impl Write + Send)) -> io::Result<()> {
+    let began = Instant::now();
+    match respond(work, began) {
+        Ok(Answer::Json(body)) => {
+            write_head(&Head::Body { content_type: JSON.to_owned(), file_name: None }, out)?;
+            out.write_all(&body)?;
+        }
+        Ok(Answer::File { plan, format, name }) => write_file(*plan, format, name, out)?,
+        Err(error) => write_head(&Head::Refused(Refusal::of(&error)), out)?,
+    }
+    out.flush()
+}
+
+fn write_head(head: &Head, out: &mut impl Write) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, head)?;
+    out.write_all(b"\n")
+}
+
+/// Writes a table batch by batch. What goes wrong before the first one is still told; later the process ends with an error, and
+/// the answer is cut off.
+fn write_file(mut plan: LazyFrame, format: Format, name: &str, out: &mut (impl Write + Send)) -> io::Result<()> {
+    let refuse = |error: PolarsError, out: &mut _| write_head(&Head::Refused(Refusal::of(&failed(error))), out);
+    let schema = match plan.collect_schema() {
+        Ok(schema) => schema,
+        Err(error) => return refuse(error, out),
+    };
+    let mut batches = match batches(plan) {
+        Ok(batches) => batches.into_iter().peekable(),
+        Err(error) => return refuse(error, out),
+    };
+    if let Some(Err(error)) = batches.next_if(Result::is_err) {
+        return refuse(error, out);
+    }
+    let head = Head::Body { content_type: format.content_type().to_owned(), file_name: Some(format.file_name(name)) };
+    write_head(&head, out)?;
+    let broken = |error: WriteError| io::Error::other(error);
+    let mut writer = TableWriter::begin(format, &schema, &mut *out).map_err(broken)?;
+    for batch in batches {
+        writer.write(&batch.map_err(io::Error::other)?).map_err(broken)?;
+    }
+    writer.finish().map_err(broken)
+}
+
+/// The rows of a plan as they are read, a batch ahead of who takes them.
+fn batches(plan: LazyFrame) -> PolarsResult<Receiver<PolarsResult<DataFrame>>> {
+    let (sender, receiver) = sync_channel(1);
+    let failed = sender.clone();
+    // It ends when nobody takes them any more.
+    let pass_on = PlanCallback::new(move |batch: DataFrame| Ok(sender.send(Ok(batch)).is_err()));
+    let plan = plan.sink_batches(pass_on, true, NonZeroUsize::new(BATCH_ROWS))?;
+    std::thread::spawn(move || {
+        if let Err(error) = plan.collect_with_engine(Engine::Streaming) {
+            // Whoever went away has no need to know.
+            drop(failed.send(Err(error)));
+        }
+    });
+    Ok(receiver)
+}
+
+impl Refusal {
+    fn of(error: &ApiError) -> Self {
+        let (status, code) = error.status_and_code();
+        let cause = match error {
+            ApiError::Internal(cause) => Some(cause.to_string()),
+            _ => None,
+        };
+        Self { status: status.as_u16(), code: code.to_owned(), message: error.to_string(), cause }
+    }
+}
+
+impl From<TableError> for ApiError {
+    fn from(error: TableError) -> Self {
+        Self::Internal(Box::new(error))
+    }
+}

@@ -1,0 +1,368 @@
+//! Chooses the files of a question, starts a child for it, and passes on what it answers.
+
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::{Stream, stream};
+use opstream_schemas::database::{Database, Row, Value};
+use opstream_schemas::lake::FileKind;
+use opstream_schemas::{OperationId, UtcMillis};
+use serde::de::DeserializeOwned;
+use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+
+use super::limits::ScanLimits;
+use super::task::{File, Head, Refusal, Task, Work};
+use crate::error::ApiError;
+use crate::query::Range;
+use crate::state::ApiState;
+
+/// How long a question waits for others to end.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a file may take until it is taken whole.
+const FILE_TIME: Duration = Duration::from_mins(30);
+/// Bytes of a file that are read at once.
+const PORTION: usize = 64 << 10;
+/// Most bytes of the first line of an answer.
+const MAX_HEAD: u64 = 64 << 10;
+/// Most bytes of an answer that is held until it is whole.
+const MAX_BODY: u64 = 64 << 20;
+/// Enough of what a dying child says to see why.
+const MAX_LAST_WORDS: u64 = 4 << 10;
+
+/// Starts children, so many at once.
+pub(crate) struct Scans {
+    limits: ScanLimits,
+    /// The program that is started; none answers in this process, for tests.
+    program: Option<PathBuf>,
+    lake: Option<PathBuf>,
+    places: Arc<Semaphore>,
+    /// Files have their own, so that somebody who takes one slowly holds up no question.
+    file_places: Arc<Semaphore>,
+}
+
+impl Scans {
+    /// Children of this very program.
+    ///
+    /// # Errors
+    /// When the program does not know where it is.
+    pub(crate) fn new(limits: ScanLimits, lake: Option<PathBuf>) -> std::io::Result<Self> {
+        let program = if cfg!(test) { None } else { Some(std::env::current_exe()?) };
+        let places = || Arc::new(Semaphore::new(limits.at_once.max(1)));
+        Ok(Self { limits, program, lake, places: places(), file_places: places() })
+    }
+
+    fn lake(&self) -> Result<&Path, ApiError> {
+        self.lake.as_deref().ok_or_else(|| ApiError::NotFound {
+            message: "this api cannot read the lake's files; start it with --lake".to_owned(),
+        })
+    }
+
+    /// What they may take.
+    pub(crate) const fn limits(&self) -> ScanLimits {
+        self.limits
+    }
+
+    async fn place(&self, places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, ApiError> {
+        let place = tokio::time::timeout(PATIENCE, places.clone().acquire_owned()).await;
+        let busy = || ApiError::Busy {
+            message: format!(
+                "other questions are read from the lake's files at the moment, {} at a time; try again",
+                self.limits.at_once
+            ),
+        };
+        place.map_err(|_| busy())?.map_err(|_| busy())
+    }
+
+    /// Answers with the whole body, so that whatever goes wrong still has its status.
+    async fn answer(&self, work: &Work) -> Result<(Head, Bytes), ApiError> {
+        let _place = self.place(&self.places).await?;
+        let Some(program) = &self.program else { return answer_here(work).await };
+        let mut running = Running::start(program, self.limits.threads)?;
+        match tokio::time::timeout(self.limits.time, running.converse(work)).await {
+            Ok(answer) => answer.map_err(|end| self.explain(end)),
+            // Dropping it ends it.
+            Err(_) => Err(self.too_slow()),
+        }
+    }
+
+    fn too_slow(&self) -> ApiError {
+        let message = format!(
+            "the answer takes more than {} s to read from the lake's files; ask for a shorter range, or name more filters",
+            self.limits.time.as_secs()
+        );
+        ApiError::Refused(Refusal { status: 422, code: "too_slow".to_owned(), message, cause: None })
+    }
+
+    fn explain(&self, end: End) -> ApiError {
+        match end {
+            End::Io(error) => ApiError::Internal(error.into()),
+            End::OutOfMemory => {
+                let message = format!(
+                    "the answer needs more than {} MiB of memory; ask for a shorter range, fewer groups or columns, or name more filters",
+                    self.limits.memory_bytes >> 20
+                );
+                ApiError::Refused(Refusal { status: 422, code: "too_much_memory".to_owned(), message, cause: None })
+            }
+            End::OutOfTime => self.too_slow(),
+            End::Other(status) => {
+                ApiError::Internal(format!("a process that reads the lake's files ended with {status}").into())
+            }
+        }
+    }
+}
+
+/// Answers in this process, for tests.
+async fn answer_here(work: &Work) -> Result<(Head, Bytes), ApiError> {
+    let internal = |error: Box<dyn std::error::Error + Send + Sync>| ApiError::Internal(error);
+    let work = work.clone();
+    let answer = tokio::task::spawn_blocking(move || {
+        let mut out = Vec::new();
+        super::child::answer(work, &mut out).map(|()| out)
+    });
+    let answer = answer.await.map_err(|error| internal(error.into()))?.map_err(|error| internal(error.into()))?;
+    read_answer(&answer[..]).await.map_err(|error| internal(error.into()))
+}
+
+impl ApiState {
+    /// Answers a question about a range from the lake's files.
+    ///
+    /// # Errors
+    /// What the child refuses, and limits.
+    pub(crate) async fn scan(&self, task: Task, range: Range) -> Result<Response, ApiError> {
+        let work = self.work(task, range, self.scans.limits.time).await?;
+        let (head, body) = self.scans.answer(&work).await?;
+        let (content_type, file_name) = accepted(head)?;
+        Ok(respond(&content_type, file_name.as_deref(), body))
+    }
+
+    /// The same, for what the api itself goes on with.
+    ///
+    /// # Errors
+    /// What the child refuses, and limits.
+    pub(crate) async fn scan_for<T: DeserializeOwned>(&self, task: Task, range: Range) -> Result<T, ApiError> {
+        let work = self.work(task, range, self.scans.limits.time).await?;
+        let (head, body) = self.scans.answer(&work).await?;
+        accepted(head)?;
+        serde_json::from_slice(&body).map_err(|error| ApiError::Internal(error.into()))
+    }
+
+    /// Answers with a file that is passed on as it is written.
+    ///
+    /// # Errors
+    /// What the child refuses before it writes anything, and limits.
+    pub(crate) async fn scan_file(&self, task: Task, range: Range) -> Result<Response, ApiError> {
+        let work = self.work(task, range, FILE_TIME).await?;
+        let place = self.scans.place(&self.scans.file_places).await?;
+        let Some(program) = &self.scans.program else {
+            let (head, body) = answer_here(&work).await?;
+            let (content_type, file_name) = accepted(head)?;
+            return Ok(respond(&content_type, file_name.as_deref(), body));
+        };
+        let mut running = Running::start(program, self.scans.limits.threads)?;
+        let head = match tokio::time::timeout(self.scans.limits.time, running.begin(&work)).await {
+            Ok(head) => head.map_err(|end| self.scans.explain(end))?,
+            Err(_) => return Err(self.scans.too_slow()),
+        };
+        let (content_type, file_name) = accepted(head)?;
+        let body = Body::from_stream(running.rest(place));
+        Ok(respond(&content_type, file_name.as_deref(), body))
+    }
+
+    async fn work(&self, task: Task, range: Range, time: Duration) -> Result<Work, ApiError> {
+        let lake = self.scans.lake()?.to_owned();
+        // Read again: a day that was dropped since the last look must not be counted.
+        self.retention_floor.refresh(&self.database).await?;
+        let files = live_files(&self.database, FileKind::Operations, range).await?;
+        let contents = if task.reads_contents() {
+            live_files(&self.database, FileKind::Contents, range).await?
+        } else {
+            Vec::new()
+        };
+        let ScanLimits { memory_bytes, threads, .. } = self.scans.limits;
+        let cpu_seconds = time.as_secs() * threads as u64 + 1;
+        Ok(Work { lake, files, contents, floor: self.retention_floor.get().into(), memory_bytes, cpu_seconds, task })
+    }
+}
+
+/// The media type and the name of a body, if there is one.
+fn accepted(head: Head) -> Result<(String, Option<String>), ApiError> {
+    match head {
+        Head::Body { content_type, file_name } => Ok((content_type, file_name)),
+        Head::Refused(Refusal { status: 500, cause, .. }) => Err(ApiError::Internal(cause.unwrap_or_default().into())),
+        Head::Refused(refusal) => Err(ApiError::Refused(refusal)),
+    }
+}
+
+/// An answer of this media type, which browsers store under a name if it has one.
+pub(crate) fn respond(content_type: &str, file_name: Option<&str>, body: impl Into<Body>) -> Response {
+    let mut response = ([(CONTENT_TYPE, content_type.to_owned())], body.into()).into_response();
+    let disposition = file_name.map(|name| format!("attachment; filename=\"{name}\"").parse());
+    if let Some(Ok(disposition)) = disposition {
+        response.headers_mut().insert(CONTENT_DISPOSITION, disposition);
+    }
+    response
+}
+
+/// The live files of a kind that may hold something of a range, oldest first.
+async fn live_files(database: &Database, kind: FileKind, range: Range) -> Result<Vec<File>, ApiError> {
+    let lowest = |moment: Option<UtcMillis>, other| moment.map_or(other, OperationId::lowest_at);
+    let from = lowest(range.from, OperationId::lowest_at(UtcMillis::from_millis(0)));
+    let to = lowest(range.to, OperationId::MAX);
+    let sql = "select path, rows, bytes from lake_files where kind = $1 and removed_at_ms is null \
+               and max_operation_id >= $2 and min_operation_id <= $3 order by min_operation_id, file_number";
+    let values: [Value; 3] = [kind.name().into(), from.into(), to.into()];
+    let rows = database.fetch_all(sql, &values).await?;
+    let file = |row: &Row| Ok(File { path: row.text("path")?, rows: row.int("rows")?, bytes: row.int("bytes")? });
+    Ok(rows.iter().map(file).collect::<Result<_, sqlx::Error>>()?)
+}
+
+/// How a child ended that gave no answer.
+enum End {
+    OutOfMemory,
+    OutOfTime,
+    Other(ExitStatus),
+    Io(std::io::Error),
+}
+
+/// A child that runs. Dropped, it is killed.
+struct Running {
+    child: Child,
+    /// Closed once the question stands there.
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+    last_words: ChildStderr,
+}
+
+impl Running {
+    fn start(program: &Path, threads: usize) -> Result<Self, ApiError> {
+        let mut command = Command::new(program);
+        command.arg("scan").env_clear().env("POLARS_MAX_THREADS", threads.to_string());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().map_err(|error| ApiError::Internal(error.into()))?;
+        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (Some(input), Some(output), Some(last_words)) = pipes else {
+            return Err(ApiError::Internal("a process was started without its pipes".into()));
+        };
+        Ok(Self { child, input: Some(input), output: BufReader::new(output), last_words })
+    }
+
+    async fn ask(&mut self, work: &Work) -> Result<(), End> {
+        let question = serde_json::to_vec(work).map_err(|error| End::Io(error.into()))?;
+        if let Some(mut input) = self.input.take() {
+            // A child that is gone already says below why.
+            let _is_taken = input.write_all(&question).await.is_ok();
+        }
+        Ok(())
+    }
+
+    /// The whole answer.
+    async fn converse(&mut self, work: &Work) -> Result<(Head, Bytes), End> {
+        self.ask(work).await?;
+        let answer = read_answer(&mut self.output).await;
+        self.unless_failed(answer).await
+    }
+
+    /// The first line of the answer.
+    async fn begin(&mut self, work: &Work) -> Result<Head, End> {
+        self.ask(work).await?;
+        match read_head(&mut self.output).await {
+            Ok(head) => Ok(head),
+            Err(error) => self.unless_failed(Err(error)).await,
+        }
+    }
+
+    /// What was read, if the child ended well.
+    async fn unless_failed<T>(&mut self, read: std::io::Result<T>) -> Result<T, End> {
+        match self.child.wait().await {
+            Ok(status) if !status.success() => Err(self.end(status).await),
+            Ok(_) => read.map_err(End::Io),
+            Err(error) => Err(End::Io(error)),
+        }
+    }
+
+    /// What follows the first line, portion by portion. It fails at its end if the child did, so that nobody takes a part for the
+    /// whole.
+    fn rest(self, place: OwnedSemaphorePermit) -> impl Stream<Item = std::io::Result<Bytes>> + Send {
+        let until = Instant::now() + FILE_TIME;
+        let next = move |state: Option<(Self, OwnedSemaphorePermit)>| async move {
+            let (mut running, place) = state?;
+            let portion = tokio::time::timeout_at(until, running.portion()).await;
+            let late = || std::io::Error::new(std::io::ErrorKind::TimedOut, "the file took too long to be taken");
+            match portion.unwrap_or_else(|_| Err(late())) {
+                Ok(Some(bytes)) => Some((Ok(bytes), Some((running, place)))),
+                Ok(None) => None,
+                Err(error) => {
+                    tracing::warn!(%error, "a file from the lake was broken off");
+                    Some((Err(error), None))
+                }
+            }
+        };
+        stream::unfold(Some((self, place)), next)
+    }
+
+    async fn portion(&mut self) -> std::io::Result<Option<Bytes>> {
+        let mut bytes = Vec::with_capacity(PORTION);
+        if self.output.read_buf(&mut bytes).await? > 0 {
+            return Ok(Some(bytes.into()));
+        }
+        match self.child.wait().await? {
+            status if status.success() => Ok(None),
+            status => Err(std::io::Error::other(format!("the process that wrote it ended with {status}"))),
+        }
+    }
+
+    async fn end(&mut self, status: ExitStatus) -> End {
+        let mut words = Vec::new();
+        // What it said may be about the question, so it is looked at and never logged.
+        let _is_read = (&mut self.last_words).take(MAX_LAST_WORDS).read_to_end(&mut words).await.is_ok();
+        let words = String::from_utf8_lossy(&words).to_lowercase();
+        if ["memory allocation of", "cannot allocate memory", "out of memory"].iter().any(|sign| words.contains(sign)) {
+            return End::OutOfMemory;
+        }
+        match signal_of(status) {
+            Some(SIGKILL) => End::OutOfMemory,
+            Some(SIGXCPU) => End::OutOfTime,
+            _ => End::Other(status),
+        }
+    }
+}
+
+/// The system's last resort where memory runs out.
+const SIGKILL: i32 = 9;
+/// Sent at the limit of processor time.
+const SIGXCPU: i32 = 24;
+
+#[cfg(unix)]
+fn signal_of(status: ExitStatus) -> Option<i32> {
+    std::os::unix::process::ExitStatusExt::signal(&status)
+}
+
+#[cfg(not(unix))]
+fn signal_of(_: ExitStatus) -> Option<i32> {
+    None
+}
+
+async fn read_head(output: &mut (impl AsyncBufRead + Unpin)) -> std::io::Result<Head> {
+    let mut line = Vec::new();
+    output.take(MAX_HEAD).read_until(b'\n', &mut line).await?;
+    Ok(serde_json::from_slice(&line)?)
+}
+
+async fn read_answer(mut output: impl AsyncBufRead + Unpin) -> std::io::Result<(Head, Bytes)> {
+    let head = read_head(&mut output).await?;
+    let mut body = Vec::new();
+    output.take(MAX_BODY + 1).read_to_end(&mut body).await?;
+    if body.len() as u64 > MAX_BODY {
+        return Err(std::io::Error::other("an answer from the lake's files is too large"));
+    }
+    Ok((head, body.into()))
+}
