@@ -55,6 +55,7 @@ mod topics_are_created_once_and_differences_are_said;
 mod verify_finds_damage;
 mod what_an_application_spooled_is_stored_after_its_death;
 mod what_retention_removed_is_recorded_and_passed;
+mod what_windows_do_not_keep_is_read_from_files;
 mod whatever_fails_nothing_is_lost_or_doubled;
 mod whatever_order_and_batches_the_sums_are_equal;
 mod windows_are_rebuilt_identically;
