@@ -129,7 +129,7 @@ async fn the_queries_answer() {
     let fixture = Fixture::filled().await;
     fixture.run("update operations set reported_cost_nano_usd = 1 where source_offset = 2", &[]).await;
     let queries = queries();
-    assert_eq!(queries.len(), 5);
+    assert_eq!(queries.len(), 10);
     for query in &queries {
         let rows = fixture.database().fetch_all(AssertSqlSafe((*query).to_owned()), &[]).await.unwrap();
         assert!(!rows.is_empty(), "no row answers {query}");
