@@ -6,86 +6,49 @@ use opstream_schemas::providers::canonical_provider;
 use opstream_schemas::window::Dimension;
 
 use crate::error::ApiError;
-use crate::query::{Parameters, invalid};
+use crate::query::{Axis, Parameters, Selection, invalid};
 
-/// Fields of text beside the dimensions of windows.
-const TEXTS: [&str; 11] = [
-    "session_id",
-    "user_id",
-    "service",
-    "agent_name",
-    "response_model",
-    "source_type",
-    "service_tier",
-    "error_type",
-    "processing",
-    "call_id",
-    "trace_id",
-];
+/// What is known of an operation only once it has a price.
+const OF_THE_PRICE: [&str; 2] = ["cost_status", "price_model"];
 
 /// Conditions that must all hold.
 #[derive(Debug, Default)]
-pub(crate) struct LiveFilter {
-    /// Fields and values, any of which is meant; `None` are operations without one.
-    texts: Vec<(&'static str, Vec<Option<String>>)>,
-    statuses: Vec<Option<i64>>,
-    success: Option<bool>,
-    /// Keys and values, any of which is meant.
-    tags: Vec<(String, Vec<String>)>,
-}
+pub(crate) struct LiveFilter(Selection);
 
 impl LiveFilter {
     /// Reads the parameters.
     ///
     /// # Errors
-    /// When a value is none.
+    /// When a value is none, or is about what records do not say.
     pub(crate) fn read(parameters: &mut Parameters) -> Result<Self, ApiError> {
-        let mut filter = Self::default();
-        for name in Dimension::ALL.map(|dimension| dimension.column()).into_iter().chain(TEXTS) {
-            let given = parameters.take_all(name)?.into_iter();
-            let meant =
-                |value: String| if name == "provider" { canonical_provider(&value).into_owned() } else { value };
-            let values: Vec<_> = given.map(|value| Some(meant(value)).filter(|value| !value.is_empty())).collect();
-            if !values.is_empty() {
-                filter.texts.push((name, values));
+        let selection = Selection::read(parameters)?;
+        for (axis, _) in selection.iter() {
+            if let Axis::Text(name) = axis
+                && OF_THE_PRICE.contains(name)
+            {
+                return Err(invalid(name, "is known only once an operation is stored; leave it out here"));
             }
         }
-        for status in parameters.take_all("http_status")? {
-            let status = if status.is_empty() { None } else { Some(status.parse()) };
-            let status = status.transpose().map_err(|_| invalid("http_status", "is no whole number"))?;
-            filter.statuses.push(status);
-        }
-        filter.success = parameters.take_choice("outcome", &[("success", true), ("failure", false)])?;
-        for tag in parameters.take_all("tag")? {
-            let pair = tag.split_once(':').filter(|(key, _)| !key.is_empty());
-            let (key, value) = pair.ok_or_else(|| invalid("tag", "is not KEY:VALUE"))?;
-            match filter.tags.iter_mut().find(|(known, _)| known == key) {
-                Some((_, values)) => values.push(value.to_owned()),
-                None => filter.tags.push((key.to_owned(), vec![value.to_owned()])),
-            }
-        }
-        Ok(filter)
+        Ok(Self(selection))
     }
 
     /// Whether an operation is meant.
     pub(crate) fn is_met_by(&self, record: &RecordView<'_>) -> bool {
-        let has_text = |(name, values): &(&'static str, Vec<Option<String>>)| {
-            let found = record.text(name).filter(|value| !value.is_empty());
-            // Everything that a record may leave out is null, but the tenant.
-            let found = if *name == "workspace" { found.or(Some("default")) } else { found };
-            if *name == "provider" {
-                let found = found.map(canonical_provider);
-                return values.iter().any(|value| value.as_deref() == found.as_deref());
-            }
-            values.iter().any(|value| value.as_deref() == found)
-        };
-        let has_tag = |(key, values): &(String, Vec<String>)| {
-            record.entry("tags", key).is_some_and(|found| values.iter().any(|value| value == found))
-        };
-        self.success.is_none_or(|success| record.flag("success").unwrap_or(true) == success)
-            && (self.statuses.is_empty() || self.statuses.contains(&record.int("http_status")))
-            && self.texts.iter().all(has_text)
-            && self.tags.iter().all(has_tag)
+        self.0.iter().all(|(axis, values)| values.iter().any(|value| has(record, axis, value.as_deref())))
+    }
+}
+
+fn has(record: &RecordView<'_>, axis: &Axis, value: Option<&str>) -> bool {
+    let text = |name: &str| record.text(name).filter(|value| !value.is_empty());
+    match axis {
+        // Everything that a record may leave out is null, but the tenant.
+        Axis::Kept(Dimension::Workspace) => value == text("workspace").or(Some("default")),
+        Axis::Kept(Dimension::Provider) => value == text("provider").map(canonical_provider).as_deref(),
+        Axis::Kept(dimension) => value == text(dimension.column()),
+        Axis::Text(column) => value == text(column),
+        Axis::HttpStatus => value.and_then(|status| status.parse().ok()) == record.int("http_status"),
+        Axis::Outcome => (value == Some("success")) == record.flag("success").unwrap_or(true),
+        Axis::Tag(name) => value == record.entry("tags", name),
     }
 }
 
@@ -128,7 +91,7 @@ mod tests {
             "outcome=failure",
             "http_status=500&http_status=429",
             "error_type=429&operation_type=chat",
-            "tag=tier:silver&tag=tier:gold",
+            "tag=tier:silver&tag=tier:gold&tag=colour:",
         ] {
             assert!(is_met(query), "{query}");
         }
@@ -150,8 +113,7 @@ mod tests {
     #[test]
     fn what_is_no_value_is_refused() {
         let refusal = |query: &str| LiveFilter::read(&mut parameters_of(query)).unwrap_err().to_string();
-        assert!(refusal("http_status=ok").contains("http_status is no whole number"));
-        assert!(refusal("tag=gold").contains("KEY:VALUE") && refusal("tag=:gold").contains("KEY:VALUE"));
-        assert!(refusal("outcome=maybe").contains("success, failure"));
+        assert!(refusal("http_status=ok").contains("no status such as 429"));
+        assert!(refusal("cost_status=priced").contains("once an operation is stored"));
     }
 }

@@ -10,7 +10,7 @@ use super::parameters::{excerpt, invalid};
 use crate::error::ApiError;
 
 /// Columns of the lake's files that no window keeps, and that operations can be told apart by.
-const OPEN: [&str; 13] = [
+const OPEN: [&str; 14] = [
     "session_id",
     "user_id",
     "service",
@@ -24,6 +24,7 @@ const OPEN: [&str; 13] = [
     "price_model",
     "call_id",
     "trace_id",
+    "response_id",
 ];
 /// Whether an operation succeeded, as a word.
 const OUTCOME: &str = "outcome";

@@ -1,18 +1,20 @@
 //! `GET /v1/operations`: single operations, newest first.
 
+mod condition;
+
 use axum::Json;
 use axum::extract::State;
-use opstream_schemas::database::{Row, Transaction, Value};
-use opstream_schemas::providers::canonical_provider;
+use opstream_schemas::database::{Engine, Row, Transaction, Value};
 use opstream_schemas::{OperationId, UtcMicros, UtcMillis};
 use serde::Serialize;
 use serde_json::Map;
 use sqlx::AssertSqlSafe;
 use utoipa::ToSchema;
 
+use self::condition::condition;
 use crate::error::ApiError;
-use crate::query::{Parameters, invalid};
-use crate::routes::openapi::{FilterParameters, ListParameters, StoredOperation};
+use crate::query::{Parameters, Selection, invalid};
+use crate::routes::openapi::{FilterParameters, ListParameters, OpenFilterParameters, StoredOperation};
 use crate::state::Shared;
 use crate::stored_operation::Extent;
 
@@ -23,31 +25,6 @@ const MAX_OPERATIONS: u32 = 1000;
 /// Most rows that one request looks at: a rare value must not read the whole table. The next page continues behind
 /// them.
 const MAX_EXAMINED: i64 = 50_000;
-
-/// Columns that can be asked for values, any of which is meant; an empty one asks for operations without a value.
-const FILTERS: [&str; 21] = [
-    "workspace",
-    "project",
-    "team",
-    "environment",
-    "provider",
-    "model",
-    "operation_type",
-    "agent_id",
-    "action_id",
-    "service",
-    "session_id",
-    "user_id",
-    "agent_name",
-    "call_id",
-    "trace_id",
-    "response_id",
-    "response_model",
-    "source_type",
-    "service_tier",
-    "error_type",
-    "cost_status",
-];
 
 /// A page of operations.
 #[derive(Debug, Serialize, ToSchema)]
@@ -69,13 +46,14 @@ struct Listing {
     from: Option<OperationId>,
     /// Listed ids are below.
     below: OperationId,
-    filters: Vec<(&'static str, Vec<Option<Value>>)>,
+    selection: Selection,
+    success: Option<bool>,
     limit: i64,
 }
 
 /// Single operations, newest first, with a cursor to older ones.
 #[utoipa::path(get, path = "/v1/operations", tag = "operations",
-    params(ListParameters, FilterParameters),
+    params(ListParameters, FilterParameters, OpenFilterParameters),
     responses((status = 200, body = OperationsAnswer)))]
 pub(crate) async fn list_operations(
     State(state): State<Shared>,
@@ -99,28 +77,14 @@ impl Listing {
             cursor.map_err(|error| invalid("cursor", &format!("is no next_cursor of an earlier answer: {error}")))?;
         let below = [to, cursor].into_iter().flatten().min().unwrap_or(OperationId::MAX);
         let limit = i64::from(parameters.take_count("limit", MAX_OPERATIONS)?.unwrap_or(DEFAULT_OPERATIONS));
-        let mut filters = Vec::new();
-        if let Some(success) = parameters.take_choice("success", &[("true", true), ("false", false)])? {
-            filters.push(("success", vec![Some(success.into())]));
-        }
-        for column in FILTERS {
-            let given = parameters.take_all(column)?.into_iter();
-            let stored = |value: String| match column {
-                "provider" => canonical_provider(&value).into_owned(),
-                _ => value,
-            };
-            let values: Vec<Option<Value>> =
-                given.map(|value| Some(stored(value)).filter(|value| !value.is_empty()).map(Value::from)).collect();
-            if !values.is_empty() {
-                filters.push((column, values));
-            }
-        }
-        Ok(Self { from, below, filters, limit })
+        let success = parameters.take_choice("success", &[("true", true), ("false", false)])?;
+        let selection = Selection::read(parameters)?;
+        Ok(Self { from, below, selection, success, limit })
     }
 
     /// The operations of the page.
     async fn page(&self, reading: &mut Transaction) -> Result<Vec<Row>, sqlx::Error> {
-        let (sql, values) = self.statement();
+        let (sql, values) = self.statement(reading.engine());
         reading.fetch_all(AssertSqlSafe(sql), &values).await
     }
 
@@ -134,22 +98,24 @@ impl Listing {
         }
     }
 
+    fn is_filtered(&self) -> bool {
+        self.success.is_some() || self.selection.iter().next().is_some()
+    }
+
     /// Rows are examined in the order of the primary key, and only then compared with the filters: whatever the planner
     /// thinks of a filter, it cannot read more than the limit.
-    fn statement(&self) -> (String, Vec<Value>) {
+    fn statement(&self, engine: Engine) -> (String, Vec<Value>) {
         let mut values = Vec::new();
         let range = self.range(&mut values);
-        let examined = if self.filters.is_empty() { self.limit } else { MAX_EXAMINED };
+        let examined = if self.is_filtered() { MAX_EXAMINED } else { self.limit };
         let mut conditions = Vec::new();
-        for (column, any_of) in &self.filters {
-            let condition = |value: &Option<Value>| match value {
-                Some(value) => {
-                    values.push(value.clone());
-                    format!("{column} = ${}", values.len())
-                }
-                None => format!("{column} is null"),
-            };
-            conditions.push(format!("({})", any_of.iter().map(condition).collect::<Vec<_>>().join(" or ")));
+        if let Some(success) = self.success {
+            values.push(success.into());
+            conditions.push(format!("success = ${}", values.len()));
+        }
+        for (axis, any_of) in self.selection.iter() {
+            let alternatives = any_of.iter().map(|value| condition(engine, axis, value.as_deref(), &mut values));
+            conditions.push(format!("({})", alternatives.collect::<Vec<_>>().join(" or ")));
         }
         let filter = if conditions.is_empty() { String::new() } else { format!(" where {}", conditions.join(" and ")) };
         let sql = format!(
@@ -163,7 +129,7 @@ impl Listing {
 
     /// The last row that was examined, when there may be more behind it.
     async fn last_examined(&self, reading: &mut Transaction) -> Result<Option<OperationId>, sqlx::Error> {
-        if self.filters.is_empty() {
+        if !self.is_filtered() {
             return Ok(None);
         }
         let mut values = Vec::new();

@@ -10,7 +10,7 @@ use crate::connections::LongLived;
 use crate::error::ApiError;
 use crate::live::{HubError, LiveFilter};
 use crate::query::Parameters;
-use crate::routes::openapi::{FilterParameters, LiveParameters};
+use crate::routes::openapi::{FilterParameters, LiveParameters, OpenFilterParameters};
 use crate::state::Shared;
 
 /// Operations a second that one reader is told: more nobody can look at.
@@ -23,7 +23,7 @@ const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 /// Events: `operation`, an operation under the names of `/v1/operations`, without content and without a cost; `rates`, once a second, what
 /// the operations that are meant added up to; `skipped`, how many of them were not told; `windows`, that windows were changed;
 /// `gap`, that operations may be missing. docs/live.md describes them. At most 64 readers may watch at a time.
-#[utoipa::path(get, path = "/v1/live", tag = "operations", params(LiveParameters, FilterParameters),
+#[utoipa::path(get, path = "/v1/live", tag = "operations", params(LiveParameters, FilterParameters, OpenFilterParameters),
     responses((status = 200, content_type = "text/event-stream", body = String),
         (status = 404, body = crate::error::ErrorAnswer, description = "The server writes operations to a file")))]
 pub(crate) async fn live(State(state): State<Shared>, mut parameters: Parameters) -> Result<Response, ApiError> {

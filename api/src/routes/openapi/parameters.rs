@@ -121,7 +121,7 @@ described! {
     }
 
     /// Values of what windows do not keep, as often as there are values any of which is meant; an empty value asks for operations
-    /// without one. Each has the answer read from the lake's files.
+    /// without one. In `/v1/query`, each has the answer read from the lake's files.
     OpenFilterParameters {
         /// Conversation or session.
         session_id: Option<Vec<String>>,
@@ -149,6 +149,8 @@ described! {
         call_id: Option<Vec<String>>,
         /// W3C trace id.
         trace_id: Option<Vec<String>>,
+        /// Id of the provider's answer.
+        response_id: Option<Vec<String>>,
         /// Status of the provider's HTTP answer.
         http_status: Option<Vec<String>>,
         /// `success` or `failure`.
@@ -229,38 +231,10 @@ described! {
         workspace: Option<String>,
     }
 
-    /// What else live operations can be filtered by.
+    /// How many live operations.
     LiveParameters {
         /// Most operations a second that are told, 1 to 200; 200 unless said. `rates` count all.
         sample: Option<u32>,
-        /// `success` or `failure`.
-        outcome: Option<String>,
-        /// `KEY:VALUE`; values of one key are alternatives, different keys must all match.
-        tag: Option<Vec<String>>,
-        /// HTTP status of the provider's answer; an empty one asks for operations without.
-        http_status: Option<Vec<String>>,
-        /// Conversation or session.
-        session_id: Option<Vec<String>>,
-        /// End user.
-        user_id: Option<Vec<String>>,
-        /// Service that made the call.
-        service: Option<Vec<String>>,
-        /// Name of the agent.
-        agent_name: Option<Vec<String>>,
-        /// Model as the answer names it.
-        response_model: Option<Vec<String>>,
-        /// Type as the source named it.
-        source_type: Option<Vec<String>>,
-        /// Service tier of the answer.
-        service_tier: Option<Vec<String>>,
-        /// Provider error code or exception class.
-        error_type: Option<Vec<String>>,
-        /// How it was processed, such as batch.
-        processing: Option<Vec<String>>,
-        /// Call whose attempts are asked for.
-        call_id: Option<Vec<String>>,
-        /// W3C trace id.
-        trace_id: Option<Vec<String>>,
     }
 
     /// Which dead letters, and their pages.
@@ -287,7 +261,7 @@ described! {
         kind: Option<String>,
     }
 
-    /// What else a list can be filtered by, and its pages.
+    /// Which part of a list.
     ListParameters {
         /// First moment, RFC 3339.
         from: Option<String>,
@@ -297,31 +271,7 @@ described! {
         cursor: Option<String>,
         /// Most operations of the page, 1 to 1000; 100 by default.
         limit: Option<u32>,
-        /// `true` or `false`.
+        /// `true` or `false`; the same as `outcome`.
         success: Option<String>,
-        /// Service that made the call.
-        service: Option<Vec<String>>,
-        /// Conversation or session.
-        session_id: Option<Vec<String>>,
-        /// End user.
-        user_id: Option<Vec<String>>,
-        /// Name of the agent.
-        agent_name: Option<Vec<String>>,
-        /// Call whose attempts are asked for.
-        call_id: Option<Vec<String>>,
-        /// W3C trace id.
-        trace_id: Option<Vec<String>>,
-        /// Id of the provider's answer.
-        response_id: Option<Vec<String>>,
-        /// Model as the answer names it.
-        response_model: Option<Vec<String>>,
-        /// Type as the source named it.
-        source_type: Option<Vec<String>>,
-        /// Service tier of the answer.
-        service_tier: Option<Vec<String>>,
-        /// Provider error code or exception class.
-        error_type: Option<Vec<String>>,
-        /// How the cost came about, such as priced or unpriced.
-        cost_status: Option<Vec<String>>,
     }
 }
