@@ -147,7 +147,11 @@ impl Fixture {
 
     /// The answer itself, whose body may not end.
     pub(crate) async fn open(&self, path: &str) -> axum::response::Response {
-        self.app.clone().oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap()
+        self.answer(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    pub(crate) async fn answer(&self, request: Request<Body>) -> axum::response::Response {
+        self.app.clone().oneshot(request).await.unwrap()
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {

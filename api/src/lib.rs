@@ -21,6 +21,7 @@ mod health;
 mod live;
 mod metrics;
 mod otlp;
+mod packing;
 mod query;
 mod rate;
 mod router;

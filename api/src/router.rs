@@ -16,6 +16,7 @@ use crate::error::ApiError;
 use crate::guard::{Guard, guard};
 use crate::metrics::measure;
 use crate::otlp::unknown_call;
+use crate::packing::pack;
 use crate::rate::throttle_intake;
 use crate::routes::{
     alert_rules, alerts, breakdown, dead_letters, distribution, export, health, list_operations, live, lookup, openapi,
@@ -94,6 +95,7 @@ pub(crate) fn router(state: Shared, rules: Guard) -> Router {
         .route("/registry/", get(registry::root))
         .fallback(not_found)
         .layer(from_fn_with_state(state.clone(), limit_time))
+        .layer(from_fn(pack))
         // Keeps the time itself, so that its answer can say what was accepted until then.
         .merge(intake());
     surround(routes, rules.with_meter(state.meter.clone())).with_state(state)

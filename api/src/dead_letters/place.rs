@@ -27,6 +27,9 @@ pub struct PlaceError {
 
 impl Place {
     /// Reads `stream_id`, `partition` (as bigint) and `source_offset`.
+    ///
+    /// # Errors
+    /// When a column is missing or of another type.
     pub fn of(row: &Row) -> Result<Self, sqlx::Error> {
         let partition = row.int("partition")?;
         let partition = i32::try_from(partition)

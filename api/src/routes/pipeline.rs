@@ -159,6 +159,7 @@ struct Rebuild {
 
 /// Costs that are computed again.
 #[derive(Debug, Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "named as its column")]
 struct Repricing {
     /// Its number.
     repricing: i64,

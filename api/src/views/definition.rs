@@ -207,7 +207,7 @@ fn check_dimension(field: &str, name: &str) -> Result<(), String> {
     if is_tag || Dimension::from_column(name).is_some() || OPEN_DIMENSIONS.contains(&name) {
         return Ok(());
     }
-    let kept = Dimension::ALL.map(|dimension| dimension.column());
+    let kept = Dimension::ALL.map(Dimension::column);
     let known: Vec<&str> = kept.into_iter().chain(OPEN_DIMENSIONS).chain(["tag:KEY"]).collect();
     Err(unknown(field, name, &known))
 }
