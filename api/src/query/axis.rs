@@ -49,13 +49,13 @@ pub(crate) enum Axis {
 
 impl Axis {
     /// Names of what has one, in the order in which errors list them; a tag is `tag:` and its own name.
-    fn names() -> impl Iterator<Item = &'static str> {
+    pub(crate) fn names() -> impl Iterator<Item = &'static str> {
         let kept = Dimension::ALL.into_iter().map(Dimension::column);
         kept.chain(OPEN).chain([HTTP_STATUS, OUTCOME])
     }
 
     /// The axis of a name.
-    fn from_name(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         if let Some(tag) = name.strip_prefix("tag:") {
             return (!tag.is_empty() && tag.len() <= MAX_TAG_BYTES).then(|| Self::Tag(tag.to_owned()));
         }

@@ -4,12 +4,11 @@
 use std::collections::BTreeMap;
 
 use opstream_schemas::calendar::Resolution;
-use opstream_schemas::window::Dimension;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Kind;
-use crate::query::Measure;
+use crate::query::{Axis, Measure};
 
 /// Largest definition, bytes of its JSON.
 pub(crate) const MAX_DEFINITION_BYTES: usize = 64 << 10;
@@ -26,25 +25,6 @@ const MAX_LIMIT: u32 = 1000;
 const CHARTS: [&str; 6] = ["lines", "bars", "ranking", "table", "number", "distribution"];
 /// What a distribution can be of; it has no other measures.
 const DISTRIBUTIONS: [&str; 4] = ["latency", "ttft", "queue", "generation"];
-/// Dimensions beside those that windows keep; further ones are `tag:KEY`.
-const OPEN_DIMENSIONS: [&str; 15] = [
-    "session_id",
-    "user_id",
-    "service",
-    "agent_name",
-    "response_model",
-    "source_type",
-    "service_tier",
-    "error_type",
-    "cost_status",
-    "http_status",
-    "processing",
-    "price_model",
-    "call_id",
-    "trace_id",
-    "outcome",
-];
-const TAG: &str = "tag:";
 
 /// What a view shows: `address`; what a dashboard shows: `panels`, and perhaps an `address`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -203,12 +183,10 @@ fn check_names(field: &str, names: &[String]) -> Result<(), String> {
 }
 
 fn check_dimension(field: &str, name: &str) -> Result<(), String> {
-    let is_tag = name.strip_prefix(TAG).is_some_and(|key| !key.is_empty() && key.len() <= MAX_VALUE_BYTES);
-    if is_tag || Dimension::from_column(name).is_some() || OPEN_DIMENSIONS.contains(&name) {
+    if Axis::from_name(name).is_some() {
         return Ok(());
     }
-    let kept = Dimension::ALL.map(Dimension::column);
-    let known: Vec<&str> = kept.into_iter().chain(OPEN_DIMENSIONS).chain(["tag:KEY"]).collect();
+    let known: Vec<&str> = Axis::names().chain(["tag:NAME"]).collect();
     Err(unknown(field, name, &known))
 }
 
