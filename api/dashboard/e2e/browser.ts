@@ -7,6 +7,19 @@ export const ADDRESS = (process.env.OPSTREAM_URL ?? "http://127.0.0.1:8080").rep
 /** The pages of the navigation. */
 export const PAGES = ["overview", "performance", "cost", "tokens", "agents", "operations", "alerts"];
 
+/** Something that the server in front of the browser does not have. */
+export class NotRun extends Error {}
+
+let described: Promise<{ paths: Record<string, Record<string, { parameters?: { name: string }[] }>> }> | undefined;
+
+/** Ends a check, saying so, where the server has no such route or parameter. */
+export async function needs(path: string, parameter?: string, method = "get"): Promise<void> {
+  described ??= fetch(`${ADDRESS}v1/openapi.json`).then((response) => response.json() as NonNullable<typeof described>);
+  const route = (await described).paths[path]?.[method];
+  if (!route) throw new NotRun(`this server has no ${path}`);
+  if (parameter && !route.parameters?.some(({ name }) => name === parameter)) throw new NotRun(`${path} of this server has no ${parameter}`);
+}
+
 export function launch(): Promise<Browser> {
   // As root, as in containers, Chromium has no sandbox.
   const args = process.getuid?.() === 0 ? ["--no-sandbox"] : [];

@@ -23,7 +23,7 @@ export async function theListGoesOnAsFarAsOneScrolls(browser: Browser): Promise<
 export async function anOperationStandsInTheAddress(browser: Browser): Promise<void> {
   const context = await newContext(browser);
   const { page, troubles } = await newPage(context);
-  await open(page, "#/operations?range=24h&zone=UTC&operation_type=chat&success=true");
+  await open(page, "#/operations?range=24h&zone=UTC&operation_type=chat&outcome=success");
   await page.locator("tr.row a").first().click();
   const dialog = page.getByRole("dialog");
   await dialog.getByText("All fields").waitFor();

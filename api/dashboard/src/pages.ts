@@ -5,6 +5,8 @@ export interface Page {
   /** Its name in the address. */
   name: string;
   label: string;
+  /** Whether it shows the same whatever is filtered by. */
+  isUnfiltered?: boolean;
   load: () => Promise<{ default: Component }>;
 }
 
@@ -15,5 +17,5 @@ export const PAGES: readonly Page[] = [
   { name: "tokens", label: "Tokens", load: () => import("./pages/Tokens.svelte") },
   { name: "agents", label: "Agents", load: () => import("./pages/Agents.svelte") },
   { name: "operations", label: "Operations", load: () => import("./pages/Operations.svelte") },
-  { name: "alerts", label: "Alerts", load: () => import("./pages/Alerts.svelte") },
+  { name: "alerts", label: "Alerts", isUnfiltered: true, load: () => import("./pages/Alerts.svelte") },
 ];

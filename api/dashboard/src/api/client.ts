@@ -12,6 +12,10 @@ export class Refused extends Error {
   constructor(
     readonly status: number,
     message: string,
+    /** Stays the same whatever the message says. */
+    readonly code: string = "",
+    /** After how many seconds the server wants to be asked again, when it says so. */
+    readonly retryAfter: number | undefined = undefined,
   ) {
     super(message);
   }
@@ -46,19 +50,48 @@ export function addressOf(path: string): string {
 
 /** `path` has no slash at its beginning: it is relative to the page. */
 export async function ask<Answer>(path: string, parameters: Parameters = [], signal?: AbortSignal): Promise<Answer> {
+  const response = await requested({ path, parameters, signal: withTimeout(signal) });
+  return (await response.json()) as Answer;
+}
+
+/** Changes something, or asks a question that is too long for an address. Of an answer without a body nothing is returned. */
+export async function send<Answer>(method: "POST" | "PUT" | "DELETE", path: string, body?: unknown, signal?: AbortSignal): Promise<Answer> {
+  const response = await requested({ method, path, body, signal: withTimeout(signal) });
+  return (response.status === 204 ? undefined : await response.json()) as Answer;
+}
+
+export interface Request {
+  method?: "GET" | "POST" | "PUT" | "DELETE";
+  path: string;
+  parameters?: Parameters;
+  body?: unknown;
+  signal: AbortSignal;
+}
+
+/** An answer of which only the beginning is there: files and streams take as long as they take. */
+export async function requested({ method = "GET", path, parameters = [], body, signal }: Request): Promise<Response> {
   const query = new URLSearchParams(parameters.map(([name, value]) => [name, value])).toString();
   const token = sessionStorage.getItem(TOKEN);
-  const timeout = AbortSignal.timeout(TIMEOUT_MS);
   const response = await fetch(addressOf(query ? `${path}?${query}` : path), {
-    headers: token ? { authorization: `Bearer ${token}` } : {},
-    signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+    method,
+    headers: {
+      ...(token ? { authorization: `Bearer ${token}` } : {}),
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    signal,
   });
   const date = Date.parse(response.headers.get("date") ?? "");
   // The header has whole seconds; a small difference is rounding.
   if (!Number.isNaN(date)) aheadMs = Math.abs(Date.now() - date) < 2_000 ? 0 : Date.now() - date;
   if (response.status === 401) throw new TokenNeeded();
-  if (!response.ok) throw new Refused(response.status, await messageOf(response));
-  return (await response.json()) as Answer;
+  if (!response.ok) throw await refusalOf(response);
+  return response;
+}
+
+function withTimeout(signal: AbortSignal | undefined): AbortSignal {
+  const timeout = AbortSignal.timeout(TIMEOUT_MS);
+  return signal ? AbortSignal.any([signal, timeout]) : timeout;
 }
 
 /** Why there is no answer, for people. */
@@ -68,11 +101,13 @@ export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : "no answer";
 }
 
-async function messageOf(response: Response): Promise<string> {
+async function refusalOf(response: Response): Promise<Refused> {
+  const seconds = Number(response.headers.get("retry-after") ?? Number.NaN);
+  const retryAfter = Number.isFinite(seconds) ? seconds : undefined;
   try {
-    const body = (await response.json()) as Schemas["ErrorAnswer"];
-    return body.error.message;
+    const { error } = (await response.json()) as Schemas["ErrorAnswer"];
+    return new Refused(response.status, error.message, error.code, retryAfter);
   } catch {
-    return `the server answered ${response.status}`;
+    return new Refused(response.status, `the server answered ${response.status}`, "", retryAfter);
   }
 }

@@ -1,9 +1,11 @@
 // `GET /v1/query`: numbers of a period by dimensions and steps. Parts of the page that ask the same share one answer.
-import type { Measure, Value } from "../numbers/measures";
+import { isOfFiles, type Measure, type Value } from "../numbers/measures";
 import type { View } from "../state/view";
 import type { Resolution, Span } from "../time/range";
 import { ask, type Parameters, type Schemas } from "./client";
-import { COUNTED, type Dimension } from "./dimensions";
+import { FILTERS, isKept, tagKey, type Dimension } from "./dimensions";
+import type { Scanned } from "./pending";
+import { inTurn } from "./turns";
 
 export interface Question {
   measures: readonly Measure[];
@@ -41,18 +43,39 @@ export type QueryAnswer = Omit<Schemas["QueryAnswer"], "from" | "to" | "zone" | 
   groups: QueryGroup[];
   /** All groups that are left out together. */
   others?: QueryGroup;
+  /** What was read, where the answer comes from files. */
+  scanned?: Scanned;
 };
+
+/** Whether windows cannot answer it: files are read, which costs the server more and takes longer. */
+export function needsFiles({ measures, by = [], filters }: Pick<Question, "measures" | "by" | "filters">): boolean {
+  return measures.some(isOfFiles) || by.some((name) => !isKept(name)) || FILTERS.some((name) => !isKept(name) && (filters[name]?.length ?? 0) > 0);
+}
+
+/** As `by` wants them: a comma or a space may be part of a key. */
+export function byText(by: readonly Dimension[]): string {
+  return by.map((name) => (tagKey(name) === undefined ? name : `tag:${encodeURIComponent(tagKey(name) ?? "")}`)).join(",");
+}
+
+/** The filters of a view as parameters. */
+export function filterParameters(filters: View["filters"]): [string, string][] {
+  return FILTERS.flatMap((name) => (filters[name] ?? []).map((value): [string, string] => [name, value]));
+}
+
+/** A period and its zone as parameters. */
+export function spanParameters(span: Span, zone: string): [string, string][] {
+  return [["from", minute(span.from)], ["to", minute(span.to)], ["zone", zone]];
+}
 
 export function parametersOf(question: Question): Parameters {
   const { measures, by, resolution, order, limit, span, zone, filters } = question;
   const parameters: [string, string][] = [["measures", measures.join(",")]];
-  if (by && by.length > 0) parameters.push(["by", by.join(",")]);
+  if (by && by.length > 0) parameters.push(["by", byText(by)]);
   if (resolution) parameters.push(["resolution", resolution]);
-  parameters.push(["from", minute(span.from)], ["to", minute(span.to)], ["zone", zone]);
+  parameters.push(...spanParameters(span, zone));
   if (order) parameters.push(["order", order]);
   if (limit !== undefined) parameters.push(["limit", String(limit)]);
-  for (const name of COUNTED) for (const value of filters[name] ?? []) parameters.push([name, value]);
-  return parameters;
+  return [...parameters, ...filterParameters(filters)];
 }
 
 /** One request, for all that ask for the same groups and steps; only their measures differ. */
@@ -99,7 +122,9 @@ function send(common: Question, key: string): Request {
     waiting: 0,
     answer: Promise.resolve().then(() => {
       request.isSent = true;
-      return ask<QueryAnswer>("v1/query", parametersOf({ ...common, measures: [...request.measures] }), abort.signal);
+      const whole = { ...common, measures: [...request.measures] };
+      const asking = () => ask<QueryAnswer>("v1/query", parametersOf(whole), abort.signal);
+      return needsFiles(whole) ? inTurn(asking, abort.signal) : asking();
     }),
   };
   const forget = () => {

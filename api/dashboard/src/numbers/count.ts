@@ -20,6 +20,13 @@ export function count(value: number): string {
   return `${sign}${shortened(left)}${GAP}${PREFIXES[prefix]}`;
 }
 
+/** Of bytes, in units of 1,000: 12.3 MB. */
+export function bytes(value: number): string {
+  const text = count(value);
+  // A billion is a giga in units.
+  return text.includes(GAP) ? `${text.replace(`${GAP}B`, `${GAP}G`)}B` : `${text}${GAP}B`;
+}
+
 /** The whole number, grouped by thousands. */
 export function exactCount(value: number): string {
   return Number.isInteger(value) ? whole.format(value) : fine.format(value);

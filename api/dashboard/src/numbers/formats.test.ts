@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { count, exactCount, exactPercent, percent, share } from "./count";
+import { bytes, count, exactCount, exactPercent, percent, share } from "./count";
 import { ago, duration, exactDuration } from "./duration";
 import { exactUsd, usd } from "./money";
 
@@ -8,6 +8,13 @@ import { exactUsd, usd } from "./money";
 function equal(found: string, expected: string): void {
   assert.equal(found.replaceAll("\u00a0", " "), expected);
 }
+
+test("bytes are counted in thousands", () => {
+  equal(bytes(12), "12 B");
+  equal(bytes(1_234), "1.2 kB");
+  equal(bytes(45_600_000), "45.6 MB");
+  equal(bytes(7_000_000_000), "7 GB");
+});
 
 test("counts have three digits at most and change their unit in time", () => {
   equal(count(0), "0");

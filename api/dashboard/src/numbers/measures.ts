@@ -6,13 +6,15 @@ import { exactUsd, usd } from "./money";
 /** As it stands in answers: money is decimal text, null is unknown. */
 export type Value = number | string | null;
 
-type Kind = "count" | "share" | "usd" | "micros";
+type Kind = "count" | "share" | "usd" | "micros" | "per_second";
 
 interface MeasureOf {
   label: string;
   kind: Kind;
   /** Which way is good news; none where neither is. */
   better?: "up" | "down";
+  /** Windows do not keep it: it is counted from files. */
+  isOfFiles?: true;
 }
 
 export const MEASURES = {
@@ -46,6 +48,17 @@ export const MEASURES = {
   ttft_p90_us: { label: "First token p90", kind: "micros", better: "down" },
   ttft_p95_us: { label: "First token p95", kind: "micros", better: "down" },
   ttft_p99_us: { label: "First token p99", kind: "micros", better: "down" },
+  retries: { label: "Retries", kind: "count", better: "down", isOfFiles: true },
+  retry_rate: { label: "Retry rate", kind: "share", better: "down", isOfFiles: true },
+  queue_mean_us: { label: "Mean time in queue", kind: "micros", better: "down", isOfFiles: true },
+  queue_p50_us: { label: "Queue p50", kind: "micros", better: "down", isOfFiles: true },
+  queue_p95_us: { label: "Queue p95", kind: "micros", better: "down", isOfFiles: true },
+  generation_mean_us: { label: "Mean generation", kind: "micros", better: "down", isOfFiles: true },
+  generation_p50_us: { label: "Generation p50", kind: "micros", better: "down", isOfFiles: true },
+  generation_p95_us: { label: "Generation p95", kind: "micros", better: "down", isOfFiles: true },
+  output_tokens_per_second: { label: "Output tokens per second", kind: "per_second", better: "up", isOfFiles: true },
+  sessions: { label: "Sessions", kind: "count", isOfFiles: true },
+  users: { label: "Users", kind: "count", isOfFiles: true },
 } satisfies Record<string, MeasureOf>;
 
 export type Measure = keyof typeof MEASURES;
@@ -57,6 +70,10 @@ export function isMeasure(text: string): text is Measure {
 /** Whether it is estimated, within an error that the answer says. */
 export function isPercentile(measure: Measure): boolean {
   return /_p\d\d_us$/.test(measure);
+}
+
+export function isOfFiles(measure: Measure): boolean {
+  return (MEASURES[measure] as MeasureOf).isOfFiles ?? false;
 }
 
 export function labelOf(measure: Measure): string {
@@ -79,6 +96,8 @@ export function glance(measure: Measure, value: Value | undefined): string {
       return usd(String(value));
     case "micros":
       return duration(Number(value));
+    case "per_second":
+      return `${count(Number(value))}${GAP}/s`;
   }
 }
 
@@ -94,6 +113,8 @@ export function exact(measure: Measure, value: Value | undefined): string {
       return exactUsd(String(value));
     case "micros":
       return exactDuration(Number(value));
+    case "per_second":
+      return `${exactCount(Number(value))} per second`;
   }
 }
 

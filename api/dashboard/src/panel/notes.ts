@@ -1,9 +1,11 @@
 // What there is to know about the numbers of an answer. Pure.
 import type { QueryAnswer } from "../api/query";
-import { exactCount, percent } from "../numbers/count";
+import { bytes, count, exactCount, percent } from "../numbers/count";
+import { duration } from "../numbers/duration";
 import { isPercentile, type Measure } from "../numbers/measures";
 import { clock, dayAndClock } from "../time/shown";
-import { DIMENSIONS } from "../api/dimensions";
+import { kindOf } from "../api/dimensions";
+import type { Scanned } from "../api/pending";
 import { DAY } from "../time/zone";
 
 /** How they came to be, in few words. */
@@ -22,7 +24,19 @@ export function origin(answers: readonly QueryAnswer[], now: number): string {
   const error = Math.max(...answers.map((answer) => answer.percentile_error ?? 0));
   if (hasPercentiles && error > 0) parts.push(`percentiles ±${percent(error)}`);
   parts.push(`from ${[...new Set(answers.map((answer) => answer.source))].join(" and ")}`);
+  const read = answers.flatMap((answer) => answer.scanned ?? []);
+  if (read.length > 0) parts.push(scanText(read));
   return parts.join(" · ");
+}
+
+/** What was read from files, of all answers together; they came one beside the other, so the longest says how long it took. */
+export function scanText(read: readonly Scanned[]): string {
+  const sum = (of: (one: Scanned) => number) => read.reduce((all, one) => all + of(one), 0);
+  const files = sum((one) => one.files);
+  const size = sum((one) => one.bytes ?? 0);
+  const parts = [`${exactCount(files)} ${files === 1 ? "file" : "files"}`, `${count(sum((one) => one.operations))} operations`];
+  if (size > 0) parts.push(bytes(size));
+  return `${parts.join(", ")} read in ${duration(1000 * Math.max(...read.map((one) => one.milliseconds)))}`;
 }
 
 export interface Gap {
@@ -36,7 +50,7 @@ export function gaps(answers: readonly QueryAnswer[]): Gap[] {
   const notes = new Map<string, boolean>();
   for (const answer of answers) {
     const [dimension] = answer.dimensions;
-    const kind = answer.dimensions.length === 1 && dimension ? DIMENSIONS[dimension] : { label: "combination", plural: "combinations" };
+    const kind = answer.dimensions.length === 1 && dimension ? kindOf(dimension) : { label: "combination", plural: "combinations" };
     const left = answer.left_out === 1 ? `1 smaller ${kind.label.toLowerCase()} is` : `${exactCount(answer.left_out)} smaller ${kind.plural} are`;
     if (answer.left_out > 0) notes.set(`${left} not shown by name.`, false);
     const { unattributed, others } = answer;

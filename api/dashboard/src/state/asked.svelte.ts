@@ -1,6 +1,6 @@
 // What a part of the page has asked for: the last answer stays while the next one is under way or fails.
-import { reasonOf, TokenNeeded } from "../api/client";
-import { askQuery, type QueryAnswer, type Question } from "../api/query";
+import { reasonOf, Refused, TokenNeeded } from "../api/client";
+import { askQuery, needsFiles, type QueryAnswer, type Question } from "../api/query";
 import { place } from "./place.svelte";
 import { session } from "./session.svelte";
 
@@ -14,6 +14,8 @@ export class Asked<T> {
   answer: T | undefined = $state.raw();
   /** Why there is no newer answer; "" when there is one. */
   failure: string = $state("");
+  /** The server's code for it, when it has one. */
+  code: string = $state("");
   /** Whether the answer belongs to another subject than what is asked for now. */
   isStale: boolean = $state(false);
   /** Counts what was asked again by hand. */
@@ -41,7 +43,10 @@ export class Asked<T> {
       (error: unknown) => {
         if (!isWanted) return;
         if (error instanceof TokenNeeded) session.needsToken = true;
-        else this.failure = reasonOf(error);
+        else {
+          this.failure = reasonOf(error);
+          this.code = error instanceof Refused ? error.code : "";
+        }
       },
     );
     return () => {
@@ -73,10 +78,12 @@ export type Wanted = Omit<Question, "span" | "zone" | "filters" | "resolution"> 
 /** Numbers of the present period, or of the one before it. */
 export function numbers(wanted: () => Wanted | undefined, which: "present" | "previous" = "present"): Asked<QueryAnswer> {
   return asked(() => {
-    const { period, scope, filters } = place;
+    const { scope, filters } = place;
     const want = wanted();
-    const span = want?.span ?? (which === "present" ? period : period?.previous);
-    if (!want || !span || !period) return undefined;
+    if (!want) return undefined;
+    const period = needsFiles({ filters, ...want }) ? place.slowPeriod : place.period;
+    const span = want.span ?? (which === "present" ? period : period?.previous);
+    if (!span || !period) return undefined;
     const { hasSteps, ...rest } = want;
     const steps = hasSteps ? { resolution: want.resolution ?? period.resolution } : {};
     const question: Question = { filters, ...rest, ...steps, span: { from: span.from, to: span.to }, zone: place.zone };

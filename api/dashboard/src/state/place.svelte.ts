@@ -1,15 +1,20 @@
 // Where the reader is: the view that stands in the address, the time it is, and the period the two mean.
 import { untrack } from "svelte";
 import { serverNow } from "../api/client";
-import type { Dimension } from "../api/dimensions";
+import { filterOf, type Dimension } from "../api/dimensions";
 import { periodOf, refreshSeconds, type Period } from "../time/range";
 import { ownZone } from "../time/zone";
 import { readView, toggled, writeView, type View } from "./view";
+
+/** How often questions that read files are asked again: they cost the server more than those to windows. */
+const SLOW_MS = 60_000;
 
 class Place {
   view: View = $state.raw(readView(location.hash, ownZone()));
   /** Moves on with every refresh, not with every second. */
   now: number = $state(serverNow());
+  /** The same for what is read from files, which follows more slowly. */
+  slow: number = $state(serverNow());
   /** Whether the numbers follow the time. */
   isLive: boolean = $state(true);
   /** The first moment of which there is anything, once it is known; only all time needs it. */
@@ -20,11 +25,8 @@ class Place {
   readonly zone: string = $derived(this.view.zone);
   readonly compares: boolean = $derived(this.view.compare);
   /** What the range means now; none while all time waits for its beginning. */
-  readonly period: Period | undefined = $derived.by(() => {
-    const { range, zone } = this.inScope((view) => view);
-    if ("name" in range && range.name === "all" && this.first === undefined) return undefined;
-    return periodOf(range, this.now, zone, this.first);
-  });
+  readonly period: Period | undefined = $derived(this.periodAt(this.now));
+  readonly slowPeriod: Period | undefined = $derived(this.periodAt(this.slow));
   private timer: ReturnType<typeof setTimeout> | undefined;
 
   /** Begins to follow the address and the time. */
@@ -63,18 +65,21 @@ class Place {
   }
 
   toggle(dimension: Dimension, value: string | null): void {
-    this.go({ filters: toggled(this.view.filters, dimension, value ?? "") });
+    const filter = filterOf(dimension, value);
+    this.go({ filters: toggled(this.view.filters, filter.name, filter.value) });
   }
 
   isChosen(dimension: Dimension, value: string | null): boolean {
-    return this.view.filters[dimension]?.includes(value ?? "") ?? false;
+    const filter = filterOf(dimension, value);
+    return this.view.filters[filter.name]?.includes(filter.value) ?? false;
   }
 
-  /** Asks for everything again, now. */
-  refresh(): void {
+  /** Asks for everything again, now; what is read from files only when it is time, or `all` says so. */
+  refresh(all = false): void {
     clearTimeout(this.timer);
     if (document.hidden || !this.isLive) return;
     this.now = serverNow();
+    if (all || this.now - this.slow >= SLOW_MS) this.slow = this.now;
     this.timer = setTimeout(() => this.refresh(), refreshSeconds(this.view.range) * 1000);
   }
 
@@ -87,7 +92,13 @@ class Place {
     const isSameTime = rangeText(view) === rangeText(this.view);
     this.view = view;
     // A page that is turned to, or one that remembers something, has no other time than before.
-    if (!isSameTime) this.refresh();
+    if (!isSameTime) this.refresh(true);
+  }
+
+  private periodAt(now: number): Period | undefined {
+    const { range, zone } = this.inScope((view) => view);
+    if ("name" in range && range.name === "all" && this.first === undefined) return undefined;
+    return periodOf(range, now, zone, this.first);
   }
 
   /** Reads the view, but for what is no part of the scope. */

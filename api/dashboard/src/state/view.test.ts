@@ -33,6 +33,11 @@ test("values that look like parts of an address stay values", () => {
   assert.deepEqual(read(writeView(view)).filters, filters);
 });
 
+test("filters that files are read for stand in the address too, and the outcome by its old name", () => {
+  assert.deepEqual(read("#/cost?tag=a:b&tag=a:c&user_id=u&http_status=429").filters, { user_id: ["u"], http_status: ["429"], tag: ["a:b", "a:c"] });
+  assert.deepEqual(read("#/operations?success=false&outcome=failure").filters, { outcome: ["failure"] });
+});
+
 test("a filter is added and taken away by the same click", () => {
   const once = toggled({}, "provider", "openai");
   assert.deepEqual(once, { provider: ["openai"] });

@@ -1,6 +1,6 @@
 // What is looked at, as it stands behind # in the address: #/cost?range=7d&zone=Europe%2FBerlin&provider=openai. A copied address
 // shows the same. Pure.
-import { isDimension, NAMES, type Dimension } from "../api/dimensions";
+import { FILTERS, isFilter, type FilterName } from "../api/dimensions";
 import { isRangeName, type Range } from "../time/range";
 import { isZone, MINUTE } from "../time/zone";
 
@@ -9,7 +9,7 @@ export interface View {
   range: Range;
   zone: string;
   /** Any of the values; "" is operations without one. A dimension that is not filtered by is absent. */
-  filters: Partial<Record<Dimension, readonly string[]>>;
+  filters: Partial<Record<FilterName, readonly string[]>>;
   /** Whether the previous period is shown beside this one. */
   compare: boolean;
   /** What else a page remembers. */
@@ -24,7 +24,9 @@ export function readView(hash: string, ownZone: string): View {
   const filters: View["filters"] = {};
   const options: Record<string, string> = {};
   for (const [name, value] of given) {
-    if (isDimension(name)) filters[name] = [...new Set([...(filters[name] ?? []), value])];
+    // So addresses called the outcome before.
+    if (name === "success") filters.outcome = [...new Set([...(filters.outcome ?? []), value === "true" ? "success" : "failure"])];
+    else if (isFilter(name)) filters[name] = [...new Set([...(filters[name] ?? []), value])];
     else if (!RESERVED.has(name)) options[name] = value;
   }
   const zone = given.get("zone") ?? "";
@@ -49,7 +51,7 @@ export function writeView(view: View): string {
     parts.set("to", minuteText(view.range.to));
   }
   parts.set("zone", view.zone);
-  for (const name of NAMES) for (const value of view.filters[name] ?? []) parts.append(name, value);
+  for (const name of FILTERS) for (const value of view.filters[name] ?? []) parts.append(name, value);
   if (view.compare) parts.set("compare", "previous");
   for (const name of Object.keys(view.options).sort()) parts.set(name, view.options[name] ?? "");
   // Behind # these need no escape, and an address is read by people too.
@@ -57,11 +59,11 @@ export function writeView(view: View): string {
 }
 
 /** Adds a value to a filter, or takes it away when it is there. */
-export function toggled(filters: View["filters"], dimension: Dimension, value: string): View["filters"] {
-  const old = filters[dimension] ?? [];
+export function toggled(filters: View["filters"], name: FilterName, value: string): View["filters"] {
+  const old = filters[name] ?? [];
   const values = old.includes(value) ? old.filter((other) => other !== value) : [...old, value];
-  const { [dimension]: _, ...others } = filters;
-  return values.length === 0 ? others : { ...others, [dimension]: values };
+  const { [name]: _, ...others } = filters;
+  return values.length === 0 ? others : { ...others, [name]: values };
 }
 
 function readRange(given: URLSearchParams): Range {
