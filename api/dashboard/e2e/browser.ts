@@ -4,8 +4,10 @@ import { chromium, type Browser, type BrowserContext, type Page } from "playwrig
 export type Theme = "light" | "dark";
 
 export const ADDRESS = (process.env.OPSTREAM_URL ?? "http://127.0.0.1:8080").replace(/\/?$/, "/");
-/** The pages of the navigation. */
-export const PAGES = ["overview", "performance", "cost", "tokens", "agents", "operations", "alerts"];
+/** The pages of the navigation, and the route that a page needs where older servers do not have it. */
+const PAGES: [name: string, route?: string][] = [
+  ["overview"], ["performance"], ["cost"], ["tokens"], ["agents"], ["operations"], ["sessions", "/v1/sessions"], ["traces", "/v1/traces/{trace_id}"], ["alerts"],
+];
 
 /** Something that the server in front of the browser does not have. */
 export class NotRun extends Error {}
@@ -18,6 +20,12 @@ export async function needs(path: string, parameter?: string, method = "get"): P
   const route = (await described).paths[path]?.[method];
   if (!route) throw new NotRun(`this server has no ${path}`);
   if (parameter && !route.parameters?.some(({ name }) => name === parameter)) throw new NotRun(`${path} of this server has no ${parameter}`);
+}
+
+/** The pages that this server has answers for. */
+export async function pagesHere(): Promise<string[]> {
+  const found = await Promise.all(PAGES.map(([name, route]) => (route ? needs(route).then(() => [name], () => []) : [name])));
+  return found.flat();
 }
 
 export function launch(): Promise<Browser> {

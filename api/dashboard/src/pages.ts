@@ -1,21 +1,26 @@
 // The pages, in the order of the navigation. Another one is a component in pages/ and a line here; it is loaded when it is looked at.
 import type { Component } from "svelte";
 
+export const GROUPS = ["Numbers", "One by one", "Around them"] as const;
+
 export interface Page {
   /** Its name in the address. */
   name: string;
   label: string;
+  group: (typeof GROUPS)[number];
   /** Whether it shows the same whatever is filtered by. */
   isUnfiltered?: boolean;
   load: () => Promise<{ default: Component }>;
 }
 
 export const PAGES: readonly Page[] = [
-  { name: "overview", label: "Overview", load: () => import("./pages/Overview.svelte") },
-  { name: "performance", label: "Performance", load: () => import("./pages/Performance.svelte") },
-  { name: "cost", label: "Cost", load: () => import("./pages/Cost.svelte") },
-  { name: "tokens", label: "Tokens", load: () => import("./pages/Tokens.svelte") },
-  { name: "agents", label: "Agents", load: () => import("./pages/Agents.svelte") },
-  { name: "operations", label: "Operations", load: () => import("./pages/Operations.svelte") },
-  { name: "alerts", label: "Alerts", isUnfiltered: true, load: () => import("./pages/Alerts.svelte") },
+  { name: "overview", label: "Overview", group: "Numbers", load: () => import("./pages/Overview.svelte") },
+  { name: "performance", label: "Performance", group: "Numbers", load: () => import("./pages/Performance.svelte") },
+  { name: "cost", label: "Cost", group: "Numbers", load: () => import("./pages/Cost.svelte") },
+  { name: "tokens", label: "Tokens", group: "Numbers", load: () => import("./pages/Tokens.svelte") },
+  { name: "agents", label: "Agents", group: "Numbers", load: () => import("./pages/Agents.svelte") },
+  { name: "operations", label: "Operations", group: "One by one", load: () => import("./pages/Operations.svelte") },
+  { name: "sessions", label: "Sessions", group: "One by one", load: () => import("./pages/Sessions.svelte") },
+  { name: "traces", label: "Traces", group: "One by one", load: () => import("./pages/Traces.svelte") },
+  { name: "alerts", label: "Alerts", group: "Around them", isUnfiltered: true, load: () => import("./pages/Alerts.svelte") },
 ];

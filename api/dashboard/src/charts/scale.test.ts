@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { linePath, ticks, timeMarks } from "./scale";
+import { durationTicks, linePath, ticks, timeMarks } from "./scale";
 import { DAY, HOUR, MINUTE } from "../time/zone";
 
 test("marks are round, begin with 0 and reach the top", () => {
@@ -29,4 +29,15 @@ test("marks of time stand at whole local times and are not too many", () => {
 test("a line has gaps where nothing is known, and dots between them", () => {
   assert.equal(linePath([0, 1, 2, 3, 4], [1, 2, null, 3, null]), "M0 1L1 2M3 3h0");
   assert.equal(linePath([0], [null]), "");
+});
+
+test("durations are marked as clocks count", () => {
+  const seconds = (most: number) => durationTicks(most * 1_000_000, 4).map((micros) => micros / 1_000_000);
+  assert.deepEqual(seconds(263), [0, 120, 240]);
+  assert.deepEqual(seconds(123), [0, 60, 120]);
+  assert.deepEqual(seconds(40), [0, 10, 20, 30, 40]);
+  assert.deepEqual(seconds(3), [0, 1, 2, 3]);
+  assert.deepEqual(durationTicks(900, 4), [0, 250, 500, 750]);
+  assert.deepEqual(seconds(10 * 86_400), [0, 3, 6, 9].map((days) => days * 86_400));
+  assert.deepEqual(durationTicks(0, 4), [0]);
 });

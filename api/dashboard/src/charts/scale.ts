@@ -15,6 +15,17 @@ export function ticks(most: number, wanted: number): number[] {
   return marks;
 }
 
+const SECOND_US = 1_000_000;
+/** Above some seconds, as clocks count. */
+const CLOCK_SECONDS = [5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
+
+/** Round durations from 0 to `most` microseconds, at most about `wanted` of them. */
+export function durationTicks(most: number, wanted: number): number[] {
+  if (most <= 20 * SECOND_US) return ticks(most, wanted).filter((mark) => mark <= most);
+  const seconds = CLOCK_SECONDS.find((width) => (width * SECOND_US * wanted) >= most) ?? 86400 * Math.ceil(most / SECOND_US / 86400 / wanted);
+  return Array.from({ length: Math.floor(most / (seconds * SECOND_US)) + 1 }, (_, at) => at * seconds * SECOND_US);
+}
+
 export interface TimeMark {
   /** Index of the step that it stands at. */
   step: number;

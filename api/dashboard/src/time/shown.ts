@@ -41,6 +41,12 @@ export function dayAndMinute(moment: number, zone: string): string {
   return format(zone, "minute", { day: "numeric", month: "short", ...CLOCK }).format(moment);
 }
 
+/** The clock, and the day where that is not today. */
+export function recent(moment: number, now: number, zone: string): string {
+  const isToday = now - moment <= DAY && day(now, zone) === day(moment, zone);
+  return isToday ? clock(moment, zone) : `${day(moment, zone)}, ${clock(moment, zone)}`;
+}
+
 /** Everything, with the distance from UTC: for tooltips. */
 export function exactMoment(moment: number, zone: string): string {
   return `${dayAndClock(moment, zone)} ${zone} (${offsetText(moment, zone)})`;

@@ -2,8 +2,7 @@
 import { count, exactCount } from "../../numbers/count";
 import { duration, exactDuration } from "../../numbers/duration";
 import { exactUsd, usd } from "../../numbers/money";
-import { day, exactMoment, clock } from "../../time/shown";
-import { DAY } from "../../time/zone";
+import { exactMoment, recent } from "../../time/shown";
 import type { Operation } from "./listing.svelte";
 
 export interface Column {
@@ -51,8 +50,7 @@ export function cellOf(operation: Operation, name: string, zone: string, now: nu
   const value = (operation as Record<string, unknown>)[name];
   if (name === "time") {
     const moment = Date.parse(operation.time ?? "");
-    const isOld = now - moment > DAY || day(now, zone) !== day(moment, zone);
-    return { text: isOld ? `${day(moment, zone)}, ${clock(moment, zone)}` : clock(moment, zone), exact: exactMoment(moment, zone) };
+    return { text: recent(moment, now, zone), exact: exactMoment(moment, zone) };
   }
   if (name === "cost_usd" && (value === null || value === undefined)) return { text: "unpriced", exact: "the cost is not known" };
   if (value === null || value === undefined) return { text: "–", exact: "" };

@@ -1,0 +1,50 @@
+// One session, read on as far as the reader goes.
+import { ask, reasonOf, Refused, TokenNeeded, type Parameters } from "../../api/client";
+import type { Scanned, SessionAnswer, SessionOperation } from "../../api/pending";
+import { patiently } from "../../api/turns";
+import { session } from "../../state/session.svelte";
+
+const PAGE = "1000";
+
+export class Reading {
+  operations: SessionOperation[] = $state.raw([]);
+  /** After which operation the next page begins; null behind the last one. */
+  next: string | null | undefined = $state();
+  workspace: string = $state("");
+  scanned: Scanned | undefined = $state.raw();
+  failure: string = $state("");
+  code: string = $state("");
+  isLoading: boolean = $state(false);
+  private readonly abort = new AbortController();
+
+  constructor(
+    private readonly id: string,
+    private readonly of: string | undefined,
+  ) {}
+
+  async more(): Promise<void> {
+    if (this.isLoading || this.next === null) return;
+    this.isLoading = true;
+    this.failure = "";
+    const parameters: Parameters = [["limit", PAGE], ...(this.of === undefined ? [] : [["workspace", this.of] as const]), ...(typeof this.next === "string" ? [["after", this.next] as const] : [])];
+    try {
+      const page = await patiently(() => ask<SessionAnswer>(`v1/sessions/${encodeURIComponent(this.id)}`, parameters, this.abort.signal), this.abort.signal);
+      this.operations = [...this.operations, ...page.operations];
+      this.next = page.next_after;
+      this.workspace = page.workspace;
+      this.scanned ??= page.scanned;
+    } catch (error) {
+      if (error instanceof TokenNeeded) session.needsToken = true;
+      else if (!this.abort.signal.aborted) {
+        this.failure = reasonOf(error);
+        this.code = error instanceof Refused ? error.code : "";
+      }
+    } finally {
+      this.isLoading = false;
+    }
+  }
+
+  stop(): void {
+    this.abort.abort();
+  }
+}
