@@ -5,6 +5,7 @@ import { launch, NotRun } from "./browser";
 import * as filters from "./filters";
 import * as keyboard from "./keyboard";
 import * as links from "./links";
+import * as live from "./live";
 import * as looks from "./looks";
 import * as operations from "./operations";
 import * as panels from "./panels";
@@ -12,7 +13,7 @@ import * as size from "./size";
 import * as states from "./states";
 import * as traces from "./traces";
 
-const checks: [string, (browser: Browser) => Promise<void>][] = [looks, links, filters, panels, operations, states, traces, keyboard, size].flatMap((file) => Object.entries(file));
+const checks: [string, (browser: Browser) => Promise<void>][] = [looks, links, filters, panels, operations, states, traces, live, keyboard, size].flatMap((file) => Object.entries(file));
 const wanted = process.argv[2] ?? "";
 const browser = await launch();
 let failed = 0;

@@ -22,5 +22,6 @@ export const PAGES: readonly Page[] = [
   { name: "operations", label: "Operations", group: "One by one", load: () => import("./pages/Operations.svelte") },
   { name: "sessions", label: "Sessions", group: "One by one", load: () => import("./pages/Sessions.svelte") },
   { name: "traces", label: "Traces", group: "One by one", load: () => import("./pages/Traces.svelte") },
+  { name: "live", label: "Live", group: "One by one", load: () => import("./pages/Live.svelte") },
   { name: "alerts", label: "Alerts", group: "Around them", isUnfiltered: true, load: () => import("./pages/Alerts.svelte") },
 ];

@@ -73,3 +73,12 @@ export interface TraceAnswer {
   /** Whether there are more than were answered. */
   truncated: boolean;
 }
+
+/** What the topic had in a second, of those that pass the filters. */
+export interface LiveRates {
+  at: string;
+  operations: number;
+  failures: number;
+  input_tokens: number;
+  output_tokens: number;
+}
