@@ -23,5 +23,6 @@ export const PAGES: readonly Page[] = [
   { name: "sessions", label: "Sessions", group: "One by one", load: () => import("./pages/Sessions.svelte") },
   { name: "traces", label: "Traces", group: "One by one", load: () => import("./pages/Traces.svelte") },
   { name: "live", label: "Live", group: "One by one", load: () => import("./pages/Live.svelte") },
+  { name: "sql", label: "SQL", group: "Around them", isUnfiltered: true, load: () => import("./pages/Sql.svelte") },
   { name: "alerts", label: "Alerts", group: "Around them", isUnfiltered: true, load: () => import("./pages/Alerts.svelte") },
 ];

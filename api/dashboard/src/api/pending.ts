@@ -82,3 +82,17 @@ export interface LiveRates {
   input_tokens: number;
   output_tokens: number;
 }
+
+export interface SqlAnswer {
+  columns: { name: string; type: string }[];
+  rows: unknown[][];
+  /** Whether there are more rows than were answered. */
+  truncated: boolean;
+  scanned: Scanned;
+}
+
+export interface SqlTables {
+  tables: { name: string; columns: { name: string; type: string; description: string }[] }[];
+  limits: { seconds: number; memory_bytes: number; rows: number };
+  examples: { title: string; sql: string }[];
+}
