@@ -6,7 +6,7 @@ export type Theme = "light" | "dark";
 export const ADDRESS = (process.env.OPSTREAM_URL ?? "http://127.0.0.1:8080").replace(/\/?$/, "/");
 /** The pages of the navigation, and the route that a page needs where older servers do not have it. */
 const PAGES: [name: string, route?: string][] = [
-  ["overview"], ["performance"], ["cost"], ["tokens"], ["agents"], ["operations"], ["sessions", "/v1/sessions"], ["traces", "/v1/traces/{trace_id}"], ["live", "/v1/live"], ["sql", "/v1/sql"], ["alerts"],
+  ["overview"], ["performance"], ["cost"], ["tokens"], ["agents"], ["operations"], ["sessions", "/v1/sessions"], ["traces", "/v1/traces/{trace_id}"], ["live", "/v1/live"], ["sql", "/v1/sql"], ["pipeline", "/v1/pipeline"], ["alerts"],
 ];
 
 /** Something that the server in front of the browser does not have. */

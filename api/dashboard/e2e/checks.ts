@@ -11,10 +11,11 @@ import * as operations from "./operations";
 import * as panels from "./panels";
 import * as size from "./size";
 import * as sql from "./sql";
+import * as pipeline from "./pipeline";
 import * as states from "./states";
 import * as traces from "./traces";
 
-const checks: [string, (browser: Browser) => Promise<void>][] = [looks, links, filters, panels, operations, states, traces, live, sql, keyboard, size].flatMap((file) => Object.entries(file));
+const checks: [string, (browser: Browser) => Promise<void>][] = [looks, links, filters, panels, operations, states, traces, live, sql, pipeline, keyboard, size].flatMap((file) => Object.entries(file));
 const wanted = process.argv[2] ?? "";
 const browser = await launch();
 let failed = 0;

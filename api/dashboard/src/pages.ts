@@ -24,5 +24,6 @@ export const PAGES: readonly Page[] = [
   { name: "traces", label: "Traces", group: "One by one", load: () => import("./pages/Traces.svelte") },
   { name: "live", label: "Live", group: "One by one", load: () => import("./pages/Live.svelte") },
   { name: "sql", label: "SQL", group: "Around them", isUnfiltered: true, load: () => import("./pages/Sql.svelte") },
+  { name: "pipeline", label: "Pipeline", group: "Around them", isUnfiltered: true, load: () => import("./pages/Pipeline.svelte") },
   { name: "alerts", label: "Alerts", group: "Around them", isUnfiltered: true, load: () => import("./pages/Alerts.svelte") },
 ];
