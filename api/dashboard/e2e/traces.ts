@@ -75,12 +75,16 @@ export async function aTraceOfThousandsIsDrawnInPart(browser: Browser): Promise<
     operation_id: `01a21ff2-0bbd-74e6-9ae3-${at.toString(16).padStart(12, "0")}`, span_id: at.toString(16).padStart(16, "0"), parent_span_id: at === 0 ? undefined : at === 9 ? "f".repeat(16) : (at >> 1).toString(16).padStart(16, "0"),
     operation_type: at === 3 ? HOSTILE : "chat", model: "m", success: at % 50 !== 7, started_at: new Date(start + at * 10).toISOString(), latency_us: 5_000_000, queue_us: 100_000, ttft_us: 900_000, cost_usd: "0.01", workspace: "w",
   }));
-  await page.route("**/v1/traces/*", (route) => route.fulfill({ json: { workspace: "w", trace_id: "a".repeat(32), complete_to: null, scanned: { files: 1, operations: 4_000, milliseconds: 3 }, operations, truncated: true } }));
+  await page.route("**/v1/traces/*", (route) => {
+    const isRest = new URL(route.request().url()).searchParams.get("after") === "the middle";
+    const part = { operations: isRest ? operations.slice(2_500) : operations.slice(0, 2_500), next_after: isRest ? null : "the middle" };
+    return route.fulfill({ json: { workspace: "w", complete_to: null, scanned: { files: 1, operations: 4_000, bytes: 0, milliseconds: 3 }, ...part } });
+  });
   await open(page, `#/traces?range=24h&zone=UTC&trace=${"a".repeat(32)}&of=w`);
   const items = page.getByRole("treeitem");
   const drawn = await items.count();
   assert.ok(drawn > 10 && drawn < 80, `${drawn} spans are there`);
-  await page.getByText("Only the first 4,000 operations of this trace are here.").waitFor();
+  assert.equal(await items.first().getAttribute("aria-setsize"), "4000", "both parts are read");
   await page.getByText("1 span names a parent that is not here").waitFor();
   await page.getByText("$40.00").waitFor();
   const tree = page.getByRole("tree");

@@ -2,6 +2,8 @@
 import type { components } from "./schema.mjs";
 
 export type Schemas = components["schemas"];
+/** What was read to answer from files. */
+export type Scanned = Schemas["Scanned"];
 export type Parameters = readonly (readonly [string, string])[];
 
 /** The server asks for a token, or for another one. */

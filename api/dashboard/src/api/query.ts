@@ -2,9 +2,8 @@
 import { isOfFiles, type Measure, type Value } from "../numbers/measures";
 import type { View } from "../state/view";
 import type { Resolution, Span } from "../time/range";
-import { ask, type Parameters, type Schemas } from "./client";
+import { ask, type Parameters, type Scanned, type Schemas } from "./client";
 import { FILTERS, isKept, tagKey, type Dimension } from "./dimensions";
-import type { Scanned } from "./pending";
 import { inTurn } from "./turns";
 
 export interface Question {
@@ -32,7 +31,7 @@ export interface QueryGroup {
 }
 
 /** What every question of the page has, a period and a zone, every answer has. */
-export type QueryAnswer = Omit<Schemas["QueryAnswer"], "from" | "to" | "zone" | "resolution" | "dimensions" | "measures" | "steps" | "groups" | "others"> & {
+export type QueryAnswer = Omit<Schemas["QueryAnswer"], "from" | "to" | "zone" | "resolution" | "dimensions" | "measures" | "steps" | "groups" | "others" | "scanned"> & {
   from: string;
   to: string;
   zone: string;

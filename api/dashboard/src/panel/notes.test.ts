@@ -22,7 +22,7 @@ test("a panel of several answers is as complete as the least complete", () => {
 test("what was read from files is said, of all answers together", () => {
   const files = { ...answer, source: "files" as const, scanned: { files: 12, operations: 4_096, bytes: 1_234_567, milliseconds: 35 } };
   assert.equal(origin([files], now), "complete to 08:30:00 · Asia/Kolkata · from files · 12 files, 4.1\u00a0k operations, 1.2\u00a0MB read in 35\u00a0ms");
-  const one = { ...files, scanned: { files: 1, operations: 10, milliseconds: 1_200 } };
+  const one = { ...files, scanned: { files: 1, operations: 10, bytes: 0, milliseconds: 1_200 } };
   assert.match(origin([one], now), /· 1 file, 10 operations read in 1.2.s$/);
   assert.match(origin([files, one, answer], now), /from files and windows · 13 files, 4.1.k operations, 1.2.MB read in 1.2.s$/);
 });

@@ -5,7 +5,7 @@ import { duration } from "../numbers/duration";
 import { isPercentile, type Measure } from "../numbers/measures";
 import { clock, dayAndClock } from "../time/shown";
 import { kindOf } from "../api/dimensions";
-import type { Scanned } from "../api/pending";
+import type { Scanned } from "../api/client";
 import { DAY } from "../time/zone";
 
 /** How they came to be, in few words. */

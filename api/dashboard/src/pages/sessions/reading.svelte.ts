@@ -1,10 +1,12 @@
 // One session, read on as far as the reader goes.
-import { ask, reasonOf, Refused, TokenNeeded, type Parameters } from "../../api/client";
-import type { Scanned, SessionAnswer, SessionOperation } from "../../api/pending";
+import { ask, reasonOf, TokenNeeded, type Parameters, type Scanned, type Schemas } from "../../api/client";
+import { costSoFar } from "./timeline";
 import { patiently } from "../../api/turns";
 import { session } from "../../state/session.svelte";
 
 const PAGE = "1000";
+
+export type SessionOperation = Schemas["StoredOperation"] & { cost_so_far_usd: string };
 
 export class Reading {
   operations: SessionOperation[] = $state.raw([]);
@@ -13,7 +15,6 @@ export class Reading {
   workspace: string = $state("");
   scanned: Scanned | undefined = $state.raw();
   failure: string = $state("");
-  code: string = $state("");
   isLoading: boolean = $state(false);
   private readonly abort = new AbortController();
 
@@ -28,17 +29,14 @@ export class Reading {
     this.failure = "";
     const parameters: Parameters = [["limit", PAGE], ...(this.of === undefined ? [] : [["workspace", this.of] as const]), ...(typeof this.next === "string" ? [["after", this.next] as const] : [])];
     try {
-      const page = await patiently(() => ask<SessionAnswer>(`v1/sessions/${encodeURIComponent(this.id)}`, parameters, this.abort.signal), this.abort.signal);
-      this.operations = [...this.operations, ...page.operations];
-      this.next = page.next_after;
+      const page = await patiently(() => ask<Schemas["MembersAnswer"]>(`v1/sessions/${encodeURIComponent(this.id)}`, parameters, this.abort.signal), this.abort.signal);
+      this.operations = [...this.operations, ...costSoFar(page.operations, this.operations.at(-1)?.cost_so_far_usd)];
+      this.next = page.next_after ?? null;
       this.workspace = page.workspace;
       this.scanned ??= page.scanned;
     } catch (error) {
       if (error instanceof TokenNeeded) session.needsToken = true;
-      else if (!this.abort.signal.aborted) {
-        this.failure = reasonOf(error);
-        this.code = error instanceof Refused ? error.code : "";
-      }
+      else if (!this.abort.signal.aborted) this.failure = reasonOf(error);
     } finally {
       this.isLoading = false;
     }

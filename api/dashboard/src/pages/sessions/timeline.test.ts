@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { indexAt, momentsOf, stripOf } from "./timeline";
+import { costSoFar, indexAt, momentsOf, stripOf } from "./timeline";
 
 const at = (seconds: number, latency_us: number, rest: object = {}) => ({ started_at: new Date(Date.UTC(2026, 10, 28) + seconds * 1000).toISOString(), latency_us, ...rest });
 const operations = [
@@ -16,6 +16,12 @@ test("a gap is counted from the end of whatever was still under way", () => {
     { from: 10_000, to: 10_000, gap: 8_000 },
   ]);
   assert.deepEqual(momentsOf([]), []);
+});
+
+test("the cost is added up to the last digit, and goes on where the part before ended", () => {
+  const costs = [{ cost_usd: "0.1" }, { cost_usd: null }, { cost_usd: "0.000000002" }, {}];
+  assert.deepEqual(costSoFar(costs).map((one) => one.cost_so_far_usd), ["0.1", "0.1", "0.100000002", "0.100000002"]);
+  assert.deepEqual(costSoFar(costs.slice(0, 1), "0.2").map((one) => one.cost_so_far_usd), ["0.3"]);
 });
 
 test("the strip has a box for each, and steps that end at the whole cost", () => {

@@ -1,4 +1,5 @@
 // A session as it went: when its operations came after each other, how long nothing happened, and what had been spent by then. Pure.
+import { add, parseDecimal, toText, trim } from "../../numbers/decimal";
 import { toHeight } from "../../numbers/measures";
 import { round } from "../../charts/scale";
 
@@ -9,6 +10,15 @@ export interface Timed {
   latency_us?: number;
   success?: boolean;
   cost_so_far_usd?: string;
+}
+
+/** Adds up what was spent by each operation, its own cost included; what has no price adds nothing. */
+export function costSoFar<T extends { cost_usd?: string | null }>(operations: readonly T[], before = "0"): (T & { cost_so_far_usd: string })[] {
+  let all = parseDecimal(before);
+  return operations.map((operation) => {
+    if (operation.cost_usd) all = add(all, parseDecimal(operation.cost_usd));
+    return { ...operation, cost_so_far_usd: toText(trim(all)) };
+  });
 }
 
 /** Nothing for so long is worth a word. */
