@@ -97,7 +97,8 @@ export function askQuery(question: Question): { answer: Promise<QueryAnswer>; le
   const order = question.by && question.by.length > 0 ? (question.order ?? question.measures[0]) : undefined;
   const { order: _, ...rest } = question;
   const common: Question = { ...rest, ...(order ? { order } : {}) };
-  const key = JSON.stringify(parametersOf({ ...common, measures: [] }));
+  // What windows answer must not wait for files.
+  const key = JSON.stringify([needsFiles(question), parametersOf({ ...common, measures: [] })]);
   const known = requests.get(key) ?? [];
   let request = known.find(({ isSent, measures }) => !isSent || question.measures.every((measure) => measures.has(measure)));
   if (!request) requests.set(key, [...known, (request = send(common, key))]);

@@ -48,6 +48,7 @@ export const MEASURES = {
   ttft_p90_us: { label: "First token p90", kind: "micros", better: "down" },
   ttft_p95_us: { label: "First token p95", kind: "micros", better: "down" },
   ttft_p99_us: { label: "First token p99", kind: "micros", better: "down" },
+  ttft_mean_us: { label: "Mean first token", kind: "micros", better: "down" },
   retries: { label: "Retries", kind: "count", better: "down", isOfFiles: true },
   retry_rate: { label: "Retry rate", kind: "share", better: "down", isOfFiles: true },
   queue_mean_us: { label: "Mean time in queue", kind: "micros", better: "down", isOfFiles: true },

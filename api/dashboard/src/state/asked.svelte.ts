@@ -1,6 +1,6 @@
 // What a part of the page has asked for: the last answer stays while the next one is under way or fails.
-import { reasonOf, Refused, TokenNeeded } from "../api/client";
-import { askQuery, needsFiles, type QueryAnswer, type Question } from "../api/query";
+import { reasonOf, Refused, TokenNeeded, type Parameters } from "../api/client";
+import { askQuery, needsFiles, parametersOf, type QueryAnswer, type Question } from "../api/query";
 import { place } from "./place.svelte";
 import { session } from "./session.svelte";
 
@@ -8,6 +8,8 @@ interface Asking<T> {
   /** Answers with the same subject follow each other in time; another subject is another picture. */
   subject: string;
   ask: () => { answer: Promise<T>; leave: () => void };
+  /** The same question as the server is asked it, where it can make a file of the answer. */
+  parameters?: Parameters;
 }
 
 export class Asked<T> {
@@ -18,6 +20,8 @@ export class Asked<T> {
   code: string = $state("");
   /** Whether the answer belongs to another subject than what is asked for now. */
   isStale: boolean = $state(false);
+  /** What `v1/query` was asked last. */
+  parameters: Parameters | undefined = $state.raw();
   /** Counts what was asked again by hand. */
   attempts: number = $state(0);
   private subject: string | undefined;
@@ -31,6 +35,7 @@ export class Asked<T> {
   follow(asking: Asking<T>): () => void {
     if (this.subject !== undefined && this.subject !== asking.subject) this.isStale = true;
     this.subject = asking.subject;
+    this.parameters = asking.parameters;
     const { answer, leave } = asking.ask();
     let isWanted = true;
     answer.then(
@@ -88,6 +93,6 @@ export function numbers(wanted: () => Wanted | undefined, which: "present" | "pr
     const steps = hasSteps ? { resolution: want.resolution ?? period.resolution } : {};
     const question: Question = { filters, ...rest, ...steps, span: { from: span.from, to: span.to }, zone: place.zone };
     const subject = JSON.stringify([{ ...question, span: undefined }, scope, which]);
-    return { subject, ask: () => askQuery(question) };
+    return { subject, ask: () => askQuery(question), parameters: parametersOf(question) };
   });
 }
