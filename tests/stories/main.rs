@@ -40,6 +40,7 @@ mod imports_give_the_known_totals;
 mod ingestors_come_and_go;
 mod instrumented_applications_arrive_complete;
 mod killed_again_and_again_nothing_is_lost_or_doubled;
+mod live_operations_are_told_until_the_server_stops;
 mod neither_many_days_nor_a_frozen_neighbour_stop_the_ingestor;
 mod operator_commands_say_what_is_wrong;
 mod other_teams_write_as_the_contract_says;
