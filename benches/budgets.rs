@@ -22,6 +22,8 @@ pub(crate) const WINDOW: Budget = at_least(3e6, Some(5e6));
 pub(crate) const FRESHNESS_P99: Budget = at_most(1.0, Some(0.5));
 /// 99th percentile of a panel over 30 days with 100 million operations.
 pub(crate) const PANEL_P99: Budget = at_most(0.02, Some(0.01));
+/// 99th percentile of a page of single operations.
+pub(crate) const LIST_P99: Budget = at_most(0.05, None);
 /// Peak memory of `opstream up` under load.
 pub(crate) const UP_MEMORY: Budget = at_most(400e6, Some(300e6));
 /// Parquet bytes per operation without content.

@@ -1,10 +1,11 @@
 //! `make bench`: measures throughput, latency, memory and size on this machine, each figure beside its budget.
 //!
 //! One measurement per file, in the order of an operation's way: [`recording`], [`pricing`], [`preparing`], [`storing`] with
-//! [`windowing`], [`repricing`], [`verifying`] and [`scaling`], then the [`whole_pipeline`] with [`freshness`], its [`front_door`], [`panels`],
+//! [`windowing`], [`repricing`], [`verifying`] and [`scaling`], then the [`whole_pipeline`] with [`freshness`], its [`front_door`], [`panels`], what reads files ([`asking`]),
 //! and other tools ([`peers`]). [`summing`] proves instead of measuring. Those with processes run the real `opstream` on the backends of the tests' harness, on the
 //! laptop's and, where servers are named or Docker can start them, on Kafka and Postgres. docs/benchmarks.md explains the figures.
 
+mod asking;
 mod budgets;
 mod figures;
 mod fleet;
@@ -101,6 +102,8 @@ enum Part {
     FrontDoor,
     /// Questions of the page.
     Panels,
+    /// Lists, and questions that read files.
+    Asking,
     /// Other tools.
     Peers,
     /// No measurement but a proof: random operations in two orders come to the same sums everywhere; only when it is named.
@@ -160,6 +163,7 @@ impl Part {
             Self::Pipeline => "the whole pipeline",
             Self::FrontDoor => "the front door",
             Self::Panels => "panels",
+            Self::Asking => "lists and questions that read files",
             Self::Peers => "AiCore and Phoenix",
             Self::Sums => "the sums of random operations",
         }
@@ -179,6 +183,7 @@ async fn measure(part: Part, quick: bool, report: &mut Report) {
         Part::Pipeline => on_each(async |backends| whole_pipeline::measure(backends, operations).await).await,
         Part::FrontDoor => on_each(async |backends| front_door::measure(backends, operations).await).await,
         Part::Panels => on_each(async |backends| Box::pin(panels::measure(backends, extent)).await).await,
+        Part::Asking => on_each(async |backends| Box::pin(asking::measure(backends, operations)).await).await,
         Part::Peers => return peers::measure(report, quick).await,
         Part::Sums => on_each(async |backends| Box::pin(summing::measure(backends, operations)).await).await,
     };

@@ -40,7 +40,7 @@ pub(crate) enum Extent {
 }
 
 /// Name of a figure, and a question without its range. `{w}` stands for a workspace.
-const QUESTIONS: [(&str, &str); 9] = [
+const QUESTIONS: [(&str, &str); 13] = [
     ("panel: totals", "totals?"),
     ("panel: totals of a workspace", "totals?workspace={w}&"),
     ("panel: series by hour", "series?resolution=hour&"),
@@ -50,6 +50,16 @@ const QUESTIONS: [(&str, &str); 9] = [
     ("panel: breakdown by agent and action", "breakdown?by=agent_id,action_id&workspace={w}&"),
     ("panel: percentiles", "percentiles?"),
     ("panel: percentiles by day", "percentiles?resolution=day&workspace={w}&"),
+    (
+        "panel: key figures beside the period before",
+        "query?measures=operations,failure_rate,cost_usd,total_tokens,latency_p95_us&compare=previous&",
+    ),
+    ("panel: cost by model over time", "query?measures=cost_usd&by=model&resolution=auto&limit=8&"),
+    ("panel: latencies over time", "query?measures=latency_p50_us,latency_p95_us,latency_p99_us&resolution=auto&"),
+    (
+        "panel: agents and actions",
+        "query?measures=operations,failures,cost_usd,latency_p95_us&by=agent_id,action_id&workspace={w}&limit=100&",
+    ),
 ];
 
 /// Measures every question.

@@ -46,7 +46,7 @@ impl<'a> Roles<'a> {
     /// Starts a role with these arguments.
     pub(crate) fn start(&self, arguments: &[&str]) -> Process {
         let folder = self.backends.folder.path();
-        let (lake, bootstrap) = (self.data().join("lake"), self.bootstrap());
+        let (lake, bootstrap) = (self.lake(), self.bootstrap());
         let variables = [
             ("OPSTREAM_LAKE", lake.to_str()),
             ("OPSTREAM_TOPIC_PREFIX", Some(self.backends.topic_prefix.as_str())),
@@ -78,6 +78,11 @@ impl<'a> Roles<'a> {
     /// Whether the broker is ours.
     pub(crate) const fn has_embedded_broker(&self) -> bool {
         self.broker.is_some()
+    }
+
+    /// Root of the lake.
+    pub(crate) fn lake(&self) -> PathBuf {
+        self.data().join("lake")
     }
 
     fn data(&self) -> PathBuf {

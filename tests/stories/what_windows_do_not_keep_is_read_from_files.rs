@@ -50,6 +50,7 @@ async fn files_and_windows_answer_alike_and_files_answer_more() {
         assert_sessions_and_traces(&pipeline).await;
         assert_sql(&pipeline).await;
         assert_files(&pipeline).await;
+        assert_lists(&pipeline).await;
         pipeline.assert_verified().await;
         pipeline.stop().await;
     })
@@ -234,4 +235,22 @@ async fn assert_files(pipeline: &Pipeline<'_>) {
     let groups = file(&format!("/v1/query?measures=cost_usd,operations&by=user_id&{RANGE}&format=csv&limit=1")).await;
     assert!(groups.starts_with(b"user_id,cost_usd,operations\n"), "{groups:?}");
     assert!(String::from_utf8_lossy(&groups).contains("\n(others),"));
+}
+
+/// The same filters hold for rows, and the pipeline says that everything is in windows.
+async fn assert_lists(pipeline: &Pipeline<'_>) {
+    for (question, is_meant) in [
+        ("tag=tier:gold&outcome=failure", &(|n: i64| n % 3 == 0 && n % 7 == 0) as &dyn Fn(i64) -> bool),
+        ("http_status=429&tag=none:&tag=%3Dn:-1&user_id=u%203", &|n| n % 7 == 0 && n % 11 == 3),
+        ("tag=tier:&outcome=success", &|_| false),
+    ] {
+        let page = pipeline.get(&format!("/v1/operations?limit=1000&{question}")).await.unwrap();
+        let expected = (0..OPERATIONS).filter(|number| is_meant(*number)).count();
+        assert_eq!(page["operations"].as_array().unwrap().len(), expected, "{question}");
+    }
+    let answer = pipeline.get("/v1/pipeline").await.unwrap();
+    let partitions = answer["partitions"].as_array().unwrap();
+    assert!(!partitions.is_empty() && partitions.iter().all(|partition| partition["windowed_lag"] == 0), "{answer}");
+    assert_eq!(answer["files"]["operations"]["rows"], OPERATIONS);
+    assert_eq!(pipeline.get("/v1/dead-letters?redriven=false").await.unwrap()["letters"], json!([]));
 }

@@ -136,8 +136,9 @@ impl Selection {
             }
         }
         for tag in parameters.take_all("tag")? {
-            let (name, value) = tag.split_once(':').unwrap_or((&tag, ""));
-            let axis = Axis::from_name(&format!("tag:{name}")).ok_or_else(|| {
+            let named =
+                tag.split_once(':').and_then(|(name, value)| Some((Axis::from_name(&format!("tag:{name}"))?, value)));
+            let (axis, value) = named.ok_or_else(|| {
                 let reason =
                     format!("is {:?}; say tag=name:value, and tag=name: for operations without it", excerpt(&tag));
                 invalid("tag", &reason)
@@ -236,7 +237,7 @@ mod tests {
         assert!(refusal("workspace=").contains("every operation has one"));
         assert!(refusal("outcome=maybe").contains("success or failure"));
         assert!(refusal("http_status=many").contains("429"));
-        assert!(refusal("tag=:x").contains("tag=name:value"));
+        assert!(refusal("tag=:x").contains("tag=name:value") && refusal("tag=x").contains("tag=name:value"));
         assert!(refusal(&"&user_id=m".repeat(101)).contains("100 values may be"));
     }
 
