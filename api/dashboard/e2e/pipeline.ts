@@ -14,11 +14,11 @@ async function withLetters(page: Page): Promise<string[][]> {
     const cursor = Number(new URL(route.request().url()).searchParams.get("cursor") ?? 0);
     return route.fulfill({ json: { letters: Array.from({ length: 200 }, (_, at) => letter(cursor + at)), next_cursor: cursor < 400 ? String(cursor + 200) : null } });
   });
-  await page.route("**/v1/dead-letters/1/0/*", (route) => route.fulfill({ json: { ...letter(0), headers: [{ key: "a", value: HOSTILE }], key_preview: HOSTILE, value_preview: "00 ff", decoded: { model: HOSTILE } } }));
+  await page.route("**/v1/dead-letters/1/0/**", (route) => route.fulfill({ json: { ...letter(0), headers: [["a", HOSTILE], ["b", null]], key_preview: HOSTILE, value_preview: route.request().url().endsWith("content=true") ? "the prompt" : null, decoded: { model: HOSTILE }, fault: null, withheld: ["input_messages"] } }));
   await page.route("**/v1/dead-letters/redrive", (route) => {
     const { letters } = route.request().postDataJSON() as { letters: string[] };
     sent.push(letters);
-    return route.fulfill({ json: { redriven: letters.length - 1, refused: [{ letter_id: letters[0], message: "it would be refused again" }] } });
+    return route.fulfill({ json: { redriven: letters.length - 1, already_redriven: 0, refused: [{ letter_id: letters[0], message: "it would be refused again" }] } });
   });
   return sent;
 }
@@ -54,6 +54,10 @@ export async function aLetterIsOnlyEverText(browser: Browser): Promise<void> {
   await page.getByRole("dialog").getByText("What can be read of it").waitFor();
   assert.equal(await page.locator('img[src="x"]').count(), 0);
   assert.ok((await page.getByRole("dialog").getByText("onerror").count()) > 2);
+  assert.equal(await page.getByText("the prompt").count(), 0, "content is shown when it is asked for");
+  await page.getByText("Withheld: input_messages.").waitFor();
+  await page.getByRole("button", { name: "Show content" }).click();
+  await page.getByText("the prompt").waitFor();
   await page.keyboard.press("Escape");
   assert.doesNotMatch(page.url(), /letter=/);
   const region = page.getByRole("region", { name: "Dead letters, newest first" });

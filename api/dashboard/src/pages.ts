@@ -8,6 +8,8 @@ export interface Page {
   name: string;
   label: string;
   group: (typeof GROUPS)[number];
+  /** Whether it is reached from another page only: the name of that one. */
+  within?: string;
   /** Whether it shows the same whatever is filtered by. */
   isUnfiltered?: boolean;
   load: () => Promise<{ default: Component }>;
@@ -23,6 +25,8 @@ export const PAGES: readonly Page[] = [
   { name: "sessions", label: "Sessions", group: "One by one", load: () => import("./pages/Sessions.svelte") },
   { name: "traces", label: "Traces", group: "One by one", load: () => import("./pages/Traces.svelte") },
   { name: "live", label: "Live", group: "One by one", load: () => import("./pages/Live.svelte") },
+  { name: "dashboards", label: "Dashboards", group: "Around them", isUnfiltered: true, load: () => import("./pages/Dashboards.svelte") },
+  { name: "dashboard", label: "Dashboard", group: "Around them", within: "dashboards", load: () => import("./pages/Dashboard.svelte") },
   { name: "sql", label: "SQL", group: "Around them", isUnfiltered: true, load: () => import("./pages/Sql.svelte") },
   { name: "pipeline", label: "Pipeline", group: "Around them", isUnfiltered: true, load: () => import("./pages/Pipeline.svelte") },
   { name: "alerts", label: "Alerts", group: "Around them", isUnfiltered: true, load: () => import("./pages/Alerts.svelte") },

@@ -1,6 +1,7 @@
 // What a part of the page has asked for: the last answer stays while the next one is under way or fails.
 import { reasonOf, Refused, TokenNeeded, type Parameters } from "../api/client";
 import { askQuery, needsFiles, parametersOf, type QueryAnswer, type Question } from "../api/query";
+import { frameHere } from "./frame";
 import { place } from "./place.svelte";
 import { session } from "./session.svelte";
 
@@ -82,8 +83,10 @@ export type Wanted = Omit<Question, "span" | "zone" | "filters" | "resolution"> 
 
 /** Numbers of the present period, or of the one before it. */
 export function numbers(wanted: () => Wanted | undefined, which: "present" | "previous" = "present"): Asked<QueryAnswer> {
+  const frame = frameHere();
   return asked(() => {
-    const { scope, filters } = place;
+    const { scope } = place;
+    const filters = frame ? frame.filters : place.filters;
     const want = wanted();
     if (!want) return undefined;
     const period = needsFiles({ filters, ...want }) ? place.slowPeriod : place.period;

@@ -20,7 +20,7 @@ class Place {
   /** The first moment of which there is anything, once it is known; only all time needs it. */
   first: number | undefined = $state();
   /** What numbers depend on: it stays the same from page to page and when a page remembers something. */
-  readonly scope: string = $derived(writeView({ ...this.view, page: "", compare: false, options: {} }));
+  readonly scope: string = $derived(writeView({ ...this.view, page: "", item: "", compare: false, options: {} }));
   readonly filters: View["filters"] = $derived(this.inScope((view) => view.filters));
   readonly zone: string = $derived(this.view.zone);
   readonly compares: boolean = $derived(this.view.compare);
@@ -42,16 +42,23 @@ class Place {
 
   /** Goes on to a changed view; the browser's way back leads to the present one. */
   go(change: Partial<View>): void {
-    const next = { ...this.view, ...change };
+    const next = changed(this.view, change);
     const address = writeView(next);
     if (address === writeView(this.view)) return;
     history.pushState(null, "", address);
     this.take(next);
   }
 
+  /** Goes to an address as it was kept. */
+  goTo(address: string): void {
+    const next = readView(address, this.view.zone);
+    history.pushState(null, "", writeView(next));
+    this.take(next);
+  }
+
   /** The address of a changed view, for links. */
   addressOf(change: Partial<View>): string {
-    return writeView({ ...this.view, ...change });
+    return writeView(changed(this.view, change));
   }
 
   /** Changes one of the page's own options; "" takes it away. */
@@ -106,6 +113,11 @@ class Place {
     void this.scope;
     return untrack(() => read(this.view));
   }
+}
+
+/** Another page has nothing behind it but what is said. */
+function changed(view: View, change: Partial<View>): View {
+  return { ...view, ...(change.page === undefined ? {} : { item: "" }), ...change };
 }
 
 function rangeText({ range, zone }: View): string {

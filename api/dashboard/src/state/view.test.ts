@@ -33,6 +33,13 @@ test("values that look like parts of an address stay values", () => {
   assert.deepEqual(read(writeView(view)).filters, filters);
 });
 
+test("an item may stand behind the page", () => {
+  const view = read("#/dashboard/0a1b-2c?range=7d&zone=UTC");
+  assert.deepEqual([view.page, view.item], ["dashboard", "0a1b-2c"]);
+  assert.equal(writeView(view), "#/dashboard/0a1b-2c?range=7d&zone=UTC");
+  for (const hash of ["#/cost", "#/dashboard/", "#/dashboard/a/b", "#/dashboard/%2e%2e"]) assert.equal(read(hash).item, "", hash);
+});
+
 test("filters that files are read for stand in the address too, and the outcome by its old name", () => {
   assert.deepEqual(read("#/cost?tag=a:b&tag=a:c&user_id=u&http_status=429").filters, { user_id: ["u"], http_status: ["429"], tag: ["a:b", "a:c"] });
   assert.deepEqual(read("#/operations?success=false&outcome=failure").filters, { outcome: ["failure"] });

@@ -6,6 +6,8 @@ import { isZone, MINUTE } from "../time/zone";
 
 export interface View {
   page: string;
+  /** What stands behind the page in the path, such as the id of a dashboard; "" for nothing. */
+  item: string;
   range: Range;
   zone: string;
   /** Any of the values; "" is operations without one. A dimension that is not filtered by is absent. */
@@ -20,6 +22,7 @@ export const DEFAULT_PAGE = "overview";
 
 export function readView(hash: string, ownZone: string): View {
   const [path = "", query = ""] = hash.replace(/^#\/?/, "").split(/\?(.*)/s);
+  const [, page = DEFAULT_PAGE, item = ""] = /^([a-z][a-z-]*)(?:\/([0-9a-zA-Z-]+))?$/.exec(path) ?? [];
   const given = new URLSearchParams(query);
   const filters: View["filters"] = {};
   const options: Record<string, string> = {};
@@ -31,7 +34,8 @@ export function readView(hash: string, ownZone: string): View {
   }
   const zone = given.get("zone") ?? "";
   return {
-    page: /^[a-z][a-z-]*$/.test(path) ? path : DEFAULT_PAGE,
+    page,
+    item,
     range: readRange(given),
     zone: isZone(zone) ? zone : ownZone,
     filters,
@@ -55,7 +59,7 @@ export function writeView(view: View): string {
   if (view.compare) parts.set("compare", "previous");
   for (const name of Object.keys(view.options).sort()) parts.set(name, view.options[name] ?? "");
   // Behind # these need no escape, and an address is read by people too.
-  return `#/${view.page}?${parts.toString().replaceAll("%2F", "/").replaceAll("%3A", ":").replaceAll("%2C", ",")}`;
+  return `#/${view.page}${view.item && `/${view.item}`}?${parts.toString().replaceAll("%2F", "/").replaceAll("%3A", ":").replaceAll("%2C", ",")}`;
 }
 
 /** Adds a value to a filter, or takes it away when it is there. */
