@@ -28,7 +28,7 @@ export async function aViewIsSavedOpenedRenamedAndDeleted(browser: Browser): Pro
   await page.getByRole("button", { name: `Rename ${name}` }).click();
   await page.getByLabel("New name").fill(`${name} 2`);
   await page.getByRole("button", { name: "Rename", exact: true }).click();
-  await page.getByRole("button", { name: `Copy the link to ${name} 2` }).click();
+  await page.getByRole("button", { name: `Copy link to ${name} 2` }).click();
   await page.getByText(`Link to ${name} 2 copied`).waitFor();
   assert.match(await page.evaluate(() => navigator.clipboard.readText()), /#\/cost\?range=7d/);
   await page.getByRole("button", { name: `Delete ${name} 2` }).click();

@@ -9,6 +9,26 @@ export const pagesLookGoodOnADeskInDark = (browser: Browser) => everyPage(browse
 export const pagesLookGoodOnAPhoneInLight = (browser: Browser) => everyPage(browser, 360, "light");
 export const pagesLookGoodOnAPhoneInDark = (browser: Browser) => everyPage(browser, 360, "dark");
 
+export async function whatOpensStaysOnAPhonesScreen(browser: Browser): Promise<void> {
+  const context = await newContext(browser, { width: 360 });
+  const { page } = await newPage(context);
+  await open(page, "#/cost?range=24h&zone=UTC");
+  const openers = [page.locator(".narrow .dropdown > button"), ...(await page.locator(".bar .dropdown > button").all()), page.getByRole("button", { name: "Menu of Cost over time" })];
+  assert.ok(openers.length > 4);
+  for (const opener of openers) {
+    await opener.click();
+    const content = page.locator(".dropdown > .content");
+    await content.waitFor();
+    await page.waitForFunction(() => {
+      const box = document.querySelector(".dropdown > .content")?.getBoundingClientRect();
+      return box !== undefined && box.left >= 0 && box.right <= window.innerWidth;
+    });
+    await page.keyboard.press("Escape");
+    await content.waitFor({ state: "detached" });
+  }
+  await context.close();
+}
+
 async function everyPage(browser: Browser, width: number, theme: Theme): Promise<void> {
   const context = await newContext(browser, { width, theme });
   for (const name of await pagesHere()) {
