@@ -1,7 +1,7 @@
 // The list of operations and what one of them shows.
 import assert from "node:assert/strict";
 import type { Browser, Route } from "playwright-core";
-import { newContext, newPage, open, settled } from "./browser";
+import { newContext, newPage, open, pagesHere, settled } from "./browser";
 
 const HOSTILE = `<img src=x onerror="document.title='owned'">${"long".repeat(30)}`;
 
@@ -80,7 +80,16 @@ export async function whatUsersSayIsOnlyEverText(browser: Browser): Promise<void
     for (const group of body.groups) for (const name of Object.keys(group.dimensions)) group.dimensions[name] = `${HOSTILE}${body.groups.indexOf(group)}`;
     await route.fulfill({ response, json: body });
   });
-  for (const name of ["performance", "cost", "tokens", "agents", "overview", "operations"]) {
+  for (const kind of ["sessions", "traces"] as const) {
+    await page.route(`**/v1/${kind}?*`, async (route) => {
+      const response = await fetched(route);
+      const body = (await response.json()) as Record<typeof kind, Record<string, unknown>[]>;
+      body[kind].forEach((one, at) => Object.assign(one, { session_id: `${HOSTILE}${at}`, workspace: HOSTILE, agents: [HOSTILE], models: [HOSTILE], users: [HOSTILE], root: { operation_type: HOSTILE, agent: HOSTILE, model: HOSTILE, service: HOSTILE } }));
+      await route.fulfill({ response, json: body });
+    });
+  }
+  const here = await pagesHere();
+  for (const name of ["performance", "cost", "tokens", "agents", "overview", "sessions", "traces", "operations"].filter((one) => here.includes(one))) {
     await open(page, `#/${name}?range=24h&zone=UTC&agent_id=${encodeURIComponent(HOSTILE)}`);
     const wide = await page.evaluate(() => {
       const scrolls = (element: Element) => element.closest(".scroll, .names, nav, .clip, svg, .visually-hidden") !== null;

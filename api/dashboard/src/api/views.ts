@@ -1,6 +1,12 @@
 // Views and dashboards that are kept under a name.
-import { ask, send } from "./client";
-import type { SavedView, ViewDefinition, ViewKind } from "./pending";
+import { ask, send, type Schemas } from "./client";
+
+export type ViewKind = Schemas["Kind"];
+/** Without what it shows. */
+export type ViewHead = Schemas["ViewHead"];
+export type SavedView = Schemas["ViewAnswer"];
+export type ViewDefinition = Schemas["Definition"];
+export type PanelDefinition = Schemas["Panel"];
 
 const pathOf = (id: string) => `v1/views/${encodeURIComponent(id)}`;
 

@@ -1,6 +1,6 @@
 // What a dashboard shows, and how that is changed. Pure.
 import { filterOf, isDimension, type Dimension } from "../../api/dimensions";
-import type { PanelDefinition } from "../../api/pending";
+import type { PanelDefinition } from "../../api/views";
 import { isMeasure, type Measure } from "../../numbers/measures";
 import type { View } from "../../state/view";
 

@@ -1,7 +1,6 @@
 // The list of what is kept under a name.
 import { reasonOf, TokenNeeded } from "../../api/client";
-import type { ViewHead, ViewKind } from "../../api/pending";
-import { readSaved } from "../../api/views";
+import { readSaved, type ViewHead, type ViewKind } from "../../api/views";
 import type { Asked } from "../../state/asked.svelte";
 import { fetched } from "../../state/fetched.svelte";
 import { place } from "../../state/place.svelte";
@@ -12,7 +11,7 @@ export function savedViews(kind: ViewKind): Asked<{ views: ViewHead[] }> {
 }
 
 /** Where a dashboard is: with the range and the filters of the page, which its own replace when it is opened from the list. */
-export function dashboardAddress(id: string, address = ""): string {
+export function dashboardAddress(id: string, address: string | null | undefined): string {
   return address ? `#/dashboard/${id}?${address}` : place.addressOf({ page: "dashboard", item: id, options: {} });
 }
 

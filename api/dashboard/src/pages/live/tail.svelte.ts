@@ -1,13 +1,21 @@
 // What arrives on the topic, as it arrives: the newest operations, and how many there were each second.
 import { reasonOf, Refused, TokenNeeded, type Parameters } from "../../api/client";
 import { follow, waitBefore, type ServerEvent } from "../../api/events";
-import type { LiveRates } from "../../api/pending";
 import { session } from "../../state/session.svelte";
 import type { Operation } from "../operations/listing.svelte";
 
 /** More are not kept: what is older is on the page of operations. */
 export const KEPT = 500;
 export const SECONDS = 120;
+
+/** What the topic had in a second, of those that pass the filters. */
+export interface LiveRates {
+  at: string;
+  operations: number;
+  failures: number;
+  input_tokens: number;
+  output_tokens: number;
+}
 
 export class Tail {
   /** The newest first. */

@@ -1,14 +1,15 @@
 // Dead letters, the newest first, page by page, and those of them that are chosen.
-import { ask, reasonOf, send, TokenNeeded, type Parameters } from "../../api/client";
-import type { DeadLetter, DeadLettersAnswer, RedriveAnswer } from "../../api/pending";
+import { ask, reasonOf, send, TokenNeeded, type Parameters, type Schemas } from "../../api/client";
 import { session } from "../../state/session.svelte";
 
 const PAGE = "200";
 /** As many can be sent again at once. */
 export const MOST = 1000;
 
+type RedriveAnswer = Schemas["RedriveAnswer"];
+
 export class Letters {
-  list: DeadLetter[] = $state.raw([]);
+  list: Schemas["LetterHead"][] = $state.raw([]);
   next: string | null | undefined = $state();
   isLoading: boolean = $state(false);
   failure: string = $state("");
@@ -24,9 +25,9 @@ export class Letters {
     if (this.isLoading || this.next === null) return;
     this.isLoading = true;
     await this.tried(async () => {
-      const page = await ask<DeadLettersAnswer>("v1/dead-letters", [...this.filter, ["limit", PAGE], ...(typeof this.next === "string" ? [["cursor", this.next] as const] : [])], this.abort.signal);
+      const page = await ask<Schemas["DeadLettersAnswer"]>("v1/dead-letters", [...this.filter, ["limit", PAGE], ...(typeof this.next === "string" ? [["cursor", this.next] as const] : [])], this.abort.signal);
       this.list = [...this.list, ...page.letters];
-      this.next = page.next_cursor;
+      this.next = page.next_cursor ?? null;
     });
     this.isLoading = false;
   }
@@ -39,7 +40,7 @@ export class Letters {
 
   /** All that are listed and were not sent again yet, or none. */
   toggleAll(): void {
-    this.chosen = this.chosen.size > 0 ? new Set() : new Set(this.list.filter(({ redriven_at: at }) => at === null).slice(0, MOST).map(({ letter_id: id }) => id));
+    this.chosen = this.chosen.size > 0 ? new Set() : new Set(this.list.filter(({ redriven_at: at }) => !at).slice(0, MOST).map(({ letter_id: id }) => id));
   }
 
   /** Sends the chosen ones again; those that were refused stay chosen. */
