@@ -52,7 +52,10 @@ pub(crate) async fn pack(request: Request, next: Next) -> Response {
             let text = text.clone();
             move || gzip(&text, Compression::fast())
         });
-        packing.await.unwrap_or(text)
+        match packing.await {
+            Ok(packed) => packed,
+            Err(_) => return Response::from_parts(head, Body::from(text)),
+        }
     } else {
         gzip(&text, Compression::fast())
     };

@@ -55,7 +55,7 @@ impl Scans {
     /// # Errors
     /// When the program does not know where it is.
     pub(crate) fn new(limits: ScanLimits, lake: Option<PathBuf>) -> std::io::Result<Self> {
-        let program = if cfg!(test) { None } else { Some(std::env::current_exe()?) };
+        let program = if cfg!(test) { None } else { Some(this_program()?) };
         let places = || Arc::new(Semaphore::new(limits.at_once.max(1)));
         Ok(Self { limits, program, lake, places: places(), file_places: places() })
     }
@@ -118,6 +118,12 @@ impl Scans {
             }
         }
     }
+}
+
+/// The program that runs here, also after its file was replaced by another version.
+fn this_program() -> std::io::Result<PathBuf> {
+    let linux = Path::new("/proc/self/exe");
+    if linux.exists() { Ok(linux.to_owned()) } else { std::env::current_exe() }
 }
 
 /// Answers in this process, for tests.
