@@ -58,8 +58,6 @@ export const MEASURES = {
   generation_p50_us: { label: "Generation p50", kind: "micros", better: "down", isOfFiles: true },
   generation_p95_us: { label: "Generation p95", kind: "micros", better: "down", isOfFiles: true },
   output_tokens_per_second: { label: "Output tokens per second", kind: "per_second", better: "up", isOfFiles: true },
-  sessions: { label: "Sessions", kind: "count", isOfFiles: true },
-  users: { label: "Users", kind: "count", isOfFiles: true },
 } satisfies Record<string, MeasureOf>;
 
 export type Measure = keyof typeof MEASURES;
