@@ -5,7 +5,7 @@ import { place } from "../../state/place.svelte";
 import { session } from "../../state/session.svelte";
 import type { View } from "../../state/view";
 import type { Span } from "../../time/range";
-import { isLeftToThePage, passes, selectionOf } from "./selection";
+import { selectionOf } from "./selection";
 
 export type Operation = Schemas["StoredOperation"];
 type Page = Schemas["OperationsAnswer"];
@@ -19,13 +19,12 @@ export function firstPage(limit: number): Asked<Page> {
   return asked<Page>(() => {
     const { period, filters, scope } = place;
     if (!period) return undefined;
-    const parameters = selectionOf(filters, period, isLeftToThePage(filters) ? PAGE : limit);
+    const parameters = selectionOf(filters, period, limit);
     return {
       subject: scope,
       ask: () => {
         const abort = new AbortController();
-        const answer = ask<Page>("v1/operations", parameters, abort.signal).then((page) => ({ ...page, operations: page.operations.filter((operation) => passes(operation, filters)).slice(0, limit) }));
-        return { answer, leave: () => abort.abort() };
+        return { answer: ask<Page>("v1/operations", parameters, abort.signal), leave: () => abort.abort() };
       },
     };
   });
@@ -43,10 +42,7 @@ export class Listing {
   private readonly selection: Parameters;
   private readonly abort = new AbortController();
 
-  constructor(
-    span: Span,
-    private readonly filters: View["filters"],
-  ) {
+  constructor(span: Span, filters: View["filters"]) {
     this.selection = selectionOf(filters, span, PAGE);
   }
 
@@ -75,7 +71,7 @@ export class Listing {
   private async read(): Promise<void> {
     const cursor: Parameters = typeof this.next === "string" ? [["cursor", this.next]] : [];
     const page = await ask<Page>("v1/operations", [...this.selection, ...cursor], this.abort.signal);
-    this.operations = [...this.operations, ...page.operations.filter((operation) => passes(operation, this.filters))];
+    this.operations = [...this.operations, ...page.operations];
     this.next = page.next_cursor ?? null;
   }
 }
