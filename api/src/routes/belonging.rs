@@ -156,7 +156,7 @@ pub(super) async fn members(
     Ok(Json(MembersAnswer { workspace, complete_to, scanned, operations, next_after }))
 }
 
-/// The rows of these ids, oldest first. One that retention has dropped meanwhile is left out.
+/// The rows of these ids, in their order, as parts follow each other. One that retention has dropped meanwhile is left out.
 async fn rows_of(state: &Shared, ids: Vec<OperationId>) -> Result<Vec<Map<String, serde_json::Value>>, ApiError> {
     if ids.is_empty() {
         return Ok(Vec::new());
@@ -164,7 +164,7 @@ async fn rows_of(state: &Shared, ids: Vec<OperationId>) -> Result<Vec<Map<String
     let mut reading = state.begin_reading().await?;
     let places: Vec<String> = (1..=ids.len()).map(|place| format!("${place}")).collect();
     let sql = format!(
-        "select {} from operations where operation_id in ({}) order by started_at_us, operation_id",
+        "select {} from operations where operation_id in ({}) order by operation_id",
         Extent::Listed.select_list(),
         places.join(", ")
     );

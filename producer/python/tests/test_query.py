@@ -163,7 +163,7 @@ def test_the_token_goes_along_and_nowhere_else(
 
 def test_what_cannot_be_answered_is_said(server: FakeServer) -> None:
     for arguments, words in [
-        ({"question": "sums"}, "'sums' is no question; known are operations, totals"),
+        ({"question": "sums"}, "'sums' is no question; known are operations, query, totals"),
         ({"url": "127.0.0.1:8080"}, "is no address; expected http://host:port"),
         ({"url": "http://127.0.0.1:1"}, "does not answer.*is opstream running there"),
         ({"token_file": "missing"}, "the token file cannot be read"),
@@ -191,3 +191,79 @@ def test_without_polars_it_says_what_to_install(server: FakeServer, monkeypatch:
     ):
         with pytest.raises(ImportError, match=r"pip install 'opstream\[polars\]'"):
             call()
+
+
+MEASURED = {
+    "dimensions": ["user_id"],
+    "measures": [
+        {"name": "operations", "unit": "operations"},
+        {"name": "cost_usd", "unit": "usd"},
+        {"name": "failure_rate", "unit": "ratio"},
+    ],
+    "source": "files",
+    "left_out": 1,
+}
+
+
+def test_measures_are_a_row_for_each_group_beside_the_period_before(server: FakeServer) -> None:
+    totals = {"operations": 3, "cost_usd": "0.000000001", "failure_rate": None}
+    previous = {"operations": 1, "cost_usd": "0.50", "failure_rate": 1}
+    group = {"dimensions": {"user_id": None}, "totals": totals, "previous": previous}
+    server.says({**MEASURED, "previous": {"from": None, "to": None}, "groups": [group]})
+    frame = opstream.query(
+        "query",
+        url=server.url,
+        measures=["operations", "cost_usd", "failure_rate"],
+        by="user_id",
+        compare="previous",
+        model=["a", None],
+    )
+    assert frame.rows() == [(None, 3, Decimal("0.000000001"), None, 1, Decimal("0.50"), 1.0)]
+    assert frame.columns[4] == "previous_operations"
+    path, parameters = asked(server)
+    assert (path, parameters["measures"], parameters["compare"]) == (
+        "/v1/query",
+        "operations,cost_usd,failure_rate",
+        "previous",
+    )
+    assert parse_qs(urlsplit(server.requests[-1][0]).query, keep_blank_values=True)["model"] == ["a", ""]
+
+
+def test_steps_of_measures_are_rows_in_the_time_of_the_zone(server: FakeServer) -> None:
+    steps = [{"start": "2026-11-22T18:30:00.000Z", "end": "2026-11-23T18:30:00.000Z"}]
+    series = {"operations": [3], "cost_usd": ["1.25"], "failure_rate": [0.5]}
+    group = {"dimensions": {"user_id": "u"}, "totals": {}, "series": series}
+    server.says(
+        {
+            **MEASURED,
+            "zone": "Asia/Kolkata",
+            "steps": steps,
+            "groups": [group, {**group, "dimensions": {"user_id": "v"}}],
+        }
+    )
+    frame = opstream.query(
+        "query", url=server.url, measures="operations", by="user_id", zone="Asia/Kolkata", resolution="day"
+    )
+    assert frame["user_id"].to_list() == ["u", "v"]
+    assert frame["start"][0].isoformat() == "2026-11-23T00:00:00+05:30"
+    assert frame["cost_usd"].to_list() == [Decimal("1.25")] * 2
+
+
+def test_sessions_and_traces_are_a_row_each(server: FakeServer) -> None:
+    line = {
+        "workspace": "w",
+        "session_id": "s",
+        "first_at": "2026-11-23T08:00:00.000001Z",
+        "last_at": "2026-11-23T08:01:00.000000Z",
+        "duration_us": 59_999_999,
+        "operations": 2,
+        "cost_usd": "0.10",
+        "agents": ["Planner"],
+    }
+    server.says({"sessions": [line], "left_out": 0})
+    server.says({"traces": [], "left_out": 0})
+    frame = opstream.query("sessions", url=server.url, order="cost_usd", tag="tier:gold", limit=5)
+    assert asked(server)[1] == {"order": "cost_usd", "tag": "tier:gold", "limit": "5"}
+    assert frame["session_id"].to_list() == ["s"] and frame["cost_usd"].to_list() == [Decimal("0.10")]
+    assert frame["agents"].to_list() == [["Planner"]] and "trace_id" not in frame.columns
+    assert opstream.query("traces", url=server.url).height == 0

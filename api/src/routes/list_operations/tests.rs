@@ -91,7 +91,8 @@ async fn a_wrong_question_is_refused_by_name() {
         ("cursor=abc", "next_cursor"),
         ("limit=1001", "1 to 1000"),
         ("success=yes", "true, false"),
-        ("tag=a", "not known here"),
+        ("tag=a", "tag=name:value"),
+        ("tags=a", "not known here"),
     ] {
         let answer = api.get(&format!("/v1/operations?{query}")).await;
         assert!(answer.status == 400 && answer.text.contains(reason), "{query}: {}", answer.text);

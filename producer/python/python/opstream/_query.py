@@ -15,6 +15,7 @@ from urllib.request import Request, urlopen
 
 from opstream import _settings
 from opstream._log import logger
+from opstream._measures import lines_frame, measures_frame
 from opstream._optional import polars
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ DEFAULT_LIMIT: Final = 10_000
 """Operations of an answer that names no limit."""
 _PAGE: Final = 1000
 _MONEY_DECIMALS: Final = 9
-_QUESTIONS: Final = ("operations", "totals", "breakdown", "series", "percentiles")
+_LINES: Final = {"sessions": "session_id", "traces": "trace_id"}
+"""Lists of what belongs together, and by what."""
+_QUESTIONS: Final = ("operations", "query", "totals", "breakdown", "series", "percentiles", *_LINES)
 
 _TEXT_COLUMNS: Final = [
     "operation_id",
@@ -117,6 +120,7 @@ def query(
     end: "datetime | date | str | None" = None,
     range: str | None = None,
     zone: str | None = None,
+    measures: "str | Sequence[str] | None" = None,
     by: "str | Sequence[str] | None" = None,
     resolution: str | None = None,
     order: str | None = None,
@@ -131,6 +135,12 @@ def query(
     ``operations`` are single ones, newest first; ``limit=None`` reads all of them. ``totals``, ``breakdown`` (with ``by``),
     ``series`` (with ``start``) and ``percentiles`` come from windows: ``start`` and ``end`` are whole minutes there, ``end`` not
     included. Any dimension is a filter, such as ``model="gpt-5"``; None or an empty text asks for operations without one.
+
+    ``query`` asks for any ``measures``, such as ``["cost_usd", "latency_p95_us"]``, ``by`` any dimensions, in steps of a
+    ``resolution`` or, with ``compare="previous"``, beside the period before. ``sessions`` and ``traces`` have a row for each. These
+    three take sessions, users, tags (``tag="tier:gold"``) and whatever else is a column; what windows do not keep is read from
+    files.
+    A filter may have several values: ``model=["a", "b"]``.
 
     ``zone`` is the IANA time zone in which days, weeks and months of these begin, such as ``"Asia/Kolkata"``; a date is then
     one of that zone, and steps are told in its time. ``range`` names whole days of it in place of ``start`` and ``end``, such as
@@ -147,17 +157,24 @@ def query(
         "to": _moment(end, zone),
         "range": range,
         "zone": zone,
+        "measures": ",".join([measures] if isinstance(measures, str) else measures or []) or None,
         "by": ",".join(dimensions) or None,
         "resolution": resolution,
         "order": order,
         **{name: _filter(value) for name, value in filters.items()},
     }
-    given = {name: value for name, value in parameters.items() if value is not None}
+    given: dict[str, str | list[str]] = {name: value for name, value in parameters.items() if value is not None}
     if question == "operations":
         return _operations_frame(list(_operations(server, given, limit)))
-    if question == "breakdown" and limit is not None:
-        given["limit"] = str(min(limit, _PAGE))
+    if question in ("breakdown", "query", *_LINES):
+        given["limit"] = str(_PAGE if limit is None else min(limit, _PAGE))
     answer = server.ask(f"/v1/{question}", given)
+    if question == "query":
+        _warn_of_what_is_missing(answer)
+        return measures_frame(answer)
+    if question in _LINES:
+        _warn_of_what_is_missing(answer)
+        return lines_frame(answer[question], _LINES[question])
     names = [name.strip() for dimension in dimensions for name in dimension.split(",")]
     return _answer_frame(question, answer, names, has_steps=resolution is not None)
 
@@ -173,8 +190,10 @@ class _Server:
         except OSError as error:
             raise QueryError(f"the token file cannot be read: {error}") from None
 
-    def ask(self, path: str, parameters: Mapping[str, str]) -> dict[str, Any]:
-        request = Request(f"{self._url}{path}?{urlencode(parameters)}", headers={"accept": "application/json"})
+    def ask(self, path: str, parameters: "Mapping[str, str | list[str]]") -> dict[str, Any]:
+        request = Request(
+            f"{self._url}{path}?{urlencode(parameters, doseq=True)}", headers={"accept": "application/json"}
+        )
         if self._token:
             request.add_unredirected_header("Authorization", f"Bearer {self._token}")
         try:
@@ -204,11 +223,13 @@ def _said(error: HTTPError) -> str:
         return text.strip() or str(error.reason)
 
 
-def _operations(server: _Server, parameters: Mapping[str, str], limit: int | None) -> Iterator[dict[str, Any]]:
+def _operations(
+    server: _Server, parameters: "Mapping[str, str | list[str]]", limit: int | None
+) -> Iterator[dict[str, Any]]:
     left = limit
     cursor: str | None = None
     while left is None or left > 0:
-        page = {**parameters, "limit": str(_PAGE if left is None else min(left, _PAGE))}
+        page: dict[str, str | list[str]] = {**parameters, "limit": str(_PAGE if left is None else min(left, _PAGE))}
         if cursor is not None:
             page["cursor"] = cursor
         answer = server.ask("/v1/operations", page)
@@ -237,11 +258,15 @@ def _operations_frame(rows: list[dict[str, Any]]) -> "pl.DataFrame":
     return pl.DataFrame(columns, schema=schema)
 
 
-def _answer_frame(question: str, answer: dict[str, Any], dimensions: list[str], *, has_steps: bool) -> "pl.DataFrame":
+def _warn_of_what_is_missing(answer: dict[str, Any]) -> None:
     if answer.get("unattributed"):
         logger.warning("%s operations may or may not pass the filters and are not counted", answer["unattributed"])
     if answer.get("left_out"):
         logger.warning("%s groups are beyond the limit and left out", answer["left_out"])
+
+
+def _answer_frame(question: str, answer: dict[str, Any], dimensions: list[str], *, has_steps: bool) -> "pl.DataFrame":
+    _warn_of_what_is_missing(answer)
     pl = polars("opstream.query")
     schema: dict[str, Any] = dict.fromkeys(dimensions, pl.String)
     if question == "series" or has_steps:
@@ -311,7 +336,9 @@ def _moment(given: "datetime | date | str | None", zone: str | None) -> str | No
     return given.astimezone().isoformat()
 
 
-def _filter(value: Any) -> str:
+def _filter(value: Any) -> "str | list[str]":
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [text for one in value if isinstance(text := _filter(one), str)]
     if value is None:
         return ""
     return str(value).lower() if isinstance(value, bool) else str(value)
