@@ -14,7 +14,7 @@ use super::members::members;
 use super::overviews::{Bond, Overviews, as_table, overviews};
 use super::sql::{as_json, id_as_text, plan, readable};
 use super::table::Format;
-use super::task::{File, Moment, Scanned, Task, Work};
+use super::task::{File, MAX_BODY, Moment, Refusal, Scanned, Task, Work};
 use crate::error::ApiError;
 use crate::query::{Parameters, Selection};
 use crate::routes::belonging::{AskedOverviews, OverviewsAnswer};
@@ -138,7 +138,16 @@ impl Lake {
 }
 
 fn json(answer: &impl Serialize) -> Result<Answer, ApiError> {
-    Ok(Answer::Json(serde_json::to_vec(answer).map_err(|error| ApiError::Internal(error.into()))?))
+    let body = serde_json::to_vec(answer).map_err(|error| ApiError::Internal(error.into()))?;
+    if body.len() > MAX_BODY {
+        let message = format!(
+            "the answer has {} MiB, more than {}; ask for fewer rows or columns, or for a file with format=",
+            body.len() >> 20,
+            MAX_BODY >> 20
+        );
+        return Err(ApiError::Refused(Refusal { status: 422, code: "too_large".to_owned(), message, cause: None }));
+    }
+    Ok(Answer::Json(body))
 }
 
 /// The result of work that never waits for anything.

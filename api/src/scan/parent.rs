@@ -20,7 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::limits::ScanLimits;
-use super::task::{File, Head, Refusal, Task, Work};
+use super::task::{File, Head, MAX_BODY, Refusal, Task, Work};
 use crate::error::ApiError;
 use crate::query::Range;
 use crate::state::ApiState;
@@ -33,8 +33,8 @@ const FILE_TIME: Duration = Duration::from_mins(30);
 const PORTION: usize = 64 << 10;
 /// Most bytes of the first line of an answer.
 const MAX_HEAD: u64 = 64 << 10;
-/// Most bytes of an answer that is held until it is whole.
-const MAX_BODY: u64 = 64 << 20;
+/// How long a child that said something odd may take to end by itself.
+const LAST_MOMENTS: Duration = Duration::from_secs(1);
 /// Enough of what a dying child says to see why.
 const MAX_LAST_WORDS: u64 = 4 << 10;
 
@@ -288,10 +288,12 @@ impl Running {
 
     /// What was read, if the child ended well.
     async fn unless_failed<T>(&mut self, read: std::io::Result<T>) -> Result<T, End> {
-        match self.child.wait().await {
-            Ok(status) if !status.success() => Err(self.end(status).await),
-            Ok(_) => read.map_err(End::Io),
-            Err(error) => Err(End::Io(error)),
+        // After an odd answer it may wait for somebody to read on; dropping it ends it.
+        let patience = if read.is_ok() { FILE_TIME } else { LAST_MOMENTS };
+        match tokio::time::timeout(patience, self.child.wait()).await {
+            Ok(Ok(status)) if !status.success() => Err(self.end(status).await),
+            Ok(Err(error)) => Err(End::Io(error)),
+            Ok(Ok(_)) | Err(_) => read.map_err(End::Io),
         }
     }
 
@@ -366,8 +368,8 @@ async fn read_head(output: &mut (impl AsyncBufRead + Unpin)) -> std::io::Result<
 async fn read_answer(mut output: impl AsyncBufRead + Unpin) -> std::io::Result<(Head, Bytes)> {
     let head = read_head(&mut output).await?;
     let mut body = Vec::new();
-    output.take(MAX_BODY + 1).read_to_end(&mut body).await?;
-    if body.len() as u64 > MAX_BODY {
+    output.take(MAX_BODY as u64 + 1).read_to_end(&mut body).await?;
+    if body.len() > MAX_BODY {
         return Err(std::io::Error::other("an answer from the lake's files is too large"));
     }
     Ok((head, body.into()))

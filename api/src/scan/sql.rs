@@ -9,7 +9,7 @@ use polars::sql::SQLContext;
 use serde_json::Value as Json;
 use sqlparser::ast::{Query, SetExpr, Statement, TableFactor, Visit as _, Visitor};
 use sqlparser::dialect::GenericDialect;
-use sqlparser::parser::Parser;
+use sqlparser::parser::{Parser, ParserOptions};
 
 use super::table::{each_row, json_cell, type_name};
 use super::task::{Refusal, Scanned};
@@ -40,7 +40,10 @@ pub(crate) fn check(sql: &str) -> Result<(), ApiError> {
     if sql.len() > MAX_SQL_BYTES {
         return Err(refused(format!("the statement is longer than {} KiB", MAX_SQL_BYTES >> 10)));
     }
-    let statements = Parser::parse_sql(&GenericDialect {}, sql);
+    // As Polars parses it, so that both see the same.
+    let options = ParserOptions { trailing_commas: true, ..ParserOptions::default() };
+    let parser = Parser::new(&GenericDialect {}).with_options(options);
+    let statements = parser.try_with_sql(sql).and_then(|mut parser| parser.parse_statements());
     let statements = statements.map_err(|error| refused(format!("this is no SQL: {error}")))?;
     let [statement] = statements.as_slice() else {
         return Err(refused(format!("{} statements are given; one may be", statements.len())));
@@ -160,6 +163,7 @@ mod tests {
             "with m as (select * from operations where model = 'a') select * from m join contents c using (operation_id)",
             "select * from (select model from operations) x union all select model from operations;",
             "select * from operations where model in (select model from operations)",
+            "select model, from operations",
         ] {
             assert!(check(sql).is_ok(), "{sql}: {:?}", check(sql));
         }
@@ -178,6 +182,9 @@ mod tests {
             "select * from operations order by (select 1 from read_parquet('x'))",
             "select * from table(read_parquet('x'))",
             "select * from lateral read_parquet('x')",
+            "from read_parquet('x')",
+            "select a, from read_parquet('x')",
+            "select * from operations where exists (from read_parquet('x'))",
             "select * from unnest([1,2])",
             "select * from information_schema.tables",
         ] {

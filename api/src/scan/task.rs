@@ -28,6 +28,9 @@ pub(crate) struct Work {
     pub(super) task: Task,
 }
 
+/// Most bytes of an answer that is held until it is whole.
+pub(super) const MAX_BODY: usize = 32 << 20;
+
 /// A file of the manifest.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct File {
