@@ -41,7 +41,7 @@ const OF_FILES: [(&str, &str, Option<&str>); 6] = [
     ),
     (
         "files: failures by error and hour",
-        "query?measures=failures&by=error_type&outcome=failure&resolution=hour",
+        "query?measures=failures&by=error_type&outcome=failure&resolution=hour&range=last_30_days",
         Some(
             "select error_type, time_ms // 3600000, count(*) from operations where not success group by 1, 2 order by 3 desc",
         ),
