@@ -12,6 +12,7 @@ mod conditions;
 mod files;
 mod groups;
 mod limits;
+mod manifest;
 mod members;
 mod overviews;
 mod parent;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use opstream_schemas::lake::{CONTENT_COLUMNS, OPERATION_COLUMNS};
+use opstream_schemas::{OperationId, UtcMillis};
 use polars::prelude::*;
 use serde::Serialize;
 
@@ -12,7 +13,7 @@ use super::files::{table, within};
 use super::groups::Operations;
 use super::members::members;
 use super::overviews::{Bond, Overviews, as_table, overviews};
-use super::sql::{as_json, id_as_text, plan, readable};
+use super::sql::{as_json, failed, id_as_text, plan, readable};
 use super::table::Format;
 use super::task::{File, MAX_BODY, Moment, Refusal, Scanned, Task, Work};
 use crate::error::ApiError;
@@ -30,6 +31,8 @@ pub(super) enum Answer {
         plan: Box<LazyFrame>,
         format: Format,
         name: &'static str,
+        /// What it means when the plan cannot be read.
+        blame: fn(PolarsError) -> ApiError,
     },
 }
 
@@ -40,7 +43,8 @@ pub(super) enum Answer {
 pub(super) fn respond(work: Work, began: Instant) -> Result<Answer, ApiError> {
     let scanned = Scanned::of(&work.files);
     let all = table(&work.lake, &work.files, OPERATION_COLUMNS)?.filter(within(Some(work.floor.into()), None));
-    let lake = Lake { all, scanned, began, root: work.lake, contents: work.contents };
+    let floor = work.floor.into();
+    let lake = Lake { all, scanned, began, floor, root: work.lake, contents: work.contents };
     match work.task {
         Task::Query { parameters, now, complete_to } => lake.query((parameters, now), complete_to),
         Task::Distribution { parameters, now, complete_to } => lake.distribution((parameters, now), complete_to),
@@ -64,6 +68,8 @@ struct Lake {
     all: LazyFrame,
     scanned: Scanned,
     began: Instant,
+    /// First moment that is kept.
+    floor: UtcMillis,
     root: PathBuf,
     contents: Vec<File>,
 }
@@ -76,7 +82,7 @@ impl Lake {
         answer.took(self.began.elapsed());
         let Some(format) = asked.format() else { return json(&answer) };
         let table = answer.as_table(format).map_err(|error| ApiError::Internal(error.into()))?;
-        Ok(Answer::File { plan: Box::new(table.lazy()), format, name: "answer" })
+        Ok(Answer::File { plan: Box::new(table.lazy()), format, name: "answer", blame: internal })
     }
 
     fn distribution(self, (parameters, now): Given, complete_to: Option<Moment>) -> Result<Answer, ApiError> {
@@ -94,7 +100,12 @@ impl Lake {
         let rows = self.all.filter(within(range.from, range.to).and(selected(&asked.selection)));
         let Overviews { lines, left_out } = overviews(rows, bond, asked.order, asked.limit)?;
         if let Some(format) = asked.format {
-            return Ok(Answer::File { plan: Box::new(as_table(&lines, bond)?.lazy()), format, name: bond.plural() });
+            return Ok(Answer::File {
+                plan: Box::new(as_table(&lines, bond)?.lazy()),
+                format,
+                name: bond.plural(),
+                blame: internal,
+            });
         }
         let (sessions, traces) = match bond {
             Bond::Session => (Some(lines), None),
@@ -117,7 +128,7 @@ impl Lake {
         let rows = self.all.filter(within(range.from, range.to).and(selected(&asked.selection)));
         let columns: Vec<Expr> = asked.columns.iter().map(|name| col(*name)).collect();
         let plan = Box::new(readable(rows).select(columns));
-        Ok(Answer::File { plan, format: asked.format, name: "operations" })
+        Ok(Answer::File { plan, format: asked.format, name: "operations", blame: internal })
     }
 
     fn sql(
@@ -128,13 +139,27 @@ impl Lake {
         format: Option<Format>,
     ) -> Result<Answer, ApiError> {
         let operations = readable(self.all.filter(within(from.map(Into::into), to.map(Into::into))));
-        let contents = table(&self.root, &self.contents, CONTENT_COLUMNS)?.with_column(id_as_text("operation_id"));
+        let contents = table(&self.root, &self.contents, CONTENT_COLUMNS)?;
+        // Their time is in the id alone.
+        let first = self.floor.max(from.map_or(self.floor, Into::into));
+        let lowest = |moment: UtcMillis| lit(OperationId::lowest_at(moment).bytes().to_vec());
+        let contents = contents.filter(col("operation_id").gt_eq(lowest(first)));
+        let contents = match to {
+            Some(to) => contents.filter(col("operation_id").lt(lowest(to.into()))),
+            None => contents,
+        };
+        let contents = contents.with_column(id_as_text("operation_id"));
         let plan = plan(sql, vec![("operations", operations), ("contents", contents)])?;
         match format {
-            Some(format) => Ok(Answer::File { plan: Box::new(plan), format, name: "query" }),
+            Some(format) => Ok(Answer::File { plan: Box::new(plan), format, name: "query", blame: failed }),
             None => json(&as_json(plan, limit, self.scanned, self.began)?),
         }
     }
+}
+
+/// Whoever asked has no part in it.
+fn internal(error: PolarsError) -> ApiError {
+    ApiError::Internal(error.into())
 }
 
 fn json(answer: &impl Serialize) -> Result<Answer, ApiError> {

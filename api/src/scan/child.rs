@@ -3,13 +3,13 @@
 use std::io::{self, BufWriter, Read as _, Write};
 use std::num::NonZeroUsize;
 use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::JoinHandle;
 use std::time::Instant;
 
 use polars::prelude::*;
 
 use super::answers::{Answer, respond};
 use super::files::TableError;
-use super::sql::failed;
 use super::table::{Format, TableWriter, WriteError};
 use super::task::{Head, Refusal, Work};
 use crate::error::ApiError;
@@ -58,7 +58,7 @@ pub(super) fn answer(work: Work, out: &mut (impl Write + Send)) -> io::Result<()
             write_head(&Head::Body { content_type: JSON.to_owned(), file_name: None }, out)?;
             out.write_all(&body)?;
         }
-        Ok(Answer::File { plan, format, name }) => write_file(*plan, format, name, out)?,
+        Ok(Answer::File { plan, format, name, blame }) => write_file(*plan, (format, name), blame, out)?,
         Err(error) => write_head(&Head::Refused(Refusal::of(&error)), out)?,
     }
     out.flush()
@@ -71,16 +71,22 @@ fn write_head(head: &Head, out: &mut impl Write) -> io::Result<()> {
 
 /// Writes a table batch by batch. What goes wrong before the first one is still told; later the process ends with an error, and
 /// the answer is cut off.
-fn write_file(mut plan: LazyFrame, format: Format, name: &str, out: &mut (impl Write + Send)) -> io::Result<()> {
-    let refuse = |error: PolarsError, out: &mut _| write_head(&Head::Refused(Refusal::of(&failed(error))), out);
+fn write_file(
+    mut plan: LazyFrame,
+    (format, name): (Format, &str),
+    blame: fn(PolarsError) -> ApiError,
+    out: &mut (impl Write + Send),
+) -> io::Result<()> {
+    let refuse = |error: PolarsError, out: &mut _| write_head(&Head::Refused(Refusal::of(&blame(error))), out);
     let schema = match plan.collect_schema() {
         Ok(schema) => schema,
         Err(error) => return refuse(error, out),
     };
-    let mut batches = match batches(plan) {
-        Ok(batches) => batches.into_iter().peekable(),
+    let (batches, reading) = match batches(plan) {
+        Ok((batches, reading)) => (batches, reading),
         Err(error) => return refuse(error, out),
     };
+    let mut batches = batches.into_iter().peekable();
     if let Some(Err(error)) = batches.next_if(Result::is_err) {
         return refuse(error, out);
     }
@@ -91,34 +97,42 @@ fn write_file(mut plan: LazyFrame, format: Format, name: &str, out: &mut (impl W
     for batch in batches {
         writer.write(&batch.map_err(io::Error::other)?).map_err(broken)?;
     }
+    // A thread that panicked sends no more either, and what it had not sent is missing.
+    reading.join().map_err(|_| io::Error::other("the reading of the files ended early"))?;
     writer.finish().map_err(broken)
 }
 
 /// The rows of a plan as they are read, a batch ahead of who takes them.
-fn batches(plan: LazyFrame) -> PolarsResult<Receiver<PolarsResult<DataFrame>>> {
+fn batches(plan: LazyFrame) -> PolarsResult<(Receiver<PolarsResult<DataFrame>>, JoinHandle<()>)> {
     let (sender, receiver) = sync_channel(1);
     let failed = sender.clone();
     // It ends when nobody takes them any more.
     let pass_on = PlanCallback::new(move |batch: DataFrame| Ok(sender.send(Ok(batch)).is_err()));
     let plan = plan.sink_batches(pass_on, true, NonZeroUsize::new(BATCH_ROWS))?;
-    std::thread::spawn(move || {
+    let reading = std::thread::spawn(move || {
         if let Err(error) = plan.collect_with_engine(Engine::Streaming) {
             // Whoever went away has no need to know.
             drop(failed.send(Err(error)));
         }
     });
-    Ok(receiver)
+    Ok((receiver, reading))
 }
 
 impl Refusal {
     fn of(error: &ApiError) -> Self {
         let (status, code) = error.status_and_code();
         let cause = match error {
-            ApiError::Internal(cause) => Some(cause.to_string()),
+            ApiError::Internal(cause) => Some(without_quoted(&cause.to_string())),
             _ => None,
         };
         Self { status: status.as_u16(), code: code.to_owned(), message: error.to_string(), cause }
     }
+}
+
+/// A text for the log: what Polars quotes may be a value that somebody asked for.
+fn without_quoted(text: &str) -> String {
+    let parts: Vec<&str> = text.split('"').step_by(2).collect();
+    parts.join("\"…\"").chars().take(500).collect()
 }
 
 impl From<TableError> for ApiError {

@@ -10,17 +10,18 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::{Stream, stream};
-use opstream_schemas::database::{Database, Row, Value};
 use opstream_schemas::lake::FileKind;
-use opstream_schemas::{OperationId, UtcMillis};
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::limits::ScanLimits;
-use super::task::{File, Head, MAX_BODY, Refusal, Task, Work};
+use super::manifest::live_files;
+use super::task::{Head, MAX_BODY, Refusal, Task, Work};
+use crate::connections::LongLived;
 use crate::error::ApiError;
 use crate::query::Range;
 use crate::state::ApiState;
@@ -29,6 +30,10 @@ use crate::state::ApiState;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a file may take until it is taken whole.
 const FILE_TIME: Duration = Duration::from_mins(30);
+/// How long the next portion of a file may wait to be taken.
+const TAKEN_WITHIN: Duration = Duration::from_mins(1);
+/// Portions that may wait.
+const PORTIONS: usize = 2;
 /// Bytes of a file that are read at once.
 const PORTION: usize = 64 << 10;
 /// Most bytes of the first line of an answer.
@@ -179,8 +184,10 @@ impl ApiState {
             Err(_) => return Err(self.scans.too_slow()),
         };
         let (content_type, file_name) = accepted(head)?;
-        let body = Body::from_stream(running.rest(place));
-        Ok(respond(&content_type, file_name.as_deref(), body))
+        let mut response = respond(&content_type, file_name.as_deref(), Body::from_stream(running.passed_on(place)));
+        // It ends by itself when nobody takes it.
+        response.extensions_mut().insert(LongLived);
+        Ok(response)
     }
 
     async fn work(&self, task: Task, range: Range, time: Duration) -> Result<Work, ApiError> {
@@ -216,19 +223,6 @@ pub(crate) fn respond(content_type: &str, file_name: Option<&str>, body: impl In
         response.headers_mut().insert(CONTENT_DISPOSITION, disposition);
     }
     response
-}
-
-/// The live files of a kind that may hold something of a range, oldest first.
-async fn live_files(database: &Database, kind: FileKind, range: Range) -> Result<Vec<File>, ApiError> {
-    let lowest = |moment: Option<UtcMillis>, other| moment.map_or(other, OperationId::lowest_at);
-    let from = lowest(range.from, OperationId::lowest_at(UtcMillis::from_millis(0)));
-    let to = lowest(range.to, OperationId::MAX);
-    let sql = "select path, rows, bytes from lake_files where kind = $1 and removed_at_ms is null \
-               and max_operation_id >= $2 and min_operation_id <= $3 order by min_operation_id, file_number";
-    let values: [Value; 3] = [kind.name().into(), from.into(), to.into()];
-    let rows = database.fetch_all(sql, &values).await?;
-    let file = |row: &Row| Ok(File { path: row.text("path")?, rows: row.int("rows")?, bytes: row.int("bytes")? });
-    Ok(rows.iter().map(file).collect::<Result<_, sqlx::Error>>()?)
 }
 
 /// How a child ended that gave no answer.
@@ -298,23 +292,39 @@ impl Running {
     }
 
     /// What follows the first line, portion by portion. It fails at its end if the child did, so that nobody takes a part for the
-    /// whole.
-    fn rest(self, place: OwnedSemaphorePermit) -> impl Stream<Item = std::io::Result<Bytes>> + Send {
-        let until = Instant::now() + FILE_TIME;
-        let next = move |state: Option<(Self, OwnedSemaphorePermit)>| async move {
-            let (mut running, place) = state?;
-            let portion = tokio::time::timeout_at(until, running.portion()).await;
-            let late = || std::io::Error::new(std::io::ErrorKind::TimedOut, "the file took too long to be taken");
-            match portion.unwrap_or_else(|_| Err(late())) {
-                Ok(Some(bytes)) => Some((Ok(bytes), Some((running, place)))),
-                Ok(None) => None,
-                Err(error) => {
-                    tracing::warn!(%error, "a file from the lake was broken off");
-                    Some((Err(error), None))
+    /// whole; and it ends, with the child, when nobody takes the next portion for a while.
+    fn passed_on(mut self, place: OwnedSemaphorePermit) -> impl Stream<Item = std::io::Result<Bytes>> + Send {
+        let (sender, receiver) = mpsc::channel(PORTIONS);
+        let mut passing = JoinSet::new();
+        passing.spawn(async move {
+            let _place = place;
+            let until = Instant::now() + FILE_TIME;
+            loop {
+                let portion = match tokio::time::timeout_at(until, self.portion()).await {
+                    Ok(portion) => portion?,
+                    Err(_) => return Err(std::io::Error::other("the file took too long to be taken")),
+                };
+                let Some(portion) = portion else { return Ok(()) };
+                let is_taken = tokio::time::timeout(TAKEN_WITHIN, sender.send(portion)).await;
+                if !matches!(is_taken, Ok(Ok(()))) {
+                    return Err(std::io::Error::other("nobody takes the file"));
                 }
             }
+        });
+        // Only a task that ended well has passed on everything. Dropped with the answer, it ends, and the child with it.
+        let next = |(mut receiver, mut passing): (mpsc::Receiver<Bytes>, JoinSet<std::io::Result<()>>)| async move {
+            if let Some(portion) = receiver.recv().await {
+                return Some((Ok(portion), (receiver, passing)));
+            }
+            let error = match passing.join_next().await? {
+                Ok(Ok(())) => return None,
+                Ok(Err(error)) => error,
+                Err(error) => std::io::Error::other(error),
+            };
+            tracing::warn!(%error, "a file from the lake was broken off");
+            Some((Err(error), (receiver, passing)))
         };
-        stream::unfold(Some((self, place)), next)
+        stream::unfold((receiver, passing), next)
     }
 
     async fn portion(&mut self) -> std::io::Result<Option<Bytes>> {
@@ -333,7 +343,7 @@ impl Running {
         // What it said may be about the question, so it is looked at and never logged.
         let _is_read = (&mut self.last_words).take(MAX_LAST_WORDS).read_to_end(&mut words).await.is_ok();
         let words = String::from_utf8_lossy(&words).to_lowercase();
-        if ["memory allocation of", "cannot allocate memory", "out of memory"].iter().any(|sign| words.contains(sign)) {
+        if MEMORY_SIGNS.iter().any(|sign| words.contains(sign)) {
             return End::OutOfMemory;
         }
         match signal_of(status) {
@@ -344,6 +354,9 @@ impl Running {
     }
 }
 
+/// What programs say for want of memory; the last one where a thread gets no stack.
+const MEMORY_SIGNS: [&str; 4] =
+    ["memory allocation of", "cannot allocate memory", "out of memory", "resource temporarily unavailable"];
 /// The system's last resort where memory runs out.
 const SIGKILL: i32 = 9;
 /// Sent at the limit of processor time.
