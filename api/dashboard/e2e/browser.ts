@@ -4,30 +4,8 @@ import { chromium, type Browser, type BrowserContext, type Page } from "playwrig
 export type Theme = "light" | "dark";
 
 export const ADDRESS = (process.env.OPSTREAM_URL ?? "http://127.0.0.1:8080").replace(/\/?$/, "/");
-/** The pages of the navigation, and the route that a page needs where older servers do not have it. */
-const PAGES: [name: string, route?: string][] = [
-  ["overview"], ["performance"], ["cost"], ["tokens"], ["agents"], ["operations"], ["sessions", "/v1/sessions"], ["traces", "/v1/traces/{trace_id}"], ["live", "/v1/live"], ["dashboards", "/v1/views"], ["sql", "/v1/sql"], ["pipeline", "/v1/pipeline"], ["alerts"],
-];
-
-/** Something that the server in front of the browser does not have. */
-export class NotRun extends Error {}
-
-let described: Promise<{ paths: Record<string, Record<string, { parameters?: { name: string }[] }>> }> | undefined;
-
-/** Ends a check, saying so, where the server has no such route or parameter. */
-export async function needs(path: string, parameter?: string, method?: string): Promise<void> {
-  described ??= fetch(`${ADDRESS}v1/openapi.json`).then((response) => response.json() as NonNullable<typeof described>);
-  const methods = (await described).paths[path] ?? {};
-  const route = method === undefined ? Object.values(methods)[0] : methods[method];
-  if (!route) throw new NotRun(`this server has no ${path}`);
-  if (parameter && !route.parameters?.some(({ name }) => name === parameter)) throw new NotRun(`${path} of this server has no ${parameter}`);
-}
-
-/** The pages that this server has answers for. */
-export async function pagesHere(): Promise<string[]> {
-  const found = await Promise.all(PAGES.map(([name, route]) => (route ? needs(route).then(() => [name], () => []) : [name])));
-  return found.flat();
-}
+/** The pages of the navigation. */
+export const PAGES = ["overview", "performance", "cost", "tokens", "agents", "operations", "sessions", "traces", "live", "dashboards", "sql", "pipeline", "alerts"];
 
 export function launch(): Promise<Browser> {
   // As root, as in containers, Chromium has no sandbox.

@@ -1,13 +1,12 @@
 // Views and dashboards that are kept under a name.
 import assert from "node:assert/strict";
 import type { Browser } from "playwright-core";
-import { ADDRESS, needs, newContext, newPage, open, settled } from "./browser";
+import { ADDRESS, newContext, newPage, open, settled } from "./browser";
 
 /** Never the same twice on one server. */
 const unique = (name: string) => `${name} ${Date.now().toString(36)}`;
 
 export async function aViewIsSavedOpenedRenamedAndDeleted(browser: Browser): Promise<void> {
-  await needs("/v1/views");
   const context = await newContext(browser);
   const { page, troubles } = await newPage(context);
   const name = unique("تكلفة <b>");
@@ -39,7 +38,6 @@ export async function aViewIsSavedOpenedRenamedAndDeleted(browser: Browser): Pro
 }
 
 export async function aDashboardIsPutTogetherAndSaved(browser: Browser): Promise<void> {
-  await needs("/v1/views");
   const context = await newContext(browser);
   const { page, troubles } = await newPage(context);
   const name = unique("Support");
@@ -82,7 +80,6 @@ export async function aDashboardIsPutTogetherAndSaved(browser: Browser): Promise
 }
 
 export async function twoWhoChangeADashboardAreTold(browser: Browser): Promise<void> {
-  await needs("/v1/views");
   const context = await newContext(browser);
   const { page } = await newPage(context);
   const name = unique("Shared");

@@ -2,10 +2,9 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import type { Browser } from "playwright-core";
-import { needs, newContext, newPage, open, settled } from "./browser";
+import { newContext, newPage, open, settled } from "./browser";
 
 export async function operationsAreSavedWithTheirFilters(browser: Browser): Promise<void> {
-  await needs("/v1/export/operations");
   const context = await newContext(browser);
   const { page, troubles } = await newPage(context);
   await open(page, "#/operations?range=24h&zone=UTC&provider=openai");
@@ -21,7 +20,6 @@ export async function operationsAreSavedWithTheirFilters(browser: Browser): Prom
 }
 
 export async function aPanelGivesItsNumbersAwayWithTypes(browser: Browser): Promise<void> {
-  await needs("/v1/query", "format");
   const context = await newContext(browser);
   const { page, troubles } = await newPage(context);
   await open(page, "#/cost?range=24h&zone=UTC");
@@ -34,7 +32,6 @@ export async function aPanelGivesItsNumbersAwayWithTypes(browser: Browser): Prom
 }
 
 export async function aDistributionIsReadFromShortToLong(browser: Browser): Promise<void> {
-  await needs("/v1/distribution");
   const context = await newContext(browser);
   const { page, troubles } = await newPage(context);
   await open(page, "#/performance?range=24h&zone=UTC");

@@ -1,10 +1,9 @@
 // What operations are chosen and grouped by beyond the dimensions that windows are kept by.
 import assert from "node:assert/strict";
 import type { Browser } from "playwright-core";
-import { needs, newContext, newPage, open, settled } from "./browser";
+import { newContext, newPage, open, settled } from "./browser";
 
 export async function aFilterOfFilesChangesTheNumbers(browser: Browser): Promise<void> {
-  await needs("/v1/query", "session_id");
   const context = await newContext(browser);
   const { page, troubles } = await newPage(context);
   await open(page, "#/performance?range=24h&zone=UTC");
@@ -22,7 +21,6 @@ export async function aFilterOfFilesChangesTheNumbers(browser: Browser): Promise
 }
 
 export async function tagsAreFilteredAndSplitBy(browser: Browser): Promise<void> {
-  await needs("/v1/query", "session_id");
   const context = await newContext(browser);
   const { page, troubles } = await newPage(context);
   await open(page, "#/cost?range=24h&zone=UTC");

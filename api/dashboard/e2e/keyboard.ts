@@ -1,11 +1,11 @@
 // Everything can be reached and used without a pointer.
 import assert from "node:assert/strict";
 import type { Browser } from "playwright-core";
-import { newContext, newPage, open, pagesHere } from "./browser";
+import { newContext, newPage, open, PAGES } from "./browser";
 
 export async function theKeyboardReachesEverything(browser: Browser): Promise<void> {
   const context = await newContext(browser);
-  for (const name of await pagesHere()) {
+  for (const name of PAGES) {
     const { page } = await newPage(context);
     await open(page, `#/${name}?range=24h&zone=UTC`);
     // What moves by itself would be counted twice.

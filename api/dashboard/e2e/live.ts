@@ -1,7 +1,7 @@
-// What arrives, as it arrives. The stream is made up here: its rare events would not come in time by themselves.
+// What arrives, as it arrives. But for the first check the stream is made up here: its rare events would not come in time by themselves.
 import assert from "node:assert/strict";
 import type { Browser, Page } from "playwright-core";
-import { newContext, newPage } from "./browser";
+import { ADDRESS, newContext, newPage } from "./browser";
 
 const at = new Date().toISOString();
 const event = (name: string, data: object) => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
@@ -10,8 +10,27 @@ const operation = (number: number) =>
 const STREAM = [operation(1), operation(2), operation(3), event("skipped", { operations: 41 }), event("skipped", { operations: 1 }), event("rates", { at, operations: 45, failures: 7, input_tokens: 1000, output_tokens: 50 }), event("gap", { message: "the broker was away" }), ": alive\n\n"].join("");
 
 async function opened(page: Page, hash: string): Promise<void> {
-  await page.goto(`${process.env.OPSTREAM_URL ?? "http://127.0.0.1:8080/"}${hash}`);
+  await page.goto(`${ADDRESS}${hash}`);
   await page.getByRole("region", { name: "Operations, newest first" }).locator("tr.row").first().waitFor();
+}
+
+/** The demo goes on by itself: what it records has to come, and to be found as a stored operation a moment later. */
+export async function operationsOfTheTopicCome(browser: Browser): Promise<void> {
+  const context = await newContext(browser);
+  const { page, troubles } = await newPage(context);
+  await opened(page, "#/live?range=1h&zone=UTC");
+  const first = await page.locator("tr.row a").first().getAttribute("href");
+  const id = /operation=([0-9a-f-]{36})/.exec(first ?? "")?.[1];
+  assert.ok(id, `a row links to its operation: ${first}`);
+  await page.getByRole("slider", { name: "Operations a second, second by second" }).waitFor();
+  let status = 404;
+  for (let tries = 0; tries < 50 && status === 404; tries += 1) {
+    status = (await fetch(`${ADDRESS}v1/operations/${id}`)).status;
+    await page.waitForTimeout(200);
+  }
+  assert.equal(status, 200, "what was seen is stored");
+  assert.deepEqual(troubles, []);
+  await context.close();
 }
 
 export async function theTailShowsWhatArrives(browser: Browser): Promise<void> {
@@ -58,7 +77,7 @@ export async function aRefusedTailIsNotAskedAgain(browser: Browser): Promise<voi
     asked += 1;
     return route.fulfill({ status: 422, json: { error: { code: "invalid_parameter", message: "sample is no number" } } });
   });
-  await page.goto(`${process.env.OPSTREAM_URL ?? "http://127.0.0.1:8080/"}#/live?range=1h&zone=UTC`);
+  await page.goto(`${ADDRESS}#/live?range=1h&zone=UTC`);
   await page.getByText("sample is no number; refused").waitFor();
   await page.waitForTimeout(1_500);
   assert.equal(asked, 1);

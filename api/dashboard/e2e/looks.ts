@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { Browser } from "playwright-core";
 import { barriers } from "./barriers";
-import { newContext, newPage, open, pagesHere, type Theme } from "./browser";
+import { newContext, newPage, open, PAGES, type Theme } from "./browser";
 
 export const pagesLookGoodOnADeskInLight = (browser: Browser) => everyPage(browser, 1280, "light");
 export const pagesLookGoodOnADeskInDark = (browser: Browser) => everyPage(browser, 1280, "dark");
@@ -31,7 +31,7 @@ export async function whatOpensStaysOnAPhonesScreen(browser: Browser): Promise<v
 
 async function everyPage(browser: Browser, width: number, theme: Theme): Promise<void> {
   const context = await newContext(browser, { width, theme });
-  for (const name of await pagesHere()) {
+  for (const name of PAGES) {
     const { page, troubles } = await newPage(context);
     // A filter and the comparison add colours that are nowhere else.
     await open(page, `#/${name}?range=24h&zone=UTC&environment=production&compare=previous`);

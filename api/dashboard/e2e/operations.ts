@@ -1,7 +1,7 @@
 // The list of operations and what one of them shows.
 import assert from "node:assert/strict";
 import type { Browser, Route } from "playwright-core";
-import { newContext, newPage, open, pagesHere, settled } from "./browser";
+import { newContext, newPage, open, PAGES, settled } from "./browser";
 
 const HOSTILE = `<img src=x onerror="document.title='owned'">${"long".repeat(30)}`;
 
@@ -88,7 +88,7 @@ export async function whatUsersSayIsOnlyEverText(browser: Browser): Promise<void
       await route.fulfill({ response, json: body });
     });
   }
-  const here = await pagesHere();
+  const here = PAGES;
   for (const name of ["performance", "cost", "tokens", "agents", "overview", "sessions", "traces", "operations"].filter((one) => here.includes(one))) {
     await open(page, `#/${name}?range=24h&zone=UTC&agent_id=${encodeURIComponent(HOSTILE)}`);
     const wide = await page.evaluate(() => {

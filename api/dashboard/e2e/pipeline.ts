@@ -1,7 +1,7 @@
 // The state of the pipeline, and letters that are sent again. Letters are made up: a demo has none.
 import assert from "node:assert/strict";
 import type { Browser, Page } from "playwright-core";
-import { needs, newContext, newPage, open } from "./browser";
+import { newContext, newPage, open } from "./browser";
 
 const HOSTILE = '<img src=x onerror="document.title=\'owned\'">';
 const letter = (offset: number) => ({
@@ -24,7 +24,6 @@ async function withLetters(page: Page): Promise<string[][]> {
 }
 
 export async function lettersAreSentAgainAfterAsking(browser: Browser): Promise<void> {
-  await needs("/v1/pipeline");
   const context = await newContext(browser);
   const { page, troubles } = await newPage(context);
   const sent = await withLetters(page);
@@ -46,7 +45,6 @@ export async function lettersAreSentAgainAfterAsking(browser: Browser): Promise<
 }
 
 export async function aLetterIsOnlyEverText(browser: Browser): Promise<void> {
-  await needs("/v1/pipeline");
   const context = await newContext(browser, { width: 360 });
   const { page, troubles } = await newPage(context);
   await withLetters(page);

@@ -1,6 +1,6 @@
 // Pictures of every page, in both themes, on a desk and on a phone: npm run screenshots -- FOLDER [RANGE]
 import { mkdir } from "node:fs/promises";
-import { launch, newContext, newPage, open, pagesHere, type Theme } from "./browser";
+import { launch, newContext, newPage, open, PAGES, type Theme } from "./browser";
 
 const [folder = "screenshots", range = "7d"] = process.argv.slice(2);
 const looks: [string, number, Theme][] = [["desk", 1280, "light"], ["desk", 1280, "dark"], ["phone", 360, "light"], ["phone", 360, "dark"]];
@@ -10,7 +10,7 @@ const browser = await launch();
 for (const [device, width, theme] of looks) {
   const context = await newContext(browser, { width, theme });
   const { page, troubles } = await newPage(context);
-  for (const name of await pagesHere()) {
+  for (const name of PAGES) {
     await open(page, `#/${name}?range=${range}&zone=Europe/Berlin`);
     await page.screenshot({ path: `${folder}/${name}-${device}-${theme}.png`, fullPage: true });
   }

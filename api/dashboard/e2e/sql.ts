@@ -2,10 +2,9 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import type { Browser } from "playwright-core";
-import { needs, newContext, newPage, open, settled } from "./browser";
+import { newContext, newPage, open, settled } from "./browser";
 
 export async function aStatementStandsInTheAddress(browser: Browser): Promise<void> {
-  await needs("/v1/sql", undefined, "post");
   const context = await newContext(browser);
   const { page, troubles } = await newPage(context);
   await open(page, "#/sql?range=24h&zone=UTC");
@@ -34,7 +33,6 @@ export async function aStatementStandsInTheAddress(browser: Browser): Promise<vo
 }
 
 export async function aWrongStatementIsSaidInPlace(browser: Browser): Promise<void> {
-  await needs("/v1/sql", undefined, "post");
   const context = await newContext(browser);
   const { page } = await newPage(context);
   await open(page, "#/sql?range=24h&zone=UTC&sql=delete+from+operations");
@@ -51,7 +49,6 @@ export async function aWrongStatementIsSaidInPlace(browser: Browser): Promise<vo
 }
 
 export async function columnsArePutIntoTheStatement(browser: Browser): Promise<void> {
-  await needs("/v1/sql", undefined, "post");
   const context = await newContext(browser);
   const { page, troubles } = await newPage(context);
   await open(page, "#/sql?range=24h&zone=UTC");

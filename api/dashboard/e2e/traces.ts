@@ -1,10 +1,9 @@
 // Sessions and traces: the lists, and what happened in one of them.
 import assert from "node:assert/strict";
 import type { Browser } from "playwright-core";
-import { needs, newContext, newPage, open, settled } from "./browser";
+import { newContext, newPage, open, settled } from "./browser";
 
 export async function aSessionIsReadAsATimeline(browser: Browser): Promise<void> {
-  await needs("/v1/sessions");
   const context = await newContext(browser);
   const { page, troubles } = await newPage(context);
   await open(page, "#/sessions?range=24h&zone=UTC");
@@ -36,7 +35,6 @@ export async function aSessionIsReadAsATimeline(browser: Browser): Promise<void>
 }
 
 export async function aSessionThatIsNotThereIsSaid(browser: Browser): Promise<void> {
-  await needs("/v1/sessions");
   const context = await newContext(browser);
   const { page } = await newPage(context);
   await page.goto(`${process.env.OPSTREAM_URL ?? "http://127.0.0.1:8080/"}#/sessions?range=24h&zone=UTC&session=nobody`);
@@ -46,7 +44,6 @@ export async function aSessionThatIsNotThereIsSaid(browser: Browser): Promise<vo
 }
 
 export async function aTraceIsGoneThroughWithArrowKeys(browser: Browser): Promise<void> {
-  await needs("/v1/traces/{trace_id}");
   const context = await newContext(browser);
   const { page, troubles } = await newPage(context);
   await open(page, "#/traces?range=24h&zone=UTC&order=operations");
