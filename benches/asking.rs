@@ -13,6 +13,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
 use crate::budgets;
+use crate::client::Client;
 use crate::figures::{Figure, Unit};
 use crate::fleet::Fleet;
 use crate::harness::backends::Backends;
@@ -25,6 +26,7 @@ use crate::waiting::{STORED, WINDOWED, moment_reached, moment_when};
 /// The operations are of so many days.
 const DAYS: i64 = 7;
 const DAY_US: i64 = 86_400_000_000;
+const WARM_UPS: usize = 1;
 const REPETITIONS: usize = 30;
 const LIST_REPETITIONS: usize = 200;
 /// Threads of a process that reads files.
@@ -79,7 +81,7 @@ pub(crate) async fn measure(backends: &Backends, operations: u64) -> Vec<Figure>
     let listen = format!("127.0.0.1:{}", free_port());
     let otlp = format!("127.0.0.1:{}", free_port());
     let mut api = roles.start(&["api", "--listen", &listen, "--otlp-listen", &otlp]);
-    let page = Page { client: reqwest::Client::new(), address: format!("http://{listen}") };
+    let page = Client::of(&listen);
     moment_when(Duration::from_millis(20), async || page.ask("/health/live").await.is_ok()).await;
     let mut figures = lists(&page).await;
     figures.extend(files(&roles, &page, operations).await);
@@ -90,14 +92,14 @@ pub(crate) async fn measure(backends: &Backends, operations: u64) -> Vec<Figure>
 }
 
 /// Pages of single operations.
-async fn lists(page: &Page) -> Vec<Figure> {
+async fn lists(page: &Client) -> Vec<Figure> {
     let mut figures = Vec::new();
     for (what, path) in [
         ("list: newest operations", "/v1/operations?limit=100"),
         ("list: newest failures", "/v1/operations?limit=100&outcome=failure"),
         ("list: newest of a model", "/v1/operations?limit=100&model=gpt-5-mini"),
     ] {
-        let latencies = page.time(path, LIST_REPETITIONS).await;
+        let latencies = page.time((WARM_UPS, LIST_REPETITIONS), || path.to_owned()).await;
         figures.push(timed(what, &latencies).against(budgets::LIST_P99));
     }
     figures
@@ -108,14 +110,16 @@ fn timed(what: &'static str, latencies: &Latencies) -> Figure {
 }
 
 /// Questions that read files, with what `DuckDB` takes for the same.
-async fn files(roles: &Roles<'_>, page: &Page, operations: u64) -> Vec<Figure> {
+async fn files(roles: &Roles<'_>, page: &Client, operations: u64) -> Vec<Figure> {
     let sql: Vec<&str> = OF_FILES.iter().filter_map(|(_, _, sql)| *sql).collect();
     let beside = beside(roles, &sql).await;
-    let listed: Value = page.json("/v1/operations?limit=1").await;
+    let listed = page.ask("/v1/operations?limit=1").await.expect("the api answers");
+    let listed: Value = serde_json::from_slice(&listed).expect("the answer is JSON");
     let session = listed["operations"][0]["session_id"].as_str().unwrap_or("none").to_owned();
     let mut figures = Vec::new();
     for (what, path, sql) in OF_FILES {
-        let latencies = page.time(&format!("/v1/{}", path.replace("{session}", &session)), REPETITIONS).await;
+        let path = format!("/v1/{}", path.replace("{session}", &session));
+        let latencies = page.time((WARM_UPS, REPETITIONS), || path.clone()).await;
         let theirs = sql.and_then(|sql| beside.as_ref()?.get(sql)?.as_f64());
         let theirs = theirs.map_or_else(String::new, |p50| format!(", DuckDB {}", Unit::Seconds.text(p50)));
         let note = format!("p50 {}{theirs}, {operations} operations", Unit::Seconds.text(latencies.at(500)));
@@ -147,10 +151,10 @@ async fn beside(roles: &Roles<'_>, queries: &[&str]) -> Option<Value> {
 }
 
 /// A day of all columns as CSV.
-async fn export(page: &Page) -> Figure {
+async fn export(page: &Client) -> Figure {
     let began = Instant::now();
     let answer =
-        page.client.get(format!("{}/v1/export/operations?format=csv&range=yesterday", page.address)).send().await;
+        page.http.get(format!("{}/v1/export/operations?format=csv&range=yesterday", page.address)).send().await;
     let mut answer = answer.and_then(reqwest::Response::error_for_status).expect("the api exports");
     let (mut rows, mut bytes) = (0_u64, 0_u64);
     while let Some(chunk) = answer.chunk().await.expect("the export does not break off") {
@@ -160,37 +164,4 @@ async fn export(page: &Page) -> Figure {
     let seconds = began.elapsed().as_secs_f64();
     let note = format!("{} in all", Unit::Bytes.text(bytes as f64));
     Figure::new("export of a day as CSV, rows", rows as f64 / seconds, Unit::PerSecond).noting(note)
-}
-
-/// Asks as the page does.
-struct Page {
-    client: reqwest::Client,
-    address: String,
-}
-
-impl Page {
-    async fn time(&self, path: &str, repetitions: usize) -> Latencies {
-        let mut durations = Vec::with_capacity(repetitions);
-        for number in 0..=repetitions {
-            let began = Instant::now();
-            let asked = self.ask(path).await;
-            let took = began.elapsed();
-            asked.unwrap_or_else(|error| panic!("{path}: {error}"));
-            // The first one finds nothing prepared.
-            if number > 0 {
-                durations.push(took);
-            }
-        }
-        Latencies::new(durations)
-    }
-
-    async fn ask(&self, path: &str) -> reqwest::Result<bytes::Bytes> {
-        let request = self.client.get(format!("{}{path}", self.address)).timeout(Duration::from_mins(2));
-        request.send().await?.error_for_status()?.bytes().await
-    }
-
-    async fn json(&self, path: &str) -> Value {
-        let bytes = self.ask(path).await.expect("the api answers");
-        serde_json::from_slice(&bytes).expect("the answer is JSON")
-    }
 }

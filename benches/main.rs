@@ -7,6 +7,7 @@
 
 mod asking;
 mod budgets;
+mod client;
 mod figures;
 mod fleet;
 mod freshness;

@@ -7,7 +7,7 @@
 mod distributions;
 mod windows;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use opstream_schemas::UtcMillis;
 use opstream_schemas::database::{Database, DatabaseUrl};
@@ -16,10 +16,10 @@ use rand::Rng as _;
 
 use self::windows::{WORKSPACES, fill};
 use crate::budgets;
+use crate::client::Client;
 use crate::figures::{Figure, Unit};
 use crate::harness::backends::Backends;
 use crate::harness::process::{Process, free_port};
-use crate::latencies::Latencies;
 use crate::roles::ENDS_WITHIN;
 use crate::waiting::moment_when;
 
@@ -76,13 +76,13 @@ pub(crate) async fn measure(backends: &Backends, extent: Extent) -> Vec<Figure> 
     let listen = format!("127.0.0.1:{}", free_port());
     let variables = [("OPSTREAM_DATABASE_URL", backends.database_url.as_str())];
     let mut api = Process::start_with(backends.folder.path(), &["api", "--listen", &listen], &variables);
-    let page = Page { client: reqwest::Client::new(), address: format!("http://{listen}"), now, minutes };
+    let page = Client::of(&listen);
     // Not readiness: no question needs the broker, and there is none.
     moment_when(Duration::from_millis(20), async || page.ask("/health/live").await.is_ok()).await;
     let repetitions = if extent == Extent::Full { REPETITIONS.0 } else { REPETITIONS.1 };
     let mut figures = Vec::new();
     for (what, question) in QUESTIONS {
-        let latencies = page.time(question, repetitions).await;
+        let latencies = page.time((WARM_UPS, repetitions), || path(question, now, minutes)).await;
         let note = format!("p50 {}, {n_windows} windows", Unit::Seconds.text(latencies.at(500)));
         let figure = Figure::new(what, latencies.at(990), Unit::Seconds).against(budgets::PANEL_P99);
         figures.push(figure.noting(note));
@@ -91,41 +91,11 @@ pub(crate) async fn measure(backends: &Backends, extent: Extent) -> Vec<Figure> 
     figures
 }
 
-/// Asks as the page does.
-struct Page {
-    client: reqwest::Client,
-    address: String,
-    now: UtcMillis,
-    minutes: i64,
-}
-
-impl Page {
-    async fn time(&self, question: &str, repetitions: usize) -> Latencies {
-        let mut durations = Vec::with_capacity(repetitions);
-        for number in 0..WARM_UPS + repetitions {
-            let path = self.path(question);
-            let began = Instant::now();
-            let asked = self.ask(&path).await;
-            let took = began.elapsed();
-            asked.unwrap_or_else(|error| panic!("{path}: {error}"));
-            if number >= WARM_UPS {
-                durations.push(took);
-            }
-        }
-        Latencies::new(durations)
-    }
-
-    /// The question over a range of 30 days that ends now or some minutes ago.
-    fn path(&self, question: &str) -> String {
-        let mut rng = rand::rng();
-        let to = self.now.plus_millis(-rng.random_range(0..self.minutes / 2) * Level::Minute.width_millis());
-        let from = Level::QuarterHour.window_start(to.plus_millis(-DAYS * Level::Day.width_millis()));
-        let question = question.replace("{w}", WORKSPACES[rng.random_range(0..WORKSPACES.len())]);
-        format!("/v1/{question}from={from}&to={to}")
-    }
-
-    async fn ask(&self, path: &str) -> reqwest::Result<()> {
-        let answer = self.client.get(format!("{}{path}", self.address)).timeout(Duration::from_mins(1)).send().await?;
-        answer.error_for_status()?.bytes().await.map(drop)
-    }
+/// A question over a range of 30 days that ends now or some minutes ago.
+fn path(question: &str, now: UtcMillis, minutes: i64) -> String {
+    let mut rng = rand::rng();
+    let to = now.plus_millis(-rng.random_range(0..minutes / 2) * Level::Minute.width_millis());
+    let from = Level::QuarterHour.window_start(to.plus_millis(-DAYS * Level::Day.width_millis()));
+    let question = question.replace("{w}", WORKSPACES[rng.random_range(0..WORKSPACES.len())]);
+    format!("/v1/{question}from={from}&to={to}")
 }
