@@ -3,7 +3,6 @@
 //! An answer's tag is made from its text, so that it is exact whatever the answer was read from; it saves the way, not the work. Streams,
 //! whose length nobody knows, pass as they are.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::Write as _;
 
 use axum::body::{Body, Bytes, HttpBody as _};
@@ -14,6 +13,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use opstream_schemas::lake::value_hash;
 
 /// Smaller answers fit a packet or two anyway.
 const SMALLEST: usize = 1024;
@@ -90,9 +90,7 @@ fn is_whole_json(response: &Response) -> bool {
 
 /// Weak, because the same answer may come compressed or not.
 fn tag(text: &[u8]) -> HeaderValue {
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
-    let tag = format!("W/\"{:x}-{:016x}\"", text.len(), hasher.finish());
+    let tag = format!("W/\"{:x}-{:016x}\"", text.len(), value_hash(text));
     HeaderValue::try_from(tag).expect("digits and quotes are visible")
 }
 

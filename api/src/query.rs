@@ -32,7 +32,7 @@ pub(crate) use period::{AnsweredPeriod, Period};
 pub(crate) use range::Range;
 pub(crate) use sketches::{BySteps, Merged, all_steps, fetch_merged};
 pub(crate) use steps::{Present, StepTimes, Steps};
-pub(crate) use sums::{DURATIONS, Sketches, Sums};
+pub(crate) use sums::{DURATION_NAMES, DURATIONS, KEPT_DURATIONS, Sketches, Sums};
 pub(crate) use windows::{
     Group, GroupBy, Largest, Question, StepBy, WindowRow, fetch_largest, fetch_sums, unattributed,
 };

@@ -16,6 +16,8 @@ pub(crate) const FURTHER_COLUMNS: [&str; 7] = [
 
 /// Columns of durations whose distributions can be asked for, in the order of [`Sketches`]. Windows hold the first two.
 pub(crate) const DURATIONS: [&str; 4] = ["latency_us", "ttft_us", "queue_us", "generation_us"];
+/// Their names without the unit, as distributions are asked for.
+pub(crate) const DURATION_NAMES: [&str; DURATIONS.len()] = ["latency", "ttft", "queue", "generation"];
 /// How many of the durations windows hold.
 pub(crate) const KEPT_DURATIONS: usize = 2;
 
@@ -71,6 +73,11 @@ impl Sums {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_names_of_durations_are_those_of_their_columns() {
+        assert_eq!(DURATION_NAMES.map(|name| format!("{name}_us")), DURATIONS);
+    }
 
     #[test]
     fn every_column_is_found_and_taken_off() {

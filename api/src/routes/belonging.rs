@@ -111,13 +111,6 @@ pub(crate) struct FoundMembers {
     pub(crate) scanned: Scanned,
 }
 
-impl FoundMembers {
-    /// The same, after so much was read.
-    pub(crate) fn after_reading(self, scanned: Scanned) -> Self {
-        Self { scanned, ..self }
-    }
-}
-
 /// Answers with all operations of one.
 pub(super) async fn members(
     state: &Shared,

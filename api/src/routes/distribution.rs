@@ -12,7 +12,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::error::ApiError;
-use crate::query::{AnsweredPeriod, Axis, Filters, Parameters, Period, Selection, invalid, read_axes};
+use crate::query::{
+    AnsweredPeriod, Axis, DURATION_NAMES, Filters, KEPT_DURATIONS, Parameters, Period, Selection, invalid, read_axes,
+};
 use crate::routes::openapi::{DistributionParameters, FilterParameters, OpenFilterParameters, RangeParameters};
 use crate::routes::query::{Part, Source, Windows};
 use crate::scan::{Scanned, Task};
@@ -24,11 +26,6 @@ const MAX_BINS: u32 = 400;
 /// Most groups of an answer.
 const MAX_GROUPS: u32 = 100;
 const DEFAULT_GROUPS: u32 = 8;
-
-/// A duration that can be asked for, by its place among all.
-const DURATIONS: [(&str, usize); 4] = [("latency", 0), ("ttft", 1), ("queue", 2), ("generation", 3)];
-/// So many of them are kept by windows.
-const KEPT: usize = 2;
 
 /// What is asked.
 pub(crate) struct AskedDistribution {
@@ -84,7 +81,8 @@ struct Bin {
 impl AskedDistribution {
     pub(crate) fn read(mut parameters: Parameters, now: UtcMillis) -> Result<Self, ApiError> {
         let period = Period::read(&mut parameters, now)?;
-        let duration = parameters.take_choice("duration", &DURATIONS)?.unwrap_or(0);
+        let places: [(&str, usize); DURATION_NAMES.len()] = std::array::from_fn(|place| (DURATION_NAMES[place], place));
+        let duration = parameters.take_choice("duration", &places)?.unwrap_or(0);
         let axes = read_axes(&mut parameters)?;
         if axes.len() > 1 {
             return Err(invalid("by", "names several dimensions; distributions are by one at most"));
@@ -116,7 +114,7 @@ impl AskedDistribution {
     fn of_windows(&self) -> Option<(Filters, Vec<Dimension>)> {
         let dimensions = self.axes.iter().map(Axis::kept).collect::<Option<_>>()?;
         let filters = self.selection.kept()?;
-        (self.duration < KEPT).then_some((filters, dimensions))
+        (self.duration < KEPT_DURATIONS).then_some((filters, dimensions))
     }
 
     /// Answers from a source.
@@ -127,7 +125,7 @@ impl AskedDistribution {
         &self,
         source: &mut impl Source,
         complete_to: Option<UtcMillis>,
-        scanned: Option<Scanned>,
+        scanned: impl FnOnce() -> Option<Scanned> + Send,
     ) -> Result<DistributionAnswer, ApiError> {
         let spans = self.period.range.spans(source.minutes_from().await?)?;
         let part = Part { spans: &spans, step: None, is_grouped: true, only: None };
@@ -151,6 +149,7 @@ impl AskedDistribution {
             count: sketch.count(),
             bins: bins(&sketch, width),
         });
+        let scanned = scanned();
         Ok(DistributionAnswer {
             period: self.period.answered(None),
             complete_to,
@@ -159,15 +158,6 @@ impl AskedDistribution {
             groups: groups.collect(),
             left_out,
         })
-    }
-}
-
-impl DistributionAnswer {
-    /// Says how long the files took to read.
-    pub(crate) fn took(&mut self, time: std::time::Duration) {
-        if let Some(scanned) = &mut self.scanned {
-            scanned.milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        }
     }
 }
 
@@ -207,7 +197,7 @@ pub(crate) async fn distribution(State(state): State<Shared>, parameters: Parame
     if let Some((filters, dimensions)) = asked.of_windows() {
         let mut reading = state.begin_reading().await?;
         let mut windows = Windows { reading: &mut reading, filters, dimensions };
-        return Ok(Json(asked.answer(&mut windows, complete_to, None).await?).into_response());
+        return Ok(Json(asked.answer(&mut windows, complete_to, || None).await?).into_response());
     }
     state
         .scan(

@@ -114,7 +114,7 @@ impl Asked {
         self.needed().all(Measure::is_kept).then_some((filters, dimensions))
     }
 
-    /// Answers from a source.
+    /// Answers from a source. How much was read is asked once all is.
     ///
     /// # Errors
     /// What the source says.
@@ -122,10 +122,10 @@ impl Asked {
         &self,
         source: &mut impl Source,
         complete_to: Option<UtcMillis>,
-        scanned: Option<Scanned>,
+        scanned: impl FnOnce() -> Option<Scanned> + Send,
     ) -> Result<QueryAnswer, ApiError> {
         let fetched = fetch(source, self).await?;
-        Ok(QueryAnswer::of(self, fetched, complete_to, scanned))
+        Ok(QueryAnswer::of(self, fetched, complete_to, scanned()))
     }
 }
 
@@ -147,7 +147,7 @@ pub(crate) async fn query(State(state): State<Shared>, parameters: Parameters) -
         Some((filters, dimensions)) => {
             let mut reading = state.begin_reading().await?;
             let mut windows = Windows { reading: &mut reading, filters, dimensions };
-            let answer = asked.answer(&mut windows, complete_to, None).await?;
+            let answer = asked.answer(&mut windows, complete_to, || None).await?;
             match asked.format {
                 None => Ok(Json(answer).into_response()),
                 Some(format) => {

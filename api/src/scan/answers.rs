@@ -11,14 +11,14 @@ use serde::Serialize;
 use super::conditions::selected;
 use super::files::{table, within};
 use super::groups::Operations;
-use super::members::members;
+use super::members::{Members, members};
 use super::overviews::{Bond, Overviews, as_table, overviews};
 use super::sql::{as_json, failed, id_as_text, plan, readable};
 use super::table::Format;
 use super::task::{File, MAX_BODY, Moment, Refusal, Scanned, Task, Work};
 use crate::error::ApiError;
 use crate::query::{Parameters, Selection};
-use crate::routes::belonging::{AskedOverviews, OverviewsAnswer};
+use crate::routes::belonging::{AskedOverviews, FoundMembers, OverviewsAnswer};
 use crate::routes::distribution::AskedDistribution;
 use crate::routes::export::AskedExport;
 use crate::routes::query::Asked;
@@ -51,8 +51,8 @@ pub(super) fn respond(work: Work, began: Instant) -> Result<Answer, ApiError> {
         Task::Overviews { bond, parameters, now, complete_to } => lake.overviews(bond, (parameters, now), complete_to),
         Task::Members { bond, name, workspace, after, limit } => {
             let chosen = Selection::only(bond.column(), &name).within(workspace.as_deref());
-            let found = members(lake.all.filter(selected(&chosen)), after, limit)?;
-            json(&found.after_reading(scanned.after(began)))
+            let Members { workspaces, ids, has_more } = members(lake.all.filter(selected(&chosen)), after, limit)?;
+            json(&FoundMembers { workspaces, ids, has_more, scanned: scanned.after(began) })
         }
         Task::Export { parameters, now } => lake.export((parameters, now)),
         Task::Sql { sql, from, to, limit, format } => lake.sql(&sql, (from, to), limit, format),
@@ -78,8 +78,8 @@ impl Lake {
     fn query(self, (parameters, now): Given, complete_to: Option<Moment>) -> Result<Answer, ApiError> {
         let asked = Asked::read(Parameters::of(parameters), now.into())?;
         let mut source = Operations::new(self.all.filter(selected(asked.selection())), asked.axes(), asked.needed());
-        let mut answer = ready(asked.answer(&mut source, complete_to.map(Into::into), Some(self.scanned)))?;
-        answer.took(self.began.elapsed());
+        let scanned = || Some(self.scanned.after(self.began));
+        let answer = ready(asked.answer(&mut source, complete_to.map(Into::into), scanned))?;
         let Some(format) = asked.format() else { return json(&answer) };
         let table = answer.as_table(format).map_err(|error| ApiError::Internal(error.into()))?;
         Ok(Answer::File { plan: Box::new(table.lazy()), format, name: "answer", blame: internal })
@@ -89,8 +89,8 @@ impl Lake {
         let asked = AskedDistribution::read(Parameters::of(parameters), now.into())?;
         let selected = self.all.filter(selected(asked.selection()));
         let mut source = Operations::of_duration(selected, asked.axes(), asked.duration());
-        let mut answer = ready(asked.answer(&mut source, complete_to.map(Into::into), Some(self.scanned)))?;
-        answer.took(self.began.elapsed());
+        let scanned = || Some(self.scanned.after(self.began));
+        let answer = ready(asked.answer(&mut source, complete_to.map(Into::into), scanned))?;
         json(&answer)
     }
 

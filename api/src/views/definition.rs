@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Kind;
-use crate::query::{Axis, Measure};
+use crate::query::{Axis, DURATION_NAMES, Measure};
 
 /// Largest definition, bytes of its JSON.
 pub(crate) const MAX_DEFINITION_BYTES: usize = 64 << 10;
@@ -23,8 +23,6 @@ const MAX_VALUE_BYTES: usize = 1024;
 const MAX_LIMIT: u32 = 1000;
 
 const CHARTS: [&str; 6] = ["lines", "bars", "ranking", "table", "number", "distribution"];
-/// What a distribution can be of; it has no other measures.
-const DISTRIBUTIONS: [&str; 4] = ["latency", "ttft", "queue", "generation"];
 
 /// What a view shows: `address`; what a dashboard shows: `panels`, and perhaps an `address`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -160,8 +158,8 @@ impl Panel {
             if self.measures.len() > 1 {
                 return Err("field measures has one name; a distribution is of one duration".to_owned());
             }
-            return match self.measures.iter().find(|name| !DISTRIBUTIONS.contains(&name.as_str())) {
-                Some(name) => Err(unknown("measures", name, &DISTRIBUTIONS)),
+            return match self.measures.iter().find(|name| !DURATION_NAMES.contains(&name.as_str())) {
+                Some(name) => Err(unknown("measures", name, &DURATION_NAMES)),
                 None => Ok(()),
             };
         }

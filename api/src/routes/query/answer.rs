@@ -128,15 +128,6 @@ impl QueryAnswer {
     }
 }
 
-impl QueryAnswer {
-    /// Says how long the files took to read.
-    pub(crate) fn took(&mut self, time: std::time::Duration) {
-        if let Some(scanned) = &mut self.scanned {
-            scanned.milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        }
-    }
-}
-
 impl AnsweredMeasure {
     const fn of(measure: Measure) -> Self {
         Self { name: measure.name, unit: measure.unit }
