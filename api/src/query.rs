@@ -24,7 +24,7 @@ mod windows_kept;
 
 pub(crate) use axis::{Axis, Selection, read_axes};
 pub(crate) use calendar::Stepping;
-pub(crate) use figures::{DurationFigures, Figures, dimension_values};
+pub(crate) use figures::{DurationFigures, FIGURE_COLUMNS, Figures, dimension_values};
 pub(crate) use filters::{Filters, read_group_by};
 pub(crate) use measures::{Measure, Number, Unit};
 pub(crate) use parameters::{Parameters, invalid, parse_minute};

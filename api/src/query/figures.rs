@@ -66,6 +66,29 @@ pub(crate) struct DurationFigures {
     latency_mean_us: Option<i64>,
 }
 
+/// The sums that [`Figures`] and [`DurationFigures`] are made of.
+pub(crate) const FIGURE_COLUMNS: [&str; 19] = [
+    "operations",
+    "failures",
+    "unpriced",
+    "input_tokens",
+    "cache_read_tokens",
+    "output_tokens",
+    "cost_nano_usd",
+    "reported_cost_nano_usd",
+    "latency_count",
+    "latency_sum_us",
+    "input_cost_nano_usd",
+    "cache_read_cost_nano_usd",
+    "cache_write_cost_nano_usd",
+    "output_cost_nano_usd",
+    "unit_cost_nano_usd",
+    "cache_savings_nano_usd",
+    "compared",
+    "reported_difference_nano_usd",
+    "reported_as_cost_nano_usd",
+];
+
 impl From<&WindowSums> for Figures {
     fn from(sums: &WindowSums) -> Self {
         Self {
@@ -102,4 +125,27 @@ pub(crate) fn dimension_values(
     values: Vec<Option<String>>,
 ) -> BTreeMap<&'static str, Option<String>> {
     dimensions.iter().map(|dimension| dimension.column()).zip(values).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use opstream_schemas::window::SUM_COLUMNS;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn figures_are_made_of_their_columns_alone() {
+        let of = |is_read: &dyn Fn(&str) -> bool| {
+            let number = |(place, column): (usize, &str)| if is_read(column) { 2 * place as i64 + 3 } else { 0 };
+            let mut columns = SUM_COLUMNS.into_iter().enumerate().map(number);
+            let sums = WindowSums::from_array(std::array::from_fn(|_| columns.next().unwrap()));
+            json!([Figures::from(&sums), DurationFigures::from(&sums)])
+        };
+        let all = of(&|_| true);
+        assert_eq!(of(&|column| FIGURE_COLUMNS.contains(&column)), all);
+        for left_out in FIGURE_COLUMNS {
+            assert_ne!(of(&|column| column != left_out), all, "{left_out} is read for nothing");
+        }
+    }
 }

@@ -4,9 +4,7 @@ mod of_steps;
 
 use opstream_schemas::UtcMillis;
 use opstream_schemas::database::{Engine, Row, Transaction, Value};
-use opstream_schemas::window::{
-    CURRENT_GENERATION, Dimension, DimensionSet, Level, OTHER, SUM_COLUMNS, WindowSpan, WindowSums,
-};
+use opstream_schemas::window::{CURRENT_GENERATION, Dimension, DimensionSet, Level, OTHER, WindowSpan, WindowSums};
 use sqlx::AssertSqlSafe;
 
 use self::of_steps::{spans_json, windows_of_steps};
@@ -82,38 +80,41 @@ pub(crate) struct Largest {
     pub(crate) groups: usize,
 }
 
-/// Sums of the windows of a question, one row per group, in order of time, at most `limit`.
+/// Sums of the windows of a question, one row per group, in order of time, at most `limit`. Only these columns of [`SUM_COLUMNS`](opstream_schemas::window::SUM_COLUMNS) are
+/// read: adding up the others and passing them on would take most of the time. The other sums are 0.
 ///
 /// # Errors
 /// What the database answers.
 pub(crate) async fn fetch_sums(
     reading: &mut Transaction,
     question: Question<'_>,
+    columns: &[&'static str],
     limit: usize,
 ) -> Result<Vec<WindowRow<WindowSums>>, sqlx::Error> {
-    let mut statement = Statement::for_sums(Source::of(reading, question), question, None);
+    let mut statement = Statement::for_sums(Source::of(reading, question), question, columns, None);
     if question.group_by.step.is_some() {
         statement.sql += " order by step_ms";
     }
     statement.limit(limit);
     let rows = statement.fetch(reading, question.spans).await?;
-    rows.iter().map(|row| question.group_by.read(row, WindowSums::from_row(row)?)).collect()
+    rows.iter().map(|row| question.group_by.read(row, WindowSums::from_columns(row, columns)?)).collect()
 }
 
 /// Sums of the windows of a question for the `limit` groups of which `measure`, an SQL expression over sums of `w` made of constants, is
-/// largest.
+/// largest. `columns` have all sums that the measure is made of, and `operations`.
 ///
 /// # Errors
 /// What the database answers.
 pub(crate) async fn fetch_largest(
     reading: &mut Transaction,
     question: Question<'_>,
+    columns: &[&'static str],
     measure: &str,
     limit: usize,
 ) -> Result<Largest, sqlx::Error> {
     // Counted before the limit takes effect.
     let groups = "cast(count(*) over () as bigint) as group_count";
-    let mut statement = Statement::for_sums(Source::of(reading, question), question, Some(groups));
+    let mut statement = Statement::for_sums(Source::of(reading, question), question, columns, Some(groups));
     // Equal groups stay in one order from answer to answer.
     statement.sql += " order by ";
     statement.sql += measure;
@@ -126,7 +127,7 @@ pub(crate) async fn fetch_largest(
     statement.limit(limit);
     let rows = statement.fetch(reading, question.spans).await?;
     let groups = rows.first().map_or(Ok(0), |row| row.int("group_count"))?;
-    let rows = rows.iter().map(|row| question.group_by.read(row, WindowSums::from_row(row)?));
+    let rows = rows.iter().map(|row| question.group_by.read(row, WindowSums::from_columns(row, columns)?));
     Ok(Largest { rows: rows.collect::<Result<_, _>>()?, groups: usize::try_from(groups).unwrap_or(usize::MAX) })
 }
 
@@ -179,7 +180,7 @@ pub(crate) async fn unattributed(
     }
     let group_by = GroupBy::default();
     let beyond = Question { filters: &others, group_by: &group_by, only: None, ..question };
-    let statement = Statement::for_sums(Source::of(reading, question), beyond, None);
+    let statement = Statement::for_sums(Source::of(reading, question), beyond, &["operations"], None);
     let rows = statement.fetch(reading, question.spans).await?;
     let operations = rows.first().map(|row| row.int("operations")).transpose()?;
     Ok(operations.filter(|operations| *operations > 0))
@@ -215,11 +216,11 @@ struct Statement {
 }
 
 impl Statement {
-    /// Sums per group; `more` is selected beside them.
-    fn for_sums(source: Source, question: Question<'_>, more: Option<&str>) -> Self {
-        let sums = SUM_COLUMNS.map(|column| format!("cast(coalesce(sum(w.{column}), 0) as bigint) as {column}"));
-        let selected: Vec<String> = sums.into_iter().chain(more.map(str::to_owned)).collect();
-        let mut statement = Self::select(source, question, &SUM_COLUMNS, &selected);
+    /// Sums of these columns per group; `more` is selected beside them.
+    fn for_sums(source: Source, question: Question<'_>, columns: &[&str], more: Option<&str>) -> Self {
+        let sums = columns.iter().map(|column| format!("cast(coalesce(sum(w.{column}), 0) as bigint) as {column}"));
+        let selected: Vec<String> = sums.chain(more.map(str::to_owned)).collect();
+        let mut statement = Self::select(source, question, columns, &selected);
         let step = question.group_by.step.as_ref().map(step_expression);
         let dimensions = question.group_by.dimensions.iter().map(|dimension| format!("d.{}", dimension.column()));
         let groups: Vec<String> = step.into_iter().chain(dimensions).collect();

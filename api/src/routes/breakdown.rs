@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::error::ApiError;
 use crate::query::{
-    AnsweredPeriod, DurationFigures, Figures, Filters, GroupBy, Largest, Parameters, Period, Question,
+    AnsweredPeriod, DurationFigures, FIGURE_COLUMNS, Figures, Filters, GroupBy, Largest, Parameters, Period, Question,
     dimension_values, fetch_largest, minutes_kept_from, read_group_by, unattributed,
 };
 use crate::routes::openapi::{BreakdownParameters, FilterParameters, OrderParameters, RangeParameters};
@@ -112,7 +112,8 @@ pub(crate) async fn breakdown(
     let group_by = GroupBy { step: None, dimensions };
     let question = Question { spans: &spans, filters: &filters, group_by: &group_by, only: None };
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let Largest { rows, groups } = fetch_largest(&mut reading, question, order.measure(), limit).await?;
+    let largest = fetch_largest(&mut reading, question, &FIGURE_COLUMNS, order.measure(), limit).await?;
+    let Largest { rows, groups } = largest;
     let unattributed = unattributed(&mut reading, question).await?;
     let left_out = groups.saturating_sub(rows.len());
     let rows = rows

@@ -196,7 +196,7 @@ pub(crate) async fn distribution(State(state): State<Shared>, parameters: Parame
     let complete_to = state.complete_to().await?;
     if let Some((filters, dimensions)) = asked.of_windows() {
         let mut reading = state.begin_reading().await?;
-        let mut windows = Windows { reading: &mut reading, filters, dimensions };
+        let mut windows = Windows { reading: &mut reading, filters, dimensions, columns: Vec::new() };
         return Ok(Json(asked.answer(&mut windows, complete_to, || None).await?).into_response());
     }
     state

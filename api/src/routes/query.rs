@@ -7,6 +7,8 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -91,6 +93,12 @@ impl Asked {
         self.measures.iter().chain([&self.order])
     }
 
+    /// The sums that these are made of, operations always among them.
+    fn columns(&self) -> Vec<&'static str> {
+        let needed = self.needed().flat_map(Measure::columns).chain(Measure::OPERATIONS.columns());
+        needed.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
     /// By what groups are told apart.
     pub(crate) fn axes(&self) -> &[Axis] {
         &self.axes
@@ -146,7 +154,7 @@ pub(crate) async fn query(State(state): State<Shared>, parameters: Parameters) -
     match asked.of_windows().filter(|_| asked.read_from != ReadFrom::Files) {
         Some((filters, dimensions)) => {
             let mut reading = state.begin_reading().await?;
-            let mut windows = Windows { reading: &mut reading, filters, dimensions };
+            let mut windows = Windows { reading: &mut reading, filters, dimensions, columns: asked.columns() };
             let answer = asked.answer(&mut windows, complete_to, || None).await?;
             match asked.format {
                 None => Ok(Json(answer).into_response()),

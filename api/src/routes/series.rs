@@ -11,8 +11,8 @@ use utoipa::ToSchema;
 
 use crate::error::ApiError;
 use crate::query::{
-    AnsweredPeriod, DurationFigures, Figures, Filters, GroupBy, Parameters, Period, Present, Question, StepTimes,
-    Steps, WindowRow, dimension_values, fetch_sums, minutes_kept_from, read_group_by, unattributed,
+    AnsweredPeriod, DurationFigures, FIGURE_COLUMNS, Figures, Filters, GroupBy, Parameters, Period, Present, Question,
+    StepTimes, Steps, WindowRow, dimension_values, fetch_sums, minutes_kept_from, read_group_by, unattributed,
 };
 use crate::routes::openapi::{FilterParameters, GroupParameters, RangeParameters, SeriesParameters};
 use crate::state::Shared;
@@ -78,7 +78,7 @@ pub(crate) async fn series(
     let steps = Steps::of(period, resolution, present)?;
     let group_by = GroupBy { step: Some(steps.step_by.clone()), dimensions };
     let question = Question { spans: &steps.spans, filters: &filters, group_by: &group_by, only: None };
-    let rows = fetch_sums(&mut reading, question, MAX_POINTS + 1).await?;
+    let rows = fetch_sums(&mut reading, question, &FIGURE_COLUMNS, MAX_POINTS + 1).await?;
     if rows.len() > MAX_POINTS {
         let message = format!(
             "the answer would have more than {MAX_POINTS} points; ask for a shorter range, a wider resolution or fewer dimensions"

@@ -9,8 +9,8 @@ use utoipa::ToSchema;
 
 use crate::error::ApiError;
 use crate::query::{
-    AnsweredPeriod, Figures, Filters, GroupBy, Parameters, Period, Question, fetch_sums, minutes_kept_from,
-    unattributed,
+    AnsweredPeriod, FIGURE_COLUMNS, Figures, Filters, GroupBy, Parameters, Period, Question, fetch_sums,
+    minutes_kept_from, unattributed,
 };
 use crate::routes::openapi::{FilterParameters, RangeParameters};
 use crate::state::Shared;
@@ -50,7 +50,7 @@ pub(crate) async fn totals(
     let mut reading = state.begin_reading().await?;
     let spans = period.range.spans(minutes_kept_from(&mut reading).await?)?;
     let question = Question { spans: &spans, filters: &filters, group_by: &GroupBy::default(), only: None };
-    let rows = fetch_sums(&mut reading, question, 1).await?;
+    let rows = fetch_sums(&mut reading, question, &FIGURE_COLUMNS, 1).await?;
     let sums = rows.first().map_or_else(WindowSums::default, |row| row.value);
     let unattributed = unattributed(&mut reading, question).await?;
     let period = period.answered(None);

@@ -188,9 +188,19 @@ impl WindowSums {
     /// # Errors
     /// When a column is missing, null or no `bigint`.
     pub fn from_row(row: &Row) -> Result<Self, sqlx::Error> {
+        Self::from_columns(row, &SUM_COLUMNS)
+    }
+
+    /// Reads a row that has these columns of [`SUM_COLUMNS`]; the other sums are 0.
+    ///
+    /// # Errors
+    /// As [`Self::from_row`].
+    pub fn from_columns(row: &Row, columns: &[&str]) -> Result<Self, sqlx::Error> {
         let mut sums = [0; SUM_COLUMNS.len()];
         for (sum, column) in sums.iter_mut().zip(SUM_COLUMNS) {
-            *sum = row.int(column)?;
+            if columns.contains(&column) {
+                *sum = row.int(column)?;
+            }
         }
         Ok(Self::from_array(sums))
     }

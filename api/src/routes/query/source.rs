@@ -64,6 +64,8 @@ pub(crate) struct Windows<'a> {
     pub(crate) filters: Filters,
     /// By what groups are told apart.
     pub(crate) dimensions: Vec<Dimension>,
+    /// The sums that the answer is made of and put in order by; the others are not read. None where only sketches are asked for.
+    pub(crate) columns: Vec<&'static str>,
 }
 
 impl Windows<'_> {
@@ -81,7 +83,7 @@ impl Source for Windows<'_> {
     async fn sums(&mut self, part: Part<'_>, limit: usize) -> Result<Vec<WindowRow<Sums>>, ApiError> {
         let group_by = self.group_by(part);
         let question = Question { spans: part.spans, filters: &self.filters, group_by: &group_by, only: part.only };
-        let rows = fetch_sums(self.reading, question, limit).await?;
+        let rows = fetch_sums(self.reading, question, &self.columns, limit).await?;
         Ok(rows.into_iter().map(|row| row.map(Sums::from)).collect())
     }
 
@@ -89,7 +91,7 @@ impl Source for Windows<'_> {
         let group_by = self.group_by(part);
         let question = Question { spans: part.spans, filters: &self.filters, group_by: &group_by, only: part.only };
         let measure = by.sql().unwrap_or_else(|| "sum(w.operations)".to_owned());
-        let largest = fetch_largest(self.reading, question, &measure, limit).await?;
+        let largest = fetch_largest(self.reading, question, &self.columns, &measure, limit).await?;
         let rows = largest.rows.into_iter().map(|row| row.map(Sums::from)).collect();
         Ok(Largest { rows, groups: largest.groups })
     }
