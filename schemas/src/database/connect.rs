@@ -17,6 +17,11 @@ const SQLITE_WRITER_CACHE_KIB: &str = "-32768";
 /// Pages of 4 KiB in the log after which they are copied into the database: after some batches of the ingestor, not after
 /// each, since a page that several of them changed is then copied once.
 const SQLITE_CHECKPOINT_PAGES: &str = "8000";
+/// Memory for pages of each reader, in KiB: a panel of a month reads some MiB of windows, and every page that is not kept is a
+/// call of the system.
+const SQLITE_READER_CACHE_KIB: &str = "-8192";
+/// Rows on their way from SQLite's thread to ours. With few, the two wait for each other more than they work.
+const SQLITE_ROW_BUFFER: usize = 1024;
 /// Read-only SQLite connections; more than the machine's cores would only contend.
 const SQLITE_READERS: u32 = 4;
 /// How long a SQLite writer of another process may hold its lock before we give up.
@@ -248,6 +253,7 @@ async fn connect_sqlite(file: &Path) -> Result<Database, sqlx::Error> {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(SQLITE_BUSY_TIMEOUT)
+        .row_buffer_size(SQLITE_ROW_BUFFER)
         .statement_cache_capacity(64);
     let single = SqlitePoolOptions::new().max_connections(1).acquire_timeout(Duration::from_mins(1));
     let options_of_writer = options
@@ -266,7 +272,7 @@ async fn connect_sqlite(file: &Path) -> Result<Database, sqlx::Error> {
                 Ok(true)
             })
         });
-    let options = options.read_only(true).create_if_missing(false);
+    let options = options.read_only(true).create_if_missing(false).pragma("cache_size", SQLITE_READER_CACHE_KIB);
     let readers = patiently(async || readers.clone().connect_with(options.clone()).await).await?;
     Ok(Database::Sqlite { writer, readers })
 }
