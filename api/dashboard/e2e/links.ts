@@ -37,6 +37,26 @@ export async function aLinkShowsTheSameElsewhere(browser: Browser): Promise<void
   await second.close();
 }
 
+export async function stepsOfChartsCanBeChosen(browser: Browser): Promise<void> {
+  const context = await newContext(browser);
+  const { page, troubles } = await newPage(context);
+  await open(page, "#/cost?range=7d&zone=UTC");
+  const last = () => page.getByRole("slider", { name: "Cost over time" }).getAttribute("aria-valuemax").then(Number);
+  assert.ok((await last()) >= 160, "hours of a week");
+  await page.locator(".bar button", { hasText: "Last 7 days" }).click();
+  const steps = page.getByLabel("Steps");
+  assert.deepEqual(await steps.locator("option").allTextContents(), ["as the range shows well (hours)", "quarters of an hour", "hours", "days"]);
+  await steps.selectOption("day");
+  await settled(page);
+  assert.match(page.url(), /step=day/);
+  assert.ok([6, 7].includes(await last()), `${await last()} days`);
+  await page.reload();
+  await settled(page);
+  assert.ok([6, 7].includes(await last()), "the address remembers it");
+  assert.deepEqual(troubles, []);
+  await context.close();
+}
+
 export async function aClickOnABarFiltersEverything(browser: Browser): Promise<void> {
   const context = await newContext(browser);
   const { page, troubles } = await newPage(context);

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufWriter, Read as _, Write};
 use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -10,8 +11,9 @@ use polars::prelude::*;
 
 use super::answers::{Answer, respond};
 use super::files::TableError;
+use super::limits::lacks_memory;
 use super::table::{Format, TableWriter, WriteError};
-use super::task::{Head, Refusal, Work};
+use super::task::{Head, Refusal, Task, Work};
 use crate::error::ApiError;
 
 /// Memory that a child has mapped before it reads anything, with the stacks of its threads.
@@ -53,7 +55,8 @@ fn limit(_: &Work) -> io::Result<()> {
 /// Answers a question: a line that says what follows, and the body.
 pub(super) fn answer(work: Work, out: &mut (impl Write + Send)) -> io::Result<()> {
     let began = Instant::now();
-    match respond(work, began) {
+    let is_sql = matches!(work.task, Task::Sql { .. });
+    match unless_panicked(is_sql, || respond(work, began)) {
         Ok(Answer::Json(body)) => {
             write_head(&Head::Body { content_type: JSON.to_owned(), file_name: None }, out)?;
             out.write_all(&body)?;
@@ -62,6 +65,26 @@ pub(super) fn answer(work: Work, out: &mut (impl Write + Send)) -> io::Result<()
         Err(error) => write_head(&Head::Refused(Refusal::of(&error)), out)?,
     }
     out.flush()
+}
+
+/// What some work says. Polars panics over some statements that it does not know how to run, which is no fault of ours; any other
+/// panic ends the process, and the parent sees why.
+fn unless_panicked<T>(is_sql: bool, work: impl FnOnce() -> Result<T, ApiError>) -> Result<T, ApiError> {
+    std::panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let words =
+            panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        if !is_sql || words.is_some_and(lacks_memory) {
+            resume_unwind(panic);
+        }
+        let message =
+            "the statement cannot be run: Polars gave up on it; write it in another way, or over a shorter range";
+        Err(ApiError::Refused(Refusal {
+            status: 422,
+            code: "sql_failed".to_owned(),
+            message: message.to_owned(),
+            cause: None,
+        }))
+    })
 }
 
 fn write_head(head: &Head, out: &mut impl Write) -> io::Result<()> {
@@ -138,5 +161,21 @@ fn without_quoted(text: &str) -> String {
 impl From<TableError> for ApiError {
     fn from(error: TableError) -> Self {
         Self::Internal(Box::new(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_over_a_statement_is_told_to_whoever_wrote_it() {
+        let told = |is_sql, words: &'static str| {
+            std::panic::catch_unwind(|| unless_panicked::<()>(is_sql, || panic!("{words}")).unwrap_err())
+        };
+        assert_eq!(told(true, "not yet implemented").unwrap().status_and_code().1, "sql_failed");
+        assert!(told(true, "Cannot allocate memory").is_err());
+        assert!(told(false, "not yet implemented").is_err());
+        assert!(unless_panicked(true, || Ok(())).is_ok());
     }
 }

@@ -20,3 +20,13 @@ impl Default for ScanLimits {
         Self { memory_bytes: 1 << 30, time: Duration::from_secs(30), at_once: 2, threads: 2 }
     }
 }
+
+/// What programs say for want of memory; the last one where a thread gets no stack.
+const MEMORY_SIGNS: [&str; 4] =
+    ["memory allocation of", "cannot allocate memory", "out of memory", "resource temporarily unavailable"];
+
+/// Whether words of a program that ends tell of its limit of memory.
+pub(super) fn lacks_memory(words: &str) -> bool {
+    let words = words.to_lowercase();
+    MEMORY_SIGNS.iter().any(|sign| words.contains(sign))
+}

@@ -18,7 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::limits::ScanLimits;
+use super::limits::{ScanLimits, lacks_memory};
 use super::manifest::live_files;
 use super::task::{Head, MAX_BODY, Refusal, Task, Work};
 use crate::connections::LongLived;
@@ -41,7 +41,7 @@ const MAX_HEAD: u64 = 64 << 10;
 /// How long a child that said something odd may take to end by itself.
 const LAST_MOMENTS: Duration = Duration::from_secs(1);
 /// Enough of what a dying child says to see why.
-const MAX_LAST_WORDS: u64 = 4 << 10;
+const MAX_WORDS: u64 = 4 << 10;
 
 /// Starts children, so many at once.
 pub(crate) struct Scans {
@@ -239,7 +239,8 @@ struct Running {
     /// Closed once the question stands there.
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
-    last_words: ChildStderr,
+    /// The one task that listens to what it says beside its answer.
+    words: JoinSet<Vec<u8>>,
 }
 
 impl Running {
@@ -249,10 +250,12 @@ impl Running {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().map_err(|error| ApiError::Internal(error.into()))?;
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let (Some(input), Some(output), Some(last_words)) = pipes else {
+        let (Some(input), Some(output), Some(errors)) = pipes else {
             return Err(ApiError::Internal("a process was started without its pipes".into()));
         };
-        Ok(Self { child, input: Some(input), output: BufReader::new(output), last_words })
+        let mut words = JoinSet::new();
+        words.spawn(first_words(errors));
+        Ok(Self { child, input: Some(input), output: BufReader::new(output), words })
     }
 
     async fn ask(&mut self, work: &Work) -> Result<(), End> {
@@ -339,11 +342,9 @@ impl Running {
     }
 
     async fn end(&mut self, status: ExitStatus) -> End {
-        let mut words = Vec::new();
         // What it said may be about the question, so it is looked at and never logged.
-        let _is_read = (&mut self.last_words).take(MAX_LAST_WORDS).read_to_end(&mut words).await.is_ok();
-        let words = String::from_utf8_lossy(&words).to_lowercase();
-        if MEMORY_SIGNS.iter().any(|sign| words.contains(sign)) {
+        let words = self.words.join_next().await.and_then(Result::ok).unwrap_or_default();
+        if lacks_memory(&String::from_utf8_lossy(&words)) {
             return End::OutOfMemory;
         }
         match signal_of(status) {
@@ -354,9 +355,15 @@ impl Running {
     }
 }
 
-/// What programs say for want of memory; the last one where a thread gets no stack.
-const MEMORY_SIGNS: [&str; 4] =
-    ["memory allocation of", "cannot allocate memory", "out of memory", "resource temporarily unavailable"];
+/// What a child says first. The rest is read too, because a child whose pipe is full waits.
+async fn first_words(mut errors: ChildStderr) -> Vec<u8> {
+    let mut words = Vec::new();
+    if (&mut errors).take(MAX_WORDS).read_to_end(&mut words).await.is_ok() {
+        drop(tokio::io::copy(&mut errors, &mut tokio::io::sink()).await);
+    }
+    words
+}
+
 /// The system's last resort where memory runs out.
 const SIGKILL: i32 = 9;
 /// Sent at the limit of processor time.

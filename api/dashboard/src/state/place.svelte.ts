@@ -103,9 +103,9 @@ class Place {
   }
 
   private periodAt(now: number): Period | undefined {
-    const { range, zone } = this.inScope((view) => view);
+    const { range, zone, step } = this.inScope((view) => view);
     if ("name" in range && range.name === "all" && this.first === undefined) return undefined;
-    return periodOf(range, now, zone, this.first);
+    return periodOf(range, now, zone, this.first, step);
   }
 
   /** Reads the view, but for what is no part of the scope. */

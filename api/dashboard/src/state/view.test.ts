@@ -8,6 +8,7 @@ test("an address reproduces the view, and the view the address", () => {
   const addresses = [
     "#/cost?range=7d&zone=Asia/Kolkata&provider=openai&provider=anthropic&model=",
     "#/operations?from=2026-11-01T00:00Z&to=2026-11-02T10:07Z&zone=UTC&session_id=a%26b%3Dc&compare=previous&columns=time,cost",
+    "#/cost?range=30d&zone=UTC&step=hour&team=search",
     "#/overview?range=24h&zone=UTC&agent_id=%D9%85%D8%AE%D8%B7%D8%B7",
   ];
   for (const address of addresses) {
@@ -19,10 +20,11 @@ test("an address reproduces the view, and the view the address", () => {
 });
 
 test("what makes no sense is not taken", () => {
-  const view = read("#/../etc?range=5y&zone=Mars/Base&from=2026-11-02T00:00Z&to=2026-11-01T00:00Z&provider=openai&provider=openai");
+  const view = read("#/../etc?range=5y&zone=Mars/Base&step=second&from=2026-11-02T00:00Z&to=2026-11-01T00:00Z&provider=openai&provider=openai");
   assert.equal(view.page, "overview");
   assert.deepEqual(view.range, { name: "24h" });
   assert.equal(view.zone, "Europe/Berlin");
+  assert.equal(view.step, undefined);
   assert.deepEqual(view.filters, { provider: ["openai"] });
   assert.equal(read("").page, "overview");
 });

@@ -1,7 +1,7 @@
 // What is looked at, as it stands behind # in the address: #/cost?range=7d&zone=Europe%2FBerlin&provider=openai. A copied address
 // shows the same. Pure.
 import { FILTERS, isFilter, type FilterName } from "../api/dimensions";
-import { isRangeName, type Range } from "../time/range";
+import { isRangeName, isResolution, type Range, type Resolution } from "../time/range";
 import { isZone, MINUTE } from "../time/zone";
 
 export interface View {
@@ -10,6 +10,8 @@ export interface View {
   item: string;
   range: Range;
   zone: string;
+  /** Width of the steps of charts; none for the one that shows the range well. */
+  step: Resolution | undefined;
   /** Any of the values; "" is operations without one. A dimension that is not filtered by is absent. */
   filters: Partial<Record<FilterName, readonly string[]>>;
   /** Whether the previous period is shown beside this one. */
@@ -33,18 +35,20 @@ export function readView(hash: string, ownZone: string): View {
     else if (!RESERVED.has(name)) options[name] = value;
   }
   const zone = given.get("zone") ?? "";
+  const step = given.get("step") ?? "";
   return {
     page,
     item,
     range: readRange(given),
     zone: isZone(zone) ? zone : ownZone,
+    step: isResolution(step) ? step : undefined,
     filters,
     compare: given.get("compare") === "previous",
     options,
   };
 }
 
-const RESERVED = new Set(["range", "from", "to", "zone", "compare"]);
+const RESERVED = new Set(["range", "from", "to", "zone", "step", "compare"]);
 
 /** The same view has always the same text. */
 export function writeView(view: View): string {
@@ -55,6 +59,7 @@ export function writeView(view: View): string {
     parts.set("to", minuteText(view.range.to));
   }
   parts.set("zone", view.zone);
+  if (view.step) parts.set("step", view.step);
   for (const name of FILTERS) for (const value of view.filters[name] ?? []) parts.append(name, value);
   if (view.compare) parts.set("compare", "previous");
   for (const name of Object.keys(view.options).sort()) parts.set(name, view.options[name] ?? "");

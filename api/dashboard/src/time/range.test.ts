@@ -58,3 +58,18 @@ test("all time begins with the first operation", () => {
   assert.equal(of("all").from, BEGINNING);
   assert.equal(of("all").resolution, "month");
 });
+
+test("steps can be chosen as far as a chart can show them and windows are kept", () => {
+  const steps = (name: RangeName, step?: "minute" | "hour" | "day" | "month") => periodOf({ name }, now, "UTC", BEGINNING, step);
+  assert.equal(steps("24h").resolution, "quarter_hour");
+  assert.equal(steps("24h", "hour").resolution, "hour");
+  assert.deepEqual(steps("24h").choices, ["quarter_hour", "hour"]);
+  assert.deepEqual(steps("7d").choices, ["quarter_hour", "hour", "day"]);
+  assert.deepEqual(steps("30d").choices, ["hour", "day", "week"]);
+  assert.deepEqual(steps("1y").choices, ["day", "week", "month"]);
+  // What does not go with the range is as if it were not chosen.
+  assert.equal(steps("24h", "month").resolution, "quarter_hour");
+  assert.equal(steps("30d", "minute").resolution, "day");
+  const old = { from: now - 30 * DAY, to: now - 30 * DAY + 60 * MINUTE };
+  assert.ok(!periodOf(old, now, "UTC").choices.includes("minute"), "minutes are not kept so long");
+});

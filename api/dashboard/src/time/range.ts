@@ -1,7 +1,14 @@
 // The ranges of time that can be chosen, the moments they mean now, and the period that came before. Pure.
 import { alignDown, DAY, HOUR, MINUTE, startOfDay, startOfMonth, startOfWeek, toLocal, fromLocal } from "./zone";
 
-export type Resolution = "minute" | "quarter_hour" | "hour" | "day" | "week" | "month";
+/** Widths of steps, the narrowest first. */
+const RESOLUTIONS = ["minute", "quarter_hour", "hour", "day", "week", "month"] as const;
+
+export type Resolution = (typeof RESOLUTIONS)[number];
+
+export function isResolution(text: string): text is Resolution {
+  return (RESOLUTIONS as readonly string[]).includes(text);
+}
 
 export interface Span {
   /** Unix milliseconds of a whole minute, in the span. */
@@ -14,8 +21,10 @@ export interface Span {
 export type Range = { name: RangeName } | Span;
 
 export interface Period extends Span {
-  /** Width of the steps that a chart shows well. */
+  /** Width of the steps. */
   resolution: Resolution;
+  /** Every width that can be chosen. */
+  choices: readonly Resolution[];
   /** What is compared with; none before the beginning of all. */
   previous: Span | undefined;
 }
@@ -67,23 +76,35 @@ const ROLLING: Partial<Record<RangeName, { length: number; step: Resolution }>> 
   "24h": { length: DAY, step: "quarter_hour" },
   "7d": { length: 7 * DAY, step: "hour" },
 };
-const WIDTHS: Partial<Record<Resolution, number>> = { minute: MINUTE, quarter_hour: QUARTER, hour: HOUR };
+const WIDTHS: Record<Resolution, number> = { minute: MINUTE, quarter_hour: QUARTER, hour: HOUR, day: DAY, week: 7 * DAY, month: 30 * DAY };
+/** More are no chart but a blur. */
+const MOST_STEPS = 800;
 /** Days of the calendar, of which today is the last. */
 const LOCAL_DAYS: Partial<Record<RangeName, number>> = { "30d": 30, "90d": 90, "1y": 365 };
 
-/** What a range means at `now`. All time begins with `first`, the first moment from which there is anything. */
-export function periodOf(range: Range, now: number, zone: string, first: number = BEGINNING): Period {
+/** What a range has before its steps are chosen. */
+type Bare = Omit<Period, "choices">;
+
+/**
+ * What a range means at `now`. All time begins with `first`, the first moment from which there is anything. `step` is the width of its
+ * steps where the range has such; else it is the one that a chart shows well.
+ */
+export function periodOf(range: Range, now: number, zone: string, first: number = BEGINNING, step?: Resolution): Period {
   const end = Math.floor(now / MINUTE) * MINUTE + MINUTE;
   const period = "name" in range ? named(range.name, end, now, zone, first) : fixed(range);
   const isOld = period.from < now - MINUTES_KEPT;
-  const resolution = isOld && period.resolution === "minute" ? "quarter_hour" : period.resolution;
-  return { ...kept(period, now), resolution, previous: period.previous && kept(period.previous, now) };
+  const automatic = isOld && period.resolution === "minute" ? "quarter_hour" : period.resolution;
+  const length = period.to - period.from;
+  const isChoice = (width: Resolution) => width === automatic || (!(isOld && width === "minute") && WIDTHS[width] < length && length / WIDTHS[width] <= MOST_STEPS);
+  const choices = RESOLUTIONS.filter(isChoice);
+  const resolution = step && choices.includes(step) ? step : automatic;
+  return { ...kept(period, now), resolution, choices, previous: period.previous && kept(period.previous, now) };
 }
 
-function named(name: RangeName, end: number, now: number, zone: string, first: number): Period {
+function named(name: RangeName, end: number, now: number, zone: string, first: number): Bare {
   const rolling = ROLLING[name];
   if (rolling) {
-    const width = WIDTHS[rolling.step] ?? MINUTE;
+    const width = WIDTHS[rolling.step];
     // On a whole step, so that no chart begins with a cut one.
     const from = alignDown(end - 1, width, zone) + width - rolling.length;
     return { from, to: end, resolution: rolling.step, previous: { from: from - rolling.length, to: end - rolling.length } };
@@ -109,17 +130,17 @@ function named(name: RangeName, end: number, now: number, zone: string, first: n
 }
 
 /** From a beginning to now, compared with as much local time from an earlier beginning, at most to this one. */
-function since(from: number, earlier: number, end: number, zone: string): Period {
+function since(from: number, earlier: number, end: number, zone: string): Bare {
   const elapsed = toLocal(end, zone) - toLocal(from, zone);
   const to = Math.min(fromLocal(toLocal(earlier, zone) + elapsed, zone), from);
   return { from, to: end, resolution: resolutionFor(from, end), previous: { from: earlier, to } };
 }
 
-function whole(from: number, to: number, earlier: number): Period {
+function whole(from: number, to: number, earlier: number): Bare {
   return { from, to, resolution: resolutionFor(from, to), previous: { from: earlier, to: from } };
 }
 
-function fixed(span: Span): Period {
+function fixed(span: Span): Bare {
   const length = span.to - span.from;
   const from = span.from - length;
   const previous = from >= BEGINNING ? { from, to: span.from } : undefined;

@@ -52,6 +52,9 @@ export function exactMoment(moment: number, zone: string): string {
   return `${dayAndClock(moment, zone)} ${zone} (${offsetText(moment, zone)})`;
 }
 
+/** How widths of steps are called. */
+export const STEP_NAMES: Record<Resolution, string> = { minute: "minutes", quarter_hour: "quarters of an hour", hour: "hours", day: "days", week: "weeks", month: "months" };
+
 /** How a step is called. */
 export function stepName(start: number, end: number, resolution: Resolution, zone: string): string {
   if (resolution === "month") return month(start, zone);
