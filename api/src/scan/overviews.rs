@@ -1,14 +1,16 @@
 //! One line for each session or trace: what belongs together, from its first operation to its last.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod leading;
+mod lines;
 
 use opstream_schemas::{NanoUsd, UtcMicros};
 use polars::prelude::*;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::groups::collect;
-use super::sums::{SumColumns, SumError, sum_of};
+use self::leading::Leading;
+use self::lines::read_lines;
+use super::sums::SumError;
 use crate::error::ApiError;
 
 /// What operations are put together by.
@@ -65,17 +67,6 @@ impl Order {
         ("failures", Self::Failures),
         ("duration", Self::Duration),
     ];
-
-    const fn column(self) -> &'static str {
-        match self {
-            Self::Last => LAST,
-            Self::First => FIRST,
-            Self::Cost => "cost_nano_usd",
-            Self::Operations => "operations",
-            Self::Failures => "failures",
-            Self::Duration => DURATION,
-        }
-    }
 }
 
 /// A session or a trace in one line.
@@ -145,35 +136,12 @@ pub(super) struct Overviews {
     pub(super) left_out: usize,
 }
 
-const FIRST: &str = "first_us";
-const LAST: &str = "last_us";
-const DURATION: &str = "duration_us";
-const AGENT: &str = "agent";
-const SUMS: [&str; 7] =
-    ["operations", "failures", "unpriced", "input_tokens", "output_tokens", "cost_nano_usd", "latency_sum_us"];
-/// Most names of a kind in a line.
-const MAX_NAMES: usize = 5;
-
-/// Lines of the operations of a table.
+/// Lines of the operations of a table. Which they are is found out with as few sums as their order takes, because there may be
+/// millions of sessions in a range; then the operations of these alone are read.
 pub(super) fn overviews(table: LazyFrame, bond: Bond, order: Order, limit: usize) -> Result<Overviews, ApiError> {
-    let key = bond.column();
-    let table = table.filter(col(key).is_not_null());
-    let keys = [col("workspace"), col(key)];
-    let end = col("started_at_us") + col("latency_us").fill_null(lit(0_i64));
-    let mut sums: Vec<Expr> = SUMS.iter().flat_map(|column| sum_of(column)).collect();
-    sums.extend([col("started_at_us").min().alias(FIRST), end.max().alias(LAST)]);
-    let all = table.clone().group_by(keys.clone()).agg(sums);
-    let all = all.with_column((col(LAST) - col(FIRST)).alias(DURATION));
-    let all = collect(all).map_err(SumError::from)?;
-    // Before the cut: a sum that overflowed must not put a line elsewhere.
-    SumColumns::of(&all, &SUMS)?;
-    let by = [order.column(), LAST, "workspace", key];
-    let sorting =
-        SortMultipleOptions::default().with_order_descending_multi([true, true, false, false]).with_nulls_last(true);
-    let top = all.sort(by, sorting).map_err(SumError::from)?.head(Some(limit));
-    let left_out = all.height() - top.height();
-    let members = Members::read(table, &top, key).map_err(SumError::from)?;
-    Ok(Overviews { lines: lines(&top, bond, members)?, left_out })
+    let table = table.filter(col(bond.column()).is_not_null());
+    let Leading { keys, left_out } = Leading::find(table.clone(), bond, order, limit)?;
+    Ok(Overviews { lines: read_lines(table, bond, &keys)?, left_out })
 }
 
 /// Lines as a table, money in whole nano-dollars.
@@ -201,105 +169,4 @@ pub(super) fn as_table(lines: &[Overview], bond: Bond) -> Result<DataFrame, ApiE
         texts("users", &|line| line.users.join(", ")),
     ];
     Ok(DataFrame::new(lines.len(), columns).map_err(SumError::from)?)
-}
-
-fn lines(top: &DataFrame, bond: Bond, mut members: Members) -> Result<Vec<Overview>, ApiError> {
-    let sums = SumColumns::of(top, &SUMS)?;
-    let number = |name: &str| top.column(name).and_then(|column| column.i64().cloned()).map_err(SumError::from);
-    let (first, last, duration) = (number(FIRST)?, number(LAST)?, number(DURATION)?);
-    let text = |name: &str| top.column(name).and_then(|column| column.str().cloned()).map_err(SumError::from);
-    let (workspaces, names) = (text("workspace")?, text(bond.column())?);
-    let line = |row: usize| {
-        let key = (workspaces.get(row).unwrap_or_default().to_owned(), names.get(row).unwrap_or_default().to_owned());
-        let sums = sums.row(row);
-        let moment = |numbers: &Int64Chunked| UtcMicros::from_micros(numbers.get(row).unwrap_or_default());
-        let of = members.0.remove(&key).unwrap_or_default();
-        let (workspace, name) = key;
-        let (session_id, trace_id) = match bond {
-            Bond::Session => (Some(name), None),
-            Bond::Trace => (None, Some(name)),
-        };
-        Overview {
-            workspace,
-            session_id,
-            trace_id,
-            first_at: moment(&first),
-            last_at: moment(&last),
-            duration_us: duration.get(row).unwrap_or_default(),
-            busy_us: sums.kept.latency_sum_us,
-            operations: sums.kept.operations,
-            failures: sums.kept.failures,
-            unpriced: sums.kept.unpriced,
-            input_tokens: sums.kept.input_tokens,
-            output_tokens: sums.kept.output_tokens,
-            cost_usd: sums.kept.cost,
-            agents: of.agents.into_iter().collect(),
-            models: of.models.into_iter().collect(),
-            users: of.users.into_iter().collect(),
-            root: of.root,
-        }
-    };
-    Ok((0..top.height()).map(line).collect())
-}
-
-/// What takes part in each of the lines.
-struct Members(BTreeMap<(String, String), Member>);
-
-#[derive(Default)]
-struct Member {
-    agents: BTreeSet<String>,
-    models: BTreeSet<String>,
-    users: BTreeSet<String>,
-    root_started: Option<i64>,
-    root: Root,
-}
-
-impl Members {
-    /// Reads the operations of the lines once more: each combination of what is named, with its earliest start.
-    fn read(table: LazyFrame, top: &DataFrame, key: &'static str) -> PolarsResult<Self> {
-        const NAMED: [&str; 5] = [AGENT, "model", "user_id", "operation_type", "service"];
-        let on = [col("workspace"), col(key)];
-        let of_lines = top.select(["workspace", key])?.lazy();
-        let agent = when(col("agent_name").is_not_null()).then(col("agent_name")).otherwise(col("agent_id"));
-        let rows = table
-            .with_column(agent.alias(AGENT))
-            .join(of_lines, on.clone(), on.clone(), JoinArgs::new(JoinType::Semi))
-            .group_by(on.into_iter().chain(NAMED.map(col)).collect::<Vec<_>>())
-            .agg([col("started_at_us").min().alias(FIRST)])
-            // So that those are named that took part first, in every answer the same.
-            .sort([FIRST, AGENT, "model", "user_id"], SortMultipleOptions::default());
-        let rows = collect(rows)?;
-        let text = |name: &str| rows.column(name)?.str().cloned();
-        let (workspaces, keys) = (text("workspace")?, text(key)?);
-        let named = NAMED.map(text);
-        let [agents, models, users, types, services] = named;
-        let (agents, models, users, types, services) = (agents?, models?, users?, types?, services?);
-        let starts = rows.column(FIRST)?.i64()?.clone();
-        let mut members: BTreeMap<(String, String), Member> = BTreeMap::new();
-        for row in 0..rows.height() {
-            let value = |values: &StringChunked| values.get(row).map(str::to_owned);
-            let (Some(workspace), Some(name)) = (value(&workspaces), value(&keys)) else { continue };
-            let member = members.entry((workspace, name)).or_default();
-            for (names, values) in
-                [(&mut member.agents, &agents), (&mut member.models, &models), (&mut member.users, &users)]
-            {
-                if let Some(name) = value(values)
-                    && names.len() < MAX_NAMES
-                {
-                    names.insert(name);
-                }
-            }
-            let start = starts.get(row);
-            if member.root_started.is_none_or(|known| start.is_some_and(|start| start < known)) {
-                member.root_started = start;
-                member.root = Root {
-                    operation_type: value(&types),
-                    agent: value(&agents),
-                    model: value(&models),
-                    service: value(&services),
-                };
-            }
-        }
-        Ok(Self(members))
-    }
 }
