@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { conditionOf, inUnit, scopeOf, type Rule } from "./words";
+import { conditionOf, inUnit, scopeOf, sentenceOf, type Alert, type Rule } from "./words";
 
 const stored = { version: 1, problem: null, created_at: "", updated_at: "", name: "a" };
 const rule = (rest: object) => ({ ...stored, ...rest }) as Rule;
@@ -24,4 +24,10 @@ test("values have the unit of the alert", () => {
   assert.equal(inUnit("3.02", "percent"), "3.02\u00a0%");
   assert.equal(inUnit("1200", "operations"), "1,200");
   assert.equal(inUnit("3409.202", "ms"), "3.4\u00a0s");
+});
+
+test("an alert says whom it is about, what was seen and what is allowed", () => {
+  const alert = { rule: "month", kind: "budget", dimensions: { workspace: "acme", agent_id: null }, value: "10.13223343", limit: "10", unit: "usd", threshold_percent: 50 };
+  assert.equal(sentenceOf(alert as unknown as Alert), "month (acme, none): $10.13, limit $10.00, 50\u00a0% of the budget");
+  assert.equal(sentenceOf({ ...alert, dimensions: {}, unit: "percent", value: "3.02", limit: "1", threshold_percent: null } as unknown as Alert), "month: 3.02\u00a0%, limit 1\u00a0%");
 });

@@ -14,6 +14,13 @@ export function inUnit(value: string, unit: string): string {
   return unit === "ms" ? duration(Number(value) * 1000) : exactCount(Number(value));
 }
 
+/** An alert in a line, without its period. */
+export function sentenceOf(alert: Alert): string {
+  const of = Object.values(alert.dimensions).map((value) => value ?? "none").join(", ");
+  const reached = alert.threshold_percent ? `, ${alert.threshold_percent}\u00a0% of the budget` : "";
+  return `${alert.rule}${of && ` (${of})`}: ${inUnit(alert.value, alert.unit)}, limit ${inUnit(alert.limit, alert.unit)}${reached}`;
+}
+
 /** What a rule asks for. */
 export function conditionOf(rule: Rule): string {
   const window = rule.window_minutes ? ` within ${rule.window_minutes} minutes` : "";
