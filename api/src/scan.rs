@@ -16,6 +16,7 @@ mod manifest;
 mod members;
 mod overviews;
 mod parent;
+mod ranked;
 mod sql;
 mod sums;
 mod table;

@@ -51,6 +51,7 @@ async fn files_and_windows_answer_alike_and_files_answer_more() {
         assert_sql(&pipeline).await;
         assert_files(&pipeline).await;
         assert_lists(&pipeline).await;
+        assert_orders(&pipeline).await;
         pipeline.assert_verified().await;
         pipeline.stop().await;
     })
@@ -253,4 +254,28 @@ async fn assert_lists(pipeline: &Pipeline<'_>) {
     assert!(!partitions.is_empty() && partitions.iter().all(|partition| partition["windowed_lag"] == 0), "{answer}");
     assert_eq!(answer["files"]["operations"]["rows"], OPERATIONS);
     assert_eq!(pipeline.get("/v1/dead-letters?redriven=false").await.unwrap()["letters"], json!([]));
+}
+
+/// Pages in the order of a number have every operation that has it once, in that order.
+async fn assert_orders(pipeline: &Pipeline<'_>) {
+    for (question, column, is_meant) in [
+        ("order=latency_us&outcome=failure", "latency_us", &(|n: i64| n % 7 == 0) as &dyn Fn(i64) -> bool),
+        ("order=ttft_us&user_id=u%203", "ttft_us", &|n| n % 2 == 0 && n % 11 == 3),
+        ("order=output_tokens", "output_tokens", &|_| true),
+    ] {
+        let mut found: Vec<(i64, String)> = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let page = pipeline.get(&format!("/v1/operations?limit=500&{question}{cursor}")).await.unwrap();
+            assert!(page["scanned"]["files"].as_u64().unwrap() > 0, "{page}");
+            let of = |operation: &Value| {
+                (operation[column].as_i64().unwrap(), operation["operation_id"].as_str().unwrap().to_owned())
+            };
+            found.extend(page["operations"].as_array().unwrap().iter().map(of));
+            let Some(next) = page["next_cursor"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        assert!(found.is_sorted_by(|a, b| a > b), "{question}");
+        assert_eq!(found.len(), (0..OPERATIONS).filter(|number| is_meant(*number)).count(), "{question}");
+    }
 }

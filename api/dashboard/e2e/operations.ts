@@ -40,6 +40,27 @@ export async function anOperationStandsInTheAddress(browser: Browser): Promise<v
   await context.close();
 }
 
+export async function theListCanBeInTheOrderOfANumber(browser: Browser): Promise<void> {
+  const context = await newContext(browser);
+  const { page, troubles } = await newPage(context);
+  await open(page, "#/operations?range=24h&zone=UTC&columns=time,model,latency_us");
+  await page.getByRole("button", { name: "Latency" }).click();
+  const list = page.getByRole("region", { name: "Operations by latency, the largest first" });
+  await list.locator("tr.row").first().waitFor();
+  assert.match(page.url(), /order=latency_us/);
+  const exact = await list.locator("tr.row td:nth-child(3)").evaluateAll((cells) => cells.map((cell) => Number(cell.getAttribute("title")?.replaceAll(/[^0-9.]/g, ""))));
+  assert.ok(exact.length > 10 && (exact[0] ?? 0) > 0, exact.join(" "));
+  assert.deepEqual(exact, [...exact].sort((a, b) => b - a));
+  const before = Number(await list.locator("table").getAttribute("aria-rowcount"));
+  await list.evaluate((element) => element.scrollTo(0, element.scrollHeight));
+  await page.waitForFunction((rows) => Number(document.querySelector("table[aria-rowcount]")?.getAttribute("aria-rowcount")) > rows, before);
+  await list.getByRole("button", { name: "Time", exact: true }).click();
+  await page.getByRole("region", { name: "Operations, newest first" }).locator("tr.row").first().waitFor();
+  assert.doesNotMatch(page.url(), /order=/);
+  assert.deepEqual(troubles, []);
+  await context.close();
+}
+
 export async function columnsAreChosenInTheAddress(browser: Browser): Promise<void> {
   const context = await newContext(browser);
   const { page } = await newPage(context);

@@ -1,8 +1,10 @@
 //! Operations that belong together, a session or a trace: a line for each, and all operations of one.
 
+use std::collections::HashMap;
+
 use axum::Json;
 use axum::response::Response;
-use opstream_schemas::database::Value;
+use opstream_schemas::database::{Row, Value};
 use opstream_schemas::{OperationId, UtcMillis};
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
@@ -149,19 +151,25 @@ pub(super) async fn members(
     Ok(Json(MembersAnswer { workspace, complete_to, scanned, operations, next_after }))
 }
 
-/// The rows of these ids, in their order, as parts follow each other. One that retention has dropped meanwhile is left out.
-async fn rows_of(state: &Shared, ids: Vec<OperationId>) -> Result<Vec<Map<String, serde_json::Value>>, ApiError> {
+/// The rows of these ids, in their order. One that retention has dropped meanwhile is left out.
+pub(super) async fn rows_of(
+    state: &Shared,
+    ids: Vec<OperationId>,
+) -> Result<Vec<Map<String, serde_json::Value>>, ApiError> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
     let mut reading = state.begin_reading().await?;
     let places: Vec<String> = (1..=ids.len()).map(|place| format!("${place}")).collect();
     let sql = format!(
-        "select {} from operations where operation_id in ({}) order by operation_id",
+        "select {} from operations where operation_id in ({})",
         Extent::Listed.select_list(),
         places.join(", ")
     );
-    let ids: Vec<Value> = ids.into_iter().map(Value::from).collect();
-    let rows = reading.fetch_all(AssertSqlSafe(sql), &ids).await?;
-    Ok(rows.iter().map(|row| Extent::Listed.read(row)).collect::<Result<_, _>>()?)
+    let values: Vec<Value> = ids.iter().copied().map(Value::from).collect();
+    let rows = reading.fetch_all(AssertSqlSafe(sql), &values).await?;
+    let read = |row: &Row| Ok((row.id("operation_id")?, Extent::Listed.read(row)?));
+    let mut rows: HashMap<OperationId, Map<String, serde_json::Value>> =
+        rows.iter().map(read).collect::<Result<_, sqlx::Error>>()?;
+    Ok(ids.into_iter().filter_map(|id| rows.remove(&id)).collect())
 }

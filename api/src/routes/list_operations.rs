@@ -1,6 +1,7 @@
-//! `GET /v1/operations`: single operations, newest first.
+//! `GET /v1/operations`: single operations, newest first, or those with the largest of a number.
 
 mod condition;
+mod ranked;
 
 use axum::Json;
 use axum::extract::State;
@@ -12,9 +13,12 @@ use sqlx::AssertSqlSafe;
 use utoipa::ToSchema;
 
 use self::condition::condition;
+pub(crate) use self::ranked::{AskedRanked, FoundRanked, Place};
+use self::ranked::{ranked, take_ranking};
 use crate::error::ApiError;
 use crate::query::{Parameters, Selection, invalid};
 use crate::routes::openapi::{FilterParameters, ListParameters, OpenFilterParameters, StoredOperation};
+use crate::scan::Scanned;
 use crate::state::Shared;
 use crate::stored_operation::Extent;
 
@@ -29,14 +33,16 @@ const MAX_EXAMINED: i64 = 50_000;
 /// A page of operations.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct OperationsAnswer {
-    /// The operations, newest first, without their content and without fields of unlimited length: `tags`, `metadata`,
+    /// The operations in their order, without their content and without fields of unlimited length: `tags`, `metadata`,
     /// `request_parameters` and `billable_units` are at `/v1/operations/{operation_id}`.
     #[schema(value_type = Vec<StoredOperation>)]
     operations: Vec<Map<String, serde_json::Value>>,
     /// `cursor` of the next page; null on the last one. A page may be short or empty and still have a next one: a
     /// request examines 50,000 operations at most.
-    #[schema(value_type = Option<String>)]
-    next_cursor: Option<OperationId>,
+    next_cursor: Option<String>,
+    /// How much was read from the lake's files, in another order than that of time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scanned: Option<Scanned>,
 }
 
 /// What is asked for.
@@ -51,7 +57,8 @@ struct Listing {
     limit: i64,
 }
 
-/// Single operations, newest first, with a cursor to older ones.
+/// Single operations, newest first, with a cursor to older ones. With `order` those with the largest of a number, which are looked for
+/// in the lake's files; operations without the number are not listed.
 #[utoipa::path(get, path = "/v1/operations", tag = "operations",
     params(ListParameters, FilterParameters, OpenFilterParameters),
     responses((status = 200, body = OperationsAnswer)))]
@@ -59,19 +66,25 @@ pub(crate) async fn list_operations(
     State(state): State<Shared>,
     mut parameters: Parameters,
 ) -> Result<Json<OperationsAnswer>, ApiError> {
+    let given = parameters.pairs();
+    if let Some(asked) = AskedRanked::read(Parameters::of(given.clone()))? {
+        return Ok(Json(ranked(&state, asked, given).await?));
+    }
     let listing = Listing::read(&mut parameters)?;
     parameters.finish()?;
     let mut reading = state.begin_reading().await?;
     let page = listing.page(&mut reading).await?;
     let next_cursor = listing.next_cursor(&mut reading, &page).await?;
     let operations = page.iter().map(|row| Extent::Listed.read(row)).collect::<Result<_, _>>()?;
-    Ok(Json(OperationsAnswer { operations, next_cursor }))
+    let next_cursor = next_cursor.map(|id| id.to_string());
+    Ok(Json(OperationsAnswer { operations, next_cursor, scanned: None }))
 }
 
 impl Listing {
     fn read(parameters: &mut Parameters) -> Result<Self, ApiError> {
-        let from = parameters.take_moment("from")?.map(lowest_from);
-        let to = parameters.take_moment("to")?.map(lowest_from);
+        let _is_of_time = take_ranking(parameters)?;
+        let from = read_bound(parameters, "from")?;
+        let to = read_bound(parameters, "to")?;
         let cursor = parameters.take("cursor")?.map(|text| text.parse::<OperationId>()).transpose();
         let cursor =
             cursor.map_err(|error| invalid("cursor", &format!("is no next_cursor of an earlier answer: {error}")))?;
@@ -152,6 +165,11 @@ impl Listing {
             }
         }
     }
+}
+
+/// The lowest id at or after the moment of a parameter.
+fn read_bound(parameters: &mut Parameters, name: &'static str) -> Result<Option<OperationId>, ApiError> {
+    Ok(parameters.take_moment(name)?.map(lowest_from))
 }
 
 /// The lowest id whose millisecond does not begin before `moment`.

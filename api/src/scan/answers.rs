@@ -13,7 +13,9 @@ use super::files::{table, within};
 use super::groups::Operations;
 use super::members::{Members, members};
 use super::overviews::{Bond, Overviews, as_table, overviews};
+use super::ranked::ranked;
 use super::sql::{as_json, failed, id_as_text, plan, readable};
+use super::sums::SumError;
 use super::table::Format;
 use super::task::{File, MAX_BODY, Moment, Refusal, Scanned, Task, Work};
 use crate::error::ApiError;
@@ -21,6 +23,7 @@ use crate::query::{Parameters, Selection};
 use crate::routes::belonging::{AskedOverviews, FoundMembers, OverviewsAnswer};
 use crate::routes::distribution::AskedDistribution;
 use crate::routes::export::AskedExport;
+use crate::routes::list_operations::{AskedRanked, FoundRanked};
 use crate::routes::query::Asked;
 
 /// What a question is answered with.
@@ -54,6 +57,7 @@ pub(super) fn respond(work: Work, began: Instant) -> Result<Answer, ApiError> {
             let Members { workspaces, ids, has_more } = members(lake.all.filter(selected(&chosen)), after, limit)?;
             json(&FoundMembers { workspaces, ids, has_more, scanned: scanned.after(began) })
         }
+        Task::Ranked { parameters } => lake.ranked(parameters),
         Task::Export { parameters, now } => lake.export((parameters, now)),
         Task::Sql { sql, from, to, limit, format } => lake.sql(&sql, (from, to), limit, format),
     }
@@ -120,6 +124,14 @@ impl Lake {
             sessions,
             traces,
         })
+    }
+
+    fn ranked(self, parameters: Vec<(String, String)>) -> Result<Answer, ApiError> {
+        let asked = AskedRanked::read(Parameters::of(parameters))?;
+        let asked = asked.ok_or_else(|| ApiError::Internal("an order of time was passed on".into()))?;
+        let rows = self.all.filter(within(asked.range.from, asked.range.to).and(selected(&asked.selection)));
+        let (places, has_more) = ranked(rows, &asked).map_err(SumError::from)?;
+        json(&FoundRanked { places, has_more, scanned: self.scanned.after(self.began) })
     }
 
     fn export(self, (parameters, now): Given) -> Result<Answer, ApiError> {

@@ -126,7 +126,7 @@ fn write_file(
 }
 
 /// The rows of a plan as they are read, a batch ahead of who takes them.
-fn batches(plan: LazyFrame) -> PolarsResult<(Receiver<PolarsResult<DataFrame>>, JoinHandle<()>)> {
+pub(super) fn batches(plan: LazyFrame) -> PolarsResult<(Receiver<PolarsResult<DataFrame>>, JoinHandle<()>)> {
     let (sender, receiver) = sync_channel(1);
     let failed = sender.clone();
     // It ends when nobody takes them any more.

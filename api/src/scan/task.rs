@@ -87,6 +87,11 @@ pub(crate) enum Task {
         /// Most ids.
         limit: u32,
     },
+    /// `GET /v1/operations` with these parameters, in the order of a number.
+    Ranked {
+        /// Names and values.
+        parameters: Vec<(String, String)>,
+    },
     /// `GET /v1/export/operations` with these parameters.
     Export {
         /// Names and values.

@@ -271,6 +271,10 @@ described! {
         cursor: Option<String>,
         /// Most operations of the page, 1 to 1000; 100 by default.
         limit: Option<u32>,
+        /// `time`, the default, or a number, the largest first: `cost_usd`, `reported_cost_usd`, `latency_us`, `ttft_us`, `queue_us`,
+        /// `generation_us`, `input_tokens`, `cache_read_tokens`, `cache_write_tokens`, `output_tokens`, `reasoning_tokens`,
+        /// `web_searches`, `attempt` or `http_status`.
+        order: Option<String>,
         /// `true` or `false`; the same as `outcome`.
         success: Option<String>,
     }

@@ -1,7 +1,8 @@
-// Single operations, newest first, page by page.
+// Single operations, newest first or with the largest of a number first, page by page.
 import { ask, reasonOf, TokenNeeded, type Parameters, type Schemas } from "../../api/client";
 import { asked, type Asked } from "../../state/asked.svelte";
 import { place } from "../../state/place.svelte";
+import { inTurn } from "../../api/turns";
 import { session } from "../../state/session.svelte";
 import type { View } from "../../state/view";
 import type { Span } from "../../time/range";
@@ -11,6 +12,7 @@ export type Operation = Schemas["StoredOperation"];
 type Page = Schemas["OperationsAnswer"];
 
 const PAGE = 200;
+const TIME = "time";
 /** Where the server found little in pages, so many are asked for before the reader is. */
 const MOST_PAGES = 10;
 
@@ -42,8 +44,13 @@ export class Listing {
   private readonly selection: Parameters;
   private readonly abort = new AbortController();
 
-  constructor(span: Span, filters: View["filters"]) {
-    this.selection = selectionOf(filters, span, PAGE);
+  /** `order` is the name of a column; other orders than that of time are read from files. */
+  constructor(
+    span: Span,
+    filters: View["filters"],
+    private readonly order: string,
+  ) {
+    this.selection = [...selectionOf(filters, span, PAGE), ...(order === TIME ? [] : ([["order", order]] as const))];
   }
 
   /** Reads on, until there are some more rows or none are left. */
@@ -70,7 +77,10 @@ export class Listing {
 
   private async read(): Promise<void> {
     const cursor: Parameters = typeof this.next === "string" ? [["cursor", this.next]] : [];
-    const page = await ask<Page>("v1/operations", [...this.selection, ...cursor], this.abort.signal);
+    const { signal } = this.abort;
+    const asking = () => ask<Page>("v1/operations", [...this.selection, ...cursor], signal);
+    const page = await (this.order === TIME ? asking() : inTurn(asking, signal));
+    signal.throwIfAborted();
     this.operations = [...this.operations, ...page.operations];
     this.next = page.next_cursor ?? null;
   }
