@@ -37,7 +37,8 @@ fn operation(number: i64) -> Value {
 #[tokio::test]
 async fn files_and_windows_answer_alike_and_files_answer_more() {
     each_combination(async |backends: &Backends| {
-        let mut pipeline = Pipeline::start_with(backends, &[("OPSTREAM_SCAN_MEMORY_MIB", "192")]).await;
+        let limits = [("OPSTREAM_SCAN_MEMORY_MIB", "192"), ("OPSTREAM_SCAN_TIMEOUT_S", "10")];
+        let mut pipeline = Pipeline::start_with(backends, &limits).await;
         for first in (0..OPERATIONS).step_by(400) {
             let operations: Vec<Value> = (first..first + 400).map(operation).collect();
             let url = format!("{}/v1/operations", pipeline.url());
@@ -203,6 +204,33 @@ async fn assert_sql(pipeline: &Pipeline<'_>) {
     let code = answer["error"]["code"].as_str().unwrap().to_owned();
     assert!(status == 422 && ["too_much_memory", "too_slow"].contains(&code.as_str()), "{answer}");
     assert_eq!(sql(pipeline, "select 1 as one").await.1["rows"], json!([[1]]));
+    assert_hostile_sql(pipeline).await;
+}
+
+/// Statements that take a stack or a processor down when they are parsed; nobody else notices.
+async fn assert_hostile_sql(pipeline: &Pipeline<'_>) {
+    let sum = |terms: usize| format!("select 1{}", "+1".repeat(terms));
+    let (status, answer) = sql(pipeline, &sum(32_000)).await;
+    assert_eq!((status, answer["error"]["code"].as_str()), (422, Some("sql_refused")), "{answer}");
+    let (status, answer) = sql(pipeline, &sum(1_900)).await;
+    assert!(status == 200 || answer["error"]["code"] == "sql_failed", "{answer}");
+    let alternatives: Vec<String> = (0..200).map(|number| format!("model = 'm{number}'")).collect();
+    let (status, answer) =
+        sql(pipeline, &format!("select count(*) from operations where {}", alternatives.join(" or "))).await;
+    assert_eq!((status, &answer["rows"]), (200, &json!([[0]])), "{answer}");
+    let endless = format!("select {}1", "not(".repeat(30));
+    let asked = async {
+        let (status, answer) = sql(pipeline, &endless).await;
+        assert_eq!((status, answer["error"]["code"].as_str()), (422, Some("too_slow")), "{answer}");
+    };
+    let others = async {
+        for _ in 0..20 {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            pipeline.get("/v1/totals").await.unwrap();
+            pipeline.get("/v1/operations?order=latency_us&limit=1").await.unwrap();
+        }
+    };
+    tokio::join!(asked, others);
 }
 
 async fn assert_files(pipeline: &Pipeline<'_>) {

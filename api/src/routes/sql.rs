@@ -14,7 +14,7 @@ use crate::error::ApiError;
 use crate::front_door::read_small_body;
 use crate::query::{Parameters, Range, parse_minute};
 use crate::routes::openapi::FormatParameters;
-use crate::scan::{MAX_SQL_BYTES, Scanned, Task, check_sql};
+use crate::scan::{MAX_SQL_BYTES, Scanned, Task, check_length};
 use crate::state::Shared;
 
 /// Rows of an answer that names no limit.
@@ -159,7 +159,7 @@ pub(crate) async fn run_sql(
     }
     let moment = |name, text: Option<String>| text.map(|text| parse_minute(name, &text)).transpose();
     let range = Range { from: moment("from", question.from)?, to: moment("to", question.to)? };
-    check_sql(&question.sql)?;
+    check_length(&question.sql)?;
     let task =
         Task::Sql { sql: question.sql, from: range.from.map(Into::into), to: range.to.map(Into::into), limit, format };
     match format {

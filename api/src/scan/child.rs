@@ -17,7 +17,9 @@ use super::task::{Head, Refusal, Task, Work};
 use crate::error::ApiError;
 
 /// Memory that a child has mapped before it reads anything, with the stacks of its threads.
-const BASE_MEMORY: u64 = 256 << 20;
+const BASE_MEMORY: u64 = 384 << 20;
+/// Stack of the thread that answers: statements are parsed and planned by descending into them.
+const STACK: usize = 64 << 20;
 /// Rows of a file that are in memory at once.
 const BATCH_ROWS: usize = 20_000;
 const JSON: &str = "application/json";
@@ -31,7 +33,12 @@ pub fn serve() -> anyhow::Result<()> {
     io::stdin().lock().read_to_end(&mut question)?;
     let work: Work = serde_json::from_slice(&question)?;
     limit(&work)?;
-    Ok(answer(work, &mut BufWriter::new(io::stdout()))?)
+    let answering = std::thread::Builder::new().stack_size(STACK);
+    let answering = answering.spawn(move || answer(work, &mut BufWriter::new(io::stdout())))?;
+    match answering.join() {
+        Ok(answer) => Ok(answer?),
+        Err(panic) => resume_unwind(panic),
+    }
 }
 
 /// What the system enforces from here on: memory, time of the processor, no dump of the memory, no file written.

@@ -1,7 +1,6 @@
-//! Chooses the files of a question, starts a child for it, and passes on what it answers.
+//! Chooses the files of a question and a place for it, has a child answer, and says what went wrong.
 
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,18 +8,14 @@ use axum::body::Body;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use futures_util::{Stream, stream};
 use opstream_schemas::lake::FileKind;
 use serde::de::DeserializeOwned;
-use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::limits::{ScanLimits, lacks_memory};
+use super::limits::ScanLimits;
 use super::manifest::live_files;
-use super::task::{Head, MAX_BODY, Refusal, Task, Work};
+use super::running::{End, FILE_TIME, Running, has_crashed, read_answer};
+use super::task::{Head, Refusal, Task, Work};
 use crate::connections::LongLived;
 use crate::error::ApiError;
 use crate::query::Range;
@@ -28,20 +23,6 @@ use crate::state::ApiState;
 
 /// How long a question waits for others to end.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a file may take until it is taken whole.
-const FILE_TIME: Duration = Duration::from_mins(30);
-/// How long the next portion of a file may wait to be taken.
-const TAKEN_WITHIN: Duration = Duration::from_mins(1);
-/// Portions that may wait.
-const PORTIONS: usize = 2;
-/// Bytes of a file that are read at once.
-const PORTION: usize = 64 << 10;
-/// Most bytes of the first line of an answer.
-const MAX_HEAD: u64 = 64 << 10;
-/// How long a child that said something odd may take to end by itself.
-const LAST_MOMENTS: Duration = Duration::from_secs(1);
-/// Enough of what a dying child says to see why.
-const MAX_WORDS: u64 = 4 << 10;
 
 /// Starts children, so many at once.
 pub(crate) struct Scans {
@@ -50,6 +31,8 @@ pub(crate) struct Scans {
     program: Option<PathBuf>,
     lake: Option<PathBuf>,
     places: Arc<Semaphore>,
+    /// Statements have their own, so that somebody who tries what takes long holds up no page.
+    sql_places: Arc<Semaphore>,
     /// Files have their own, so that somebody who takes one slowly holds up no question.
     file_places: Arc<Semaphore>,
 }
@@ -61,8 +44,10 @@ impl Scans {
     /// When the program does not know where it is.
     pub(crate) fn new(limits: ScanLimits, lake: Option<PathBuf>) -> std::io::Result<Self> {
         let program = if cfg!(test) { None } else { Some(this_program()?) };
-        let places = || Arc::new(Semaphore::new(limits.at_once.max(1)));
-        Ok(Self { limits, program, lake, places: places(), file_places: places() })
+        let places = |n: usize| Arc::new(Semaphore::new(n.max(1)));
+        let (of_questions, of_sql) = (limits.at_once, limits.at_once / 2);
+        let (sql_places, file_places) = (places(of_sql), places(of_questions));
+        Ok(Self { limits, program, lake, places: places(of_questions), sql_places, file_places })
     }
 
     fn lake(&self) -> Result<&Path, ApiError> {
@@ -80,7 +65,7 @@ impl Scans {
         let place = tokio::time::timeout(PATIENCE, places.clone().acquire_owned()).await;
         let busy = || ApiError::Busy {
             message: format!(
-                "other questions are read from the lake's files at the moment, {} at a time; try again",
+                "other questions are read from the lake's files at the moment, at most {} at a time; try again",
                 self.limits.at_once
             ),
         };
@@ -89,11 +74,12 @@ impl Scans {
 
     /// Answers with the whole body, so that whatever goes wrong still has its status.
     async fn answer(&self, work: &Work) -> Result<(Head, Bytes), ApiError> {
-        let _place = self.place(&self.places).await?;
+        let is_sql = matches!(work.task, Task::Sql { .. });
+        let _place = self.place(if is_sql { &self.sql_places } else { &self.places }).await?;
         let Some(program) = &self.program else { return answer_here(work).await };
         let mut running = Running::start(program, self.limits.threads)?;
         match tokio::time::timeout(self.limits.time, running.converse(work)).await {
-            Ok(answer) => answer.map_err(|end| self.explain(end)),
+            Ok(answer) => answer.map_err(|end| self.explain(end, &work.task)),
             // Dropping it ends it.
             Err(_) => Err(self.too_slow()),
         }
@@ -107,8 +93,17 @@ impl Scans {
         ApiError::Refused(Refusal { status: 422, code: "too_slow".to_owned(), message, cause: None })
     }
 
-    fn explain(&self, end: End) -> ApiError {
+    fn explain(&self, end: End, task: &Task) -> ApiError {
         match end {
+            End::Other(status) if matches!(task, Task::Sql { .. }) && has_crashed(status) => {
+                let message = "the statement cannot be run: it is nested too deeply; say it in fewer steps, such as with IN (…) for many ORs";
+                ApiError::Refused(Refusal {
+                    status: 422,
+                    code: "sql_failed".to_owned(),
+                    message: message.to_owned(),
+                    cause: None,
+                })
+            }
             End::Io(error) => ApiError::Internal(error.into()),
             End::OutOfMemory => {
                 let message = format!(
@@ -180,7 +175,7 @@ impl ApiState {
         };
         let mut running = Running::start(program, self.scans.limits.threads)?;
         let head = match tokio::time::timeout(self.scans.limits.time, running.begin(&work)).await {
-            Ok(head) => head.map_err(|end| self.scans.explain(end))?,
+            Ok(head) => head.map_err(|end| self.scans.explain(end, &work.task))?,
             Err(_) => return Err(self.scans.too_slow()),
         };
         let (content_type, file_name) = accepted(head)?;
@@ -223,174 +218,4 @@ pub(crate) fn respond(content_type: &str, file_name: Option<&str>, body: impl In
         response.headers_mut().insert(CONTENT_DISPOSITION, disposition);
     }
     response
-}
-
-/// How a child ended that gave no answer.
-enum End {
-    OutOfMemory,
-    OutOfTime,
-    Other(ExitStatus),
-    Io(std::io::Error),
-}
-
-/// A child that runs. Dropped, it is killed.
-struct Running {
-    child: Child,
-    /// Closed once the question stands there.
-    input: Option<ChildStdin>,
-    output: BufReader<ChildStdout>,
-    /// The one task that listens to what it says beside its answer.
-    words: JoinSet<Vec<u8>>,
-}
-
-impl Running {
-    fn start(program: &Path, threads: usize) -> Result<Self, ApiError> {
-        let mut command = Command::new(program);
-        command.arg("scan").env_clear().env("POLARS_MAX_THREADS", threads.to_string());
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        let mut child = command.spawn().map_err(|error| ApiError::Internal(error.into()))?;
-        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let (Some(input), Some(output), Some(errors)) = pipes else {
-            return Err(ApiError::Internal("a process was started without its pipes".into()));
-        };
-        let mut words = JoinSet::new();
-        words.spawn(first_words(errors));
-        Ok(Self { child, input: Some(input), output: BufReader::new(output), words })
-    }
-
-    async fn ask(&mut self, work: &Work) -> Result<(), End> {
-        let question = serde_json::to_vec(work).map_err(|error| End::Io(error.into()))?;
-        if let Some(mut input) = self.input.take() {
-            // A child that is gone already says below why.
-            let _is_taken = input.write_all(&question).await.is_ok();
-        }
-        Ok(())
-    }
-
-    /// The whole answer.
-    async fn converse(&mut self, work: &Work) -> Result<(Head, Bytes), End> {
-        self.ask(work).await?;
-        let answer = read_answer(&mut self.output).await;
-        self.unless_failed(answer).await
-    }
-
-    /// The first line of the answer.
-    async fn begin(&mut self, work: &Work) -> Result<Head, End> {
-        self.ask(work).await?;
-        match read_head(&mut self.output).await {
-            Ok(head) => Ok(head),
-            Err(error) => self.unless_failed(Err(error)).await,
-        }
-    }
-
-    /// What was read, if the child ended well.
-    async fn unless_failed<T>(&mut self, read: std::io::Result<T>) -> Result<T, End> {
-        // After an odd answer it may wait for somebody to read on; dropping it ends it.
-        let patience = if read.is_ok() { FILE_TIME } else { LAST_MOMENTS };
-        match tokio::time::timeout(patience, self.child.wait()).await {
-            Ok(Ok(status)) if !status.success() => Err(self.end(status).await),
-            Ok(Err(error)) => Err(End::Io(error)),
-            Ok(Ok(_)) | Err(_) => read.map_err(End::Io),
-        }
-    }
-
-    /// What follows the first line, portion by portion. It fails at its end if the child did, so that nobody takes a part for the
-    /// whole; and it ends, with the child, when nobody takes the next portion for a while.
-    fn passed_on(mut self, place: OwnedSemaphorePermit) -> impl Stream<Item = std::io::Result<Bytes>> + Send {
-        let (sender, receiver) = mpsc::channel(PORTIONS);
-        let mut passing = JoinSet::new();
-        passing.spawn(async move {
-            let _place = place;
-            let until = Instant::now() + FILE_TIME;
-            loop {
-                let portion = match tokio::time::timeout_at(until, self.portion()).await {
-                    Ok(portion) => portion?,
-                    Err(_) => return Err(std::io::Error::other("the file took too long to be taken")),
-                };
-                let Some(portion) = portion else { return Ok(()) };
-                let is_taken = tokio::time::timeout(TAKEN_WITHIN, sender.send(portion)).await;
-                if !matches!(is_taken, Ok(Ok(()))) {
-                    return Err(std::io::Error::other("nobody takes the file"));
-                }
-            }
-        });
-        // Only a task that ended well has passed on everything. Dropped with the answer, it ends, and the child with it.
-        let next = |(mut receiver, mut passing): (mpsc::Receiver<Bytes>, JoinSet<std::io::Result<()>>)| async move {
-            if let Some(portion) = receiver.recv().await {
-                return Some((Ok(portion), (receiver, passing)));
-            }
-            let error = match passing.join_next().await? {
-                Ok(Ok(())) => return None,
-                Ok(Err(error)) => error,
-                Err(error) => std::io::Error::other(error),
-            };
-            tracing::warn!(%error, "a file from the lake was broken off");
-            Some((Err(error), (receiver, passing)))
-        };
-        stream::unfold((receiver, passing), next)
-    }
-
-    async fn portion(&mut self) -> std::io::Result<Option<Bytes>> {
-        let mut bytes = Vec::with_capacity(PORTION);
-        if self.output.read_buf(&mut bytes).await? > 0 {
-            return Ok(Some(bytes.into()));
-        }
-        match self.child.wait().await? {
-            status if status.success() => Ok(None),
-            status => Err(std::io::Error::other(format!("the process that wrote it ended with {status}"))),
-        }
-    }
-
-    async fn end(&mut self, status: ExitStatus) -> End {
-        // What it said may be about the question, so it is looked at and never logged.
-        let words = self.words.join_next().await.and_then(Result::ok).unwrap_or_default();
-        if lacks_memory(&String::from_utf8_lossy(&words)) {
-            return End::OutOfMemory;
-        }
-        match signal_of(status) {
-            Some(SIGKILL) => End::OutOfMemory,
-            Some(SIGXCPU) => End::OutOfTime,
-            _ => End::Other(status),
-        }
-    }
-}
-
-/// What a child says first. The rest is read too, because a child whose pipe is full waits.
-async fn first_words(mut errors: ChildStderr) -> Vec<u8> {
-    let mut words = Vec::new();
-    if (&mut errors).take(MAX_WORDS).read_to_end(&mut words).await.is_ok() {
-        drop(tokio::io::copy(&mut errors, &mut tokio::io::sink()).await);
-    }
-    words
-}
-
-/// The system's last resort where memory runs out.
-const SIGKILL: i32 = 9;
-/// Sent at the limit of processor time.
-const SIGXCPU: i32 = 24;
-
-#[cfg(unix)]
-fn signal_of(status: ExitStatus) -> Option<i32> {
-    std::os::unix::process::ExitStatusExt::signal(&status)
-}
-
-#[cfg(not(unix))]
-fn signal_of(_: ExitStatus) -> Option<i32> {
-    None
-}
-
-async fn read_head(output: &mut (impl AsyncBufRead + Unpin)) -> std::io::Result<Head> {
-    let mut line = Vec::new();
-    output.take(MAX_HEAD).read_until(b'\n', &mut line).await?;
-    Ok(serde_json::from_slice(&line)?)
-}
-
-async fn read_answer(mut output: impl AsyncBufRead + Unpin) -> std::io::Result<(Head, Bytes)> {
-    let head = read_head(&mut output).await?;
-    let mut body = Vec::new();
-    output.take(MAX_BODY as u64 + 1).read_to_end(&mut body).await?;
-    if body.len() > MAX_BODY {
-        return Err(std::io::Error::other("an answer from the lake's files is too large"));
-    }
-    Ok((head, body.into()))
 }

@@ -168,9 +168,10 @@ impl<W: Write + Send> TableWriter<W> {
 impl<W: Write> ArrowStream<W> {
     /// Polars and Arrow have arrays of their own; what both understand is the format itself.
     fn write(&mut self, batch: &DataFrame) -> Result<(), WriteError> {
+        let mut batch = without_hidden_text(batch)?;
         let mut bytes = Vec::new();
         // Views are new in the format, and not every reader knows them.
-        IpcStreamWriter::new(&mut bytes).with_compat_level(CompatLevel::oldest()).finish(&mut batch.clone())?;
+        IpcStreamWriter::new(&mut bytes).with_compat_level(CompatLevel::oldest()).finish(&mut batch)?;
         let reader = StreamReader::try_new(bytes.as_slice(), None)?;
         if let Some(out) = self.out.take() {
             self.begun = Some(StreamWriter::try_new(out, &reader.schema())?);
@@ -182,6 +183,19 @@ impl<W: Write> ArrowStream<W> {
         }
         Ok(())
     }
+}
+
+/// The same values, without the text that stands behind nulls: a file's rows without a value may point to the longest one there is, and
+/// writers of plain Arrow copy it for each of them.
+fn without_hidden_text(batch: &DataFrame) -> PolarsResult<DataFrame> {
+    let rebuilt = |column: &Column| match column.dtype() {
+        DataType::String if column.null_count() > 0 => {
+            let texts: StringChunked = column.str()?.iter().collect();
+            Ok(texts.with_name(column.name().clone()).into_column())
+        }
+        _ => Ok(column.clone()),
+    };
+    DataFrame::new(batch.height(), batch.columns().iter().map(rebuilt).collect::<PolarsResult<_>>()?)
 }
 
 /// The cells of each row, from left to right.
@@ -310,6 +324,21 @@ mod tests {
         assert!(parquet.equals_missing(&frame().vstack(&frame()).unwrap()));
         let arrow = IpcStreamReader::new(io::Cursor::new(written(Format::Arrow))).finish().unwrap();
         assert!(arrow.equals_missing(&parquet));
+    }
+
+    #[test]
+    fn what_stands_behind_nulls_is_not_written() {
+        let long = "x".repeat(1_000_000);
+        let texts: StringChunked = (0..1_000).map(|row| (row == 0).then_some(long.as_str())).collect();
+        let all = StringChunked::from_iter(std::iter::repeat_n(Some(long.as_str()), 1_000));
+        // Rows without a value whose views still point to the text.
+        let hidden = all.set(&texts.is_null(), None).unwrap().with_name("tags".into());
+        let batch = DataFrame::new(1_000, vec![hidden.into_column()]).unwrap();
+        let mut bytes = Vec::new();
+        let mut writer = TableWriter::begin(Format::Arrow, batch.schema(), &mut bytes).unwrap();
+        writer.write(&batch).unwrap();
+        writer.finish().unwrap();
+        assert!(bytes.len() < 2_000_000, "{} bytes", bytes.len());
     }
 
     #[test]

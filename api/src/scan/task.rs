@@ -101,7 +101,7 @@ pub(crate) enum Task {
     },
     /// A query.
     Sql {
-        /// Its text, checked by the parent already.
+        /// Its text. The child checks it: parsing may take long, and more of the stack than a thread of the api has.
         sql: String,
         /// First moment of its operations.
         from: Option<Moment>,
