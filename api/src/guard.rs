@@ -53,6 +53,8 @@ impl Guard {
         }
         if !matches!(*method, Method::GET | Method::HEAD) {
             check_same_origin(host, headers)?;
+        } else if uri.path().starts_with("/v1/") {
+            check_same_site(headers)?;
         }
         match &self.token {
             Some(token) if !is_open(uri.path()) => check_token(token, uri.path(), headers),
@@ -126,6 +128,16 @@ fn check_same_origin(host: Option<&str>, headers: &HeaderMap) -> Result<(), ApiE
     }
     let origin: String = origin.chars().take(100).collect();
     Err(ApiError::Forbidden { message: format!("a page of {origin:?} may not send requests here") })
+}
+
+/// Refuses what a foreign page asks without its reader's doing: it could not read the answer, but others would wait for it. A link that is
+/// followed is the reader's own.
+fn check_same_site(headers: &HeaderMap) -> Result<(), ApiError> {
+    let says = |name: &str, what: &str| headers.get(name).is_some_and(|value| value.as_bytes() == what.as_bytes());
+    if says("sec-fetch-site", "cross-site") && !says("sec-fetch-mode", "navigate") {
+        return Err(ApiError::Forbidden { message: "a page of another site may not send requests here".to_owned() });
+    }
+    Ok(())
 }
 
 /// Host and port that the request is for: of the URI in HTTP/2, of the header in HTTP/1.

@@ -23,7 +23,8 @@ const LARGE: usize = 128 << 10;
 /// Middleware: tags and compresses JSON that is there as a whole.
 pub(crate) async fn pack(request: Request, next: Next) -> Response {
     let is_read = request.method() == Method::GET;
-    let (packs, known) = (takes_gzip(request.headers()), request.headers().get(IF_NONE_MATCH).cloned());
+    let packs = takes_gzip(request.headers());
+    let known: Vec<HeaderValue> = request.headers().get_all(IF_NONE_MATCH).iter().cloned().collect();
     let response = next.run(request).await;
     if !is_read || !is_whole_json(&response) {
         return response;
@@ -34,7 +35,7 @@ pub(crate) async fn pack(request: Request, next: Next) -> Response {
     };
     if head.status == StatusCode::OK {
         let tag = tag(&text);
-        if known.is_some_and(|known| has_tag(&known, &tag)) {
+        if known.iter().any(|known| has_tag(known, &tag)) {
             head.status = StatusCode::NOT_MODIFIED;
             head.headers.remove(CONTENT_LENGTH);
             head.headers.remove(CONTENT_TYPE);
@@ -67,12 +68,17 @@ pub(crate) async fn pack(request: Request, next: Next) -> Response {
 /// Whether a client takes `gzip`, by its name or as any encoding.
 pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
     let offers = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-    let mut offers =
-        offers.flat_map(|value| value.split(',')).map(|offer| offer.split_once(';').unwrap_or((offer, "")));
-    offers.any(|(name, weight)| {
-        let is_refused = weight.trim().strip_prefix("q=").is_some_and(|q| q.trim().parse() == Ok(0.0));
-        matches!(name.trim(), "gzip" | "*") && !is_refused
-    })
+    let offers = offers.flat_map(|value| value.split(',')).map(|offer| offer.split_once(';').unwrap_or((offer, "")));
+    let offers: Vec<(String, bool)> = offers
+        .map(|(name, weight)| {
+            let weight = weight.trim().to_ascii_lowercase();
+            let is_refused = weight.strip_prefix("q=").is_some_and(|q| q.trim().parse() == Ok(0.0));
+            (name.trim().to_ascii_lowercase(), !is_refused)
+        })
+        .collect();
+    // What is said of gzip counts more than what is said of any encoding.
+    let said = |wanted: &str| offers.iter().find(|(name, _)| name == wanted).map(|(_, is_taken)| *is_taken);
+    said("gzip").or_else(|| said("*")).unwrap_or(false)
 }
 
 /// The text compressed.
@@ -94,10 +100,12 @@ fn tag(text: &[u8]) -> HeaderValue {
     HeaderValue::try_from(tag).expect("digits and quotes are visible")
 }
 
+/// Whether a list of tags has this one, whatever it says of their strength.
 fn has_tag(known: &HeaderValue, tag: &HeaderValue) -> bool {
-    let tag = tag.to_str().unwrap_or_default();
+    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    let tag = opaque(tag.to_str().unwrap_or_default());
     let known = known.to_str().unwrap_or_default();
-    known.split(',').map(str::trim).any(|known| known == "*" || known == tag)
+    known.split(',').any(|known| known.trim() == "*" || opaque(known) == tag)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 mod definition;
 mod store;
 
-pub(crate) use definition::{Definition, MAX_DEFINITION_BYTES};
+pub(crate) use definition::{Definition, MAX_DEFINITION_BYTES, has_visible};
 pub(crate) use store::{Change, NewView, SavedView, StoreError, change, delete, find, insert, list};
 
 use serde::{Deserialize, Serialize};

@@ -69,3 +69,15 @@ fn the_token_is_asked_for_everywhere_but_at_health_and_the_pages_files() {
         assert_eq!(status(&guard, &Method::GET, path, &[]), 200, "{path}");
     }
 }
+
+#[test]
+fn a_foreign_page_cannot_have_something_read_behind_its_readers_back() {
+    let guard = guard_at("127.0.0.1:8080", None);
+    let of = |mode: &'static str, site: &'static str| {
+        [("host", "127.0.0.1:8080"), ("sec-fetch-site", site), ("sec-fetch-mode", mode)]
+    };
+    assert_eq!(status(&guard, &Method::GET, "/v1/live", &of("cors", "cross-site")), 403);
+    assert_eq!(status(&guard, &Method::GET, "/v1/export/operations", &of("no-cors", "cross-site")), 403);
+    assert_eq!(status(&guard, &Method::GET, "/v1/totals", &of("navigate", "cross-site")), 200, "a link is followed");
+    assert_eq!(status(&guard, &Method::GET, "/v1/totals", &of("cors", "same-origin")), 200);
+}

@@ -3,7 +3,7 @@
 use chrono::{Datelike as _, NaiveDate};
 use opstream_schemas::UtcMillis;
 use opstream_schemas::calendar::{Resolution, Zone, days_later, months_later};
-use opstream_schemas::window::Level;
+use opstream_schemas::window::{CoverError, Level};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -118,7 +118,10 @@ impl Period {
                 Range { from: Some(zone.day_start(first)), to: Some(zone.day_start(after)) }
             }
         };
-        Ok(Self { range, given_zone, named })
+        match range {
+            Range { from: Some(from), to: Some(to) } if to < from => Err(CoverError::Reversed { from, to }.into()),
+            _ => Ok(Self { range, given_zone, named }),
+        }
     }
 
     /// The period before this one, to compare with; none where the range has no start. Of a range that still runs it is as long as what has

@@ -287,7 +287,7 @@ impl Statement {
     fn conditions(&mut self, filters: &Filters) -> Vec<String> {
         let any_of = |(dimension, values): (Dimension, &[Option<String>])| {
             let values: Vec<String> = values.iter().map(|value| self.condition(dimension, value.as_deref())).collect();
-            format!("({})", values.join(" or "))
+            any_of(&values)
         };
         filters.iter().map(any_of).collect()
     }
@@ -301,8 +301,7 @@ impl Statement {
                 values.map(|(dimension, value)| self.condition(*dimension, value.as_deref())).collect();
             conditions.push(format!("({})", values.join(" and ")));
         }
-        // No group is no row.
-        if conditions.is_empty() { "false".to_owned() } else { format!("({})", conditions.join(" or ")) }
+        any_of(&conditions)
     }
 
     fn condition(&mut self, dimension: Dimension, value: Option<&str>) -> String {
@@ -326,10 +325,41 @@ impl Statement {
     }
 }
 
+/// That one of these conditions holds; no condition is no row. Halved again and again, because SQLite takes a chain of a thousand for an
+/// expression that is too deep.
+fn any_of(conditions: &[String]) -> String {
+    match conditions {
+        [] => "false".to_owned(),
+        [condition] => condition.clone(),
+        _ => {
+            let (left, right) = conditions.split_at(conditions.len() / 2);
+            format!("({} or {})", any_of(left), any_of(right))
+        }
+    }
+}
+
 /// Start of the step that contains a window; none is before 1970.
 fn step_expression(step: &StepBy) -> String {
     match step {
         StepBy::Level(level) => format!("w.window_start_ms - w.window_start_ms % {}", level.width_millis()),
         StepBy::Spans(_) => "w.step_ms".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alternatives_are_not_nested_deeply() {
+        let conditions: Vec<String> = (0..1_000).map(|number| format!("a = {number}")).collect();
+        let text = any_of(&conditions);
+        let depth = text.chars().scan(0_i32, |depth, c| {
+            *depth += i32::from(c == '(') - i32::from(c == ')');
+            Some(*depth)
+        });
+        assert!(depth.max().unwrap() <= 10);
+        assert_eq!(text.matches(" or ").count(), 999);
+        assert_eq!(any_of(&[]), "false");
     }
 }

@@ -16,7 +16,7 @@ use crate::query::Parameters;
 use crate::routes::openapi::ViewParameters;
 use crate::state::Shared;
 use crate::views::{Change, Definition, Kind, MAX_DEFINITION_BYTES, NewView, SavedView, StoreError};
-use crate::views::{change, delete, find, insert, list};
+use crate::views::{change, delete, find, has_visible, insert, list};
 
 /// A definition with its name and description, with room for how JSON may write them.
 const MAX_BODY_BYTES: usize = 4 * MAX_DEFINITION_BYTES;
@@ -184,7 +184,7 @@ async fn read<T: DeserializeOwned>(body: Body) -> Result<T, ApiError> {
 
 fn checked(kind: Kind, name: String, description: String, definition: &Definition) -> Result<Change, ApiError> {
     let is_bad = |text: &str, most| text.chars().count() > most || text.chars().any(|c| c.is_control() && c != '\n');
-    if name.trim().is_empty() || name.contains('\n') || is_bad(&name, MAX_NAME_CHARACTERS) {
+    if !has_visible(&name) || name.contains('\n') || is_bad(&name, MAX_NAME_CHARACTERS) {
         return Err(invalid(&format!(
             "field name has 1 to {MAX_NAME_CHARACTERS} characters and no control characters"
         )));

@@ -114,9 +114,15 @@ impl Definition {
     }
 }
 
+/// Whether anybody could see a name, and click on it.
+pub(crate) fn has_visible(text: &str) -> bool {
+    let is_hidden = |c: char| matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    text.chars().any(|c| !c.is_whitespace() && !c.is_control() && !is_hidden(c))
+}
+
 impl Panel {
     fn check(&self) -> Result<(), String> {
-        if self.title.trim().is_empty() || self.title.chars().count() > MAX_TITLE_CHARACTERS {
+        if !has_visible(&self.title) || self.title.chars().count() > MAX_TITLE_CHARACTERS {
             return Err(format!("field title has 1 to {MAX_TITLE_CHARACTERS} characters"));
         }
         if !CHARTS.contains(&self.chart.as_str()) {
