@@ -27,9 +27,9 @@ use self::stage::Stage;
 use crate::settings::KafkaArgs;
 
 /// Operations per second unless the command line says otherwise: a page that visibly moves, on any laptop.
-const DEFAULT_RATE: f64 = 5.0;
-/// Operations per past hour, so that a day has about four thousand.
-const BACKFILLED_PER_HOUR: f64 = 170.0;
+const DEFAULT_RATE: f64 = 1.0;
+/// Operations per past hour: as many as come from then on, so that no chart shows the moment at which the demo was started.
+const BACKFILLED_PER_HOUR: f64 = 3_600.0;
 /// Hours that `opstream up --demo` fills.
 const LAPTOP_BACKFILL_HOURS: u32 = 24;
 /// How long the end waits for the last acknowledgements.

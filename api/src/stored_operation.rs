@@ -6,7 +6,7 @@ use opstream_schemas::{NanoUsd, UtcMicros, UtcMillis};
 use serde_json::{Map, Value};
 
 /// Columns whose text has no limit, so that a list of a thousand rows leaves them out.
-const UNLIMITED: [&str; 4] = ["request_parameters", "billable_units", "tags", "metadata"];
+const UNLIMITED: [&str; 3] = ["request_parameters", "billable_units", "metadata"];
 /// Columns of which a list shows the first 500 characters.
 const SHORTENED: [&str; 2] = ["endpoint", "error_message"];
 

@@ -33,8 +33,8 @@ const MAX_EXAMINED: i64 = 50_000;
 /// A page of operations.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct OperationsAnswer {
-    /// The operations in their order, without their content and without fields of unlimited length: `tags`, `metadata`,
-    /// `request_parameters` and `billable_units` are at `/v1/operations/{operation_id}`.
+    /// The operations in their order, without their content and without fields of unlimited length: `metadata`,
+    /// `request_parameters`, `billable_units`, and `tags` of more than 1,000 characters are at `/v1/operations/{operation_id}`.
     #[schema(value_type = Vec<StoredOperation>)]
     operations: Vec<Map<String, serde_json::Value>>,
     /// `cursor` of the next page; null on the last one. A page may be short or empty and still have a next one: a

@@ -132,14 +132,12 @@ impl std::str::FromStr for Place {
 
 #[cfg(test)]
 mod tests {
-    use opstream_schemas::UtcMillis;
-
     use super::*;
     use crate::query::parameters_of;
 
     #[test]
     fn an_order_of_numbers_has_a_cursor_of_its_own() {
-        let id = OperationId::lowest_at(UtcMillis::from_millis(1_795_000_000_000));
+        let id: OperationId = "01936f7e-2b1a-7c3d-9e4f-5a6b7c8d9e0f".parse().unwrap();
         let text = Place { value: -7, id }.to_string();
         let asked =
             AskedRanked::read(parameters_of(&format!("order=cost_usd&cursor={text}&model=a"))).unwrap().unwrap();
