@@ -103,3 +103,25 @@ export async function twoWhoChangeADashboardAreTold(browser: Browser): Promise<v
   await page.getByRole("button", { name: "Try again" }).waitFor();
   await context.close();
 }
+
+export async function aPanelSaysWhatItDoesNotDraw(browser: Browser): Promise<void> {
+  const context = await newContext(browser);
+  const { page, troubles } = await newPage(context);
+  const panel = { title: "Both", chart: "lines", measures: ["operations", "cost_usd"], by: ["model"] };
+  const made = await context.request.post(`${ADDRESS}v1/views`, { data: { kind: "dashboard", name: unique("Drawn"), definition: { panels: [panel] } } });
+  assert.equal(made.status(), 201, await made.text());
+  const { view_id: id } = (await made.json()) as { view_id: string };
+  await open(page, `#/dashboard/${id}?range=24h&zone=UTC`);
+  assert.equal(await page.locator("section.panel .words p").textContent(), "Operations, by model");
+  await page.getByRole("button", { name: "Edit", exact: true }).click();
+  await page.getByRole("button", { name: "Change", exact: true }).click();
+  const hint = page.getByText("Not drawn: Cost.");
+  await hint.waitFor();
+  await page.getByRole("dialog").locator(".chip", { hasText: "Model" }).click();
+  await page.getByText("measures of one unit are drawn on one axis").waitFor();
+  await page.getByRole("dialog").locator(".chip", { hasText: "Cost" }).click();
+  await hint.waitFor({ state: "detached" });
+  await context.request.delete(`${ADDRESS}v1/views/${id}`);
+  assert.deepEqual(troubles, []);
+  await context.close();
+}

@@ -79,6 +79,11 @@ export function labelOf(measure: Measure): string {
   return MEASURES[measure].label;
 }
 
+/** Measures of one unit can stand on one axis. */
+export function unitOf(measure: Measure): Kind {
+  return MEASURES[measure].kind;
+}
+
 export function betterOf(measure: Measure): "up" | "down" | undefined {
   return (MEASURES[measure] as MeasureOf).better;
 }

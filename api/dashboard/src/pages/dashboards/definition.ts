@@ -1,7 +1,6 @@
 // What a dashboard shows, and how that is changed. Pure.
-import { filterOf, isDimension, type Dimension } from "../../api/dimensions";
+import { filterOf, isDimension } from "../../api/dimensions";
 import type { PanelDefinition } from "../../api/views";
-import { isMeasure, type Measure } from "../../numbers/measures";
 import type { View } from "../../state/view";
 
 export const CHARTS = {
@@ -23,14 +22,6 @@ export function isChart(text: string): text is Chart {
 }
 
 export const NEW_PANEL: PanelDefinition = { title: "Operations", chart: "lines", measures: ["operations"], by: [], filters: {}, resolution: "auto", width: 1, limit: 8 };
-
-export function measuresOf(panel: PanelDefinition): Measure[] {
-  return panel.measures.filter(isMeasure);
-}
-
-export function byOf(panel: PanelDefinition): Dimension[] {
-  return (panel.by ?? []).filter(isDimension);
-}
 
 /** Of three columns, in twelfths of the page. */
 export function spanOf(panel: PanelDefinition): 4 | 8 | 12 {
