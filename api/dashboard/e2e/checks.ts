@@ -9,6 +9,7 @@ import * as keyboard from "./keyboard";
 import * as links from "./links";
 import * as live from "./live";
 import * as looks from "./looks";
+import * as money from "./money";
 import * as operations from "./operations";
 import * as panels from "./panels";
 import * as size from "./size";
@@ -17,7 +18,7 @@ import * as pipeline from "./pipeline";
 import * as states from "./states";
 import * as traces from "./traces";
 
-const checks: [string, (browser: Browser) => Promise<void>][] = [looks, links, filters, panels, operations, states, traces, live, sql, pipeline, files, dashboards, keyboard, size].flatMap((file) => Object.entries(file));
+const checks: [string, (browser: Browser) => Promise<void>][] = [looks, links, filters, panels, money, operations, states, traces, live, sql, pipeline, files, dashboards, keyboard, size].flatMap((file) => Object.entries(file));
 const wanted = process.argv[2] ?? "";
 const browser = await launch();
 let failed = 0;

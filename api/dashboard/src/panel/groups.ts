@@ -4,9 +4,10 @@ import type { QueryAnswer, QueryGroup } from "../api/query";
 import { restOf } from "../charts/total";
 import type { Item, Series } from "../charts/series";
 import type { Table } from "../numbers/csv";
-import { exact, glance, labelOf, toHeight, type Measure, type Value } from "../numbers/measures";
+import { labelOf, toHeight, type Measure } from "../numbers/measures";
 import { place } from "../state/place.svelte";
 import { colourOf, seriesColour } from "../theme/colours";
+import { knownValues, said } from "./said";
 
 /** The dimension that a group is named and coloured by: the last one asked for. */
 function named(answer: QueryAnswer): Dimension | undefined {
@@ -15,10 +16,6 @@ function named(answer: QueryAnswer): Dimension | undefined {
 
 export function keyOf(group: QueryGroup): string {
   return JSON.stringify(Object.values(group.dimensions));
-}
-
-function said(measure: Measure, value: Value | undefined) {
-  return { text: glance(measure, value), exact: exact(measure, value) };
 }
 
 /** One series for each group. */
@@ -31,8 +28,8 @@ export function seriesByGroup(answer: QueryAnswer, measure: Measure): Series[] {
       key: keyOf(group),
       label: valueName(dimension, value),
       colour: colourOf(dimension, value),
-      values: group.series?.[measure] ?? [],
-      total: said(measure, group.totals[measure]),
+      values: knownValues(measure, group.series),
+      total: said(measure, group.totals),
       choose: () => place.toggle(dimension, value),
       isChosen: place.isChosen(dimension, value),
     };
@@ -46,8 +43,8 @@ export function seriesByMeasure(answer: QueryAnswer, measures: readonly Measure[
     key: measure,
     label: labels[measure] ?? labelOf(measure),
     colour: seriesColour(index),
-    values: group?.series?.[measure] ?? [],
-    total: said(measure, group?.totals[measure]),
+    values: knownValues(measure, group?.series),
+    total: said(measure, group?.totals),
   }));
 }
 
@@ -66,7 +63,7 @@ export function previousSeries(answer: QueryAnswer, measure: Measure, steps: num
     colour: "var(--muted)",
     isDashed: true,
     values: Array.from({ length: steps }, (_, step) => values[step] ?? null),
-    total: said(measure, answer.groups[0]?.totals[measure]),
+    total: said(measure, answer.groups[0]?.totals),
   };
 }
 
@@ -82,7 +79,7 @@ export function items(answer: QueryAnswer, measure: Measure, aside?: (group: Que
       note: other ? valueName(other, group.dimensions[other] ?? null) : undefined,
       colour: colourOf(dimension, value),
       value: toHeight(group.totals[measure]),
-      ...said(measure, group.totals[measure]),
+      ...said(measure, group.totals),
       aside: aside?.(group),
       choose: () => place.toggle(dimension, value),
       isChosen: place.isChosen(dimension, value),

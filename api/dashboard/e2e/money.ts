@@ -1,0 +1,34 @@
+// Amounts say what is not in them.
+import assert from "node:assert/strict";
+import type { Browser, Page } from "playwright-core";
+import { newContext, newPage, open } from "./browser";
+
+interface Wire {
+  groups: { totals: Record<string, unknown> }[];
+}
+
+/** Takes the price from groups of every answer, as operations of an unknown model have none. */
+async function withoutPrices(page: Page, isMeant: (at: number) => boolean): Promise<void> {
+  await page.route("**/v1/query?*", async (route) => {
+    const response = await route.fetch();
+    const answer = (await response.json()) as Wire;
+    for (const { totals } of answer.groups.filter((_, at) => isMeant(at))) {
+      if ("unpriced" in totals && "cost_usd" in totals) Object.assign(totals, { unpriced: totals.operations, cost_usd: "0.00" });
+    }
+    await route.fulfill({ response, json: answer });
+  });
+}
+
+export async function whatHasNoPriceIsNotFree(browser: Browser): Promise<void> {
+  const context = await newContext(browser);
+  const { page, troubles } = await newPage(context);
+  await withoutPrices(page, (at) => at === 0);
+  await open(page, "#/cost?range=24h&zone=UTC");
+  const first = page.locator('section[aria-labelledby="panel-teams"] button.row').first();
+  assert.equal((await first.locator(".number").textContent())?.trim(), "unpriced");
+  assert.match((await first.getAttribute("title")) ?? "", /: not known, of [\d,]+ unpriced operations?$/);
+  const kpi = page.locator(".kpi", { has: page.getByRole("heading", { name: "Cost", exact: true }) }).locator(".value");
+  assert.equal(await kpi.textContent(), "unpriced");
+  assert.deepEqual(troubles, []);
+  await context.close();
+}
