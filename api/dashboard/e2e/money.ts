@@ -32,3 +32,15 @@ export async function whatHasNoPriceIsNotFree(browser: Browser): Promise<void> {
   assert.deepEqual(troubles, []);
   await context.close();
 }
+
+export async function whatCostsNothingIsStillThere(browser: Browser): Promise<void> {
+  const context = await newContext(browser);
+  const { page, troubles } = await newPage(context);
+  await withoutPrices(page, () => true);
+  await open(page, "#/cost?range=24h&zone=UTC");
+  const teams = page.locator('section[aria-labelledby="panel-teams"]');
+  assert.equal(await teams.locator(".empty").textContent(), "These operations cost nothing that is known.");
+  assert.equal(await page.locator(".panel:has(.empty) .note", { hasText: "not shown by name" }).count(), 0);
+  assert.deepEqual(troubles, []);
+  await context.close();
+}

@@ -40,6 +40,7 @@ test("what is left out and unpriced is said once", () => {
     { text: "5 operations have no price and are in no cost.", isSerious: true },
   ]);
   assert.deepEqual(gaps([{ ...answer, left_out: 0, groups: [] }]), []);
+  assert.deepEqual(gaps([answer], true).map(({ text }) => text), ["5 operations have no price and are in no cost."], "of what is not drawn nothing is left out");
   const others = { dimensions: {}, totals: { unpriced: 6 } };
   assert.equal(gaps([{ ...answer, others }])[1]?.text, "11 operations have no price and are in no cost.", "those left out too");
   assert.equal(gaps([{ ...answer, left_out: 1, groups: [] }])[0]?.text, "1 smaller provider is not shown by name.");

@@ -46,13 +46,14 @@ export interface Gap {
 }
 
 /** What is missing in them, one sentence each. */
-export function gaps(answers: readonly QueryAnswer[]): Gap[] {
+export function gaps(answers: readonly QueryAnswer[], isEmpty = false): Gap[] {
   const notes = new Map<string, boolean>();
   for (const answer of answers) {
     const [dimension] = answer.dimensions;
     const kind = answer.dimensions.length === 1 && dimension ? kindOf(dimension) : { label: "combination", plural: "combinations" };
     const left = answer.left_out === 1 ? `1 smaller ${kind.label.toLowerCase()} is` : `${exactCount(answer.left_out)} smaller ${kind.plural} are`;
-    if (answer.left_out > 0) notes.set(`${left} not shown by name.`, false);
+    // Where nothing is drawn, nothing is shown by name.
+    if (answer.left_out > 0 && !isEmpty) notes.set(`${left} not shown by name.`, false);
     const { unattributed, others } = answer;
     if (unattributed) {
       notes.set(`${exactCount(unattributed)} more operations may belong here: of a workspace, 2,000 combinations of values are kept apart per hour, and these are beyond.`, true);
