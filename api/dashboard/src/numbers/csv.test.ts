@@ -3,9 +3,9 @@ import { test } from "node:test";
 import { csv } from "./csv";
 
 test("what a spreadsheet would compute is kept text", () => {
-  const names = ["=1+1", "+1", "-cmd", "@SUM(A1)", "\tx", "\rx"];
+  const names = ["=1+1", "+1", "-cmd", "@SUM(A1)", "\tx", "\rx", "\nx", "＝1", "＋1", "－1", "＠a"];
   const lines = csv({ columns: ["name"], rows: names.map((name) => [name]) });
-  assert.equal(lines, `name\r\n'=1+1\r\n'+1\r\n'-cmd\r\n'@SUM(A1)\r\n'\tx\r\n"'\rx"\r\n`);
+  assert.equal(lines, `name\r\n'=1+1\r\n'+1\r\n'-cmd\r\n'@SUM(A1)\r\n'\tx\r\n"'\rx"\r\n"'\nx"\r\n'＝1\r\n'＋1\r\n'－1\r\n'＠a\r\n`);
 });
 
 test("amounts stay numbers, also below zero", () => {

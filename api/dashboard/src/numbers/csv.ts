@@ -6,8 +6,8 @@ export interface Table {
   rows: (string | number | null)[][];
 }
 
-/** With these a spreadsheet takes a cell for a formula. */
-const FORMULA = /^[=+\-@\t\r]/;
+/** With these a spreadsheet takes a cell for a formula; some take the full-width signs for the others. */
+const FORMULA = /^[=+\-@\t\r\n＝＋－＠]/;
 const NUMBER = /^-?\d+(\.\d+)?$/;
 
 export function csv({ columns, rows }: Table): string {
