@@ -5,6 +5,7 @@ import { restOf } from "../charts/total";
 import type { Item, Series } from "../charts/series";
 import type { Table } from "../numbers/csv";
 import { labelOf, toHeight, type Measure } from "../numbers/measures";
+import { isoLocal } from "../time/zone";
 import { place } from "../state/place.svelte";
 import { colourOf, seriesColour } from "../theme/colours";
 import { knownValues, said } from "./said";
@@ -87,11 +88,11 @@ export function items(answer: QueryAnswer, measure: Measure, aside?: (group: Que
   });
 }
 
-/** Steps down, series across. */
+/** Steps down, series across. Both ends in the zone of the answer, with its distance from UTC. */
 export function stepTable(answer: QueryAnswer, series: readonly Series[]): Table {
   return {
     columns: ["start", "end", ...series.map((one) => one.label)],
-    rows: (answer.steps ?? []).map((step, at) => [step.start_local, step.end, ...series.map((one) => one.values[at] ?? null)]),
+    rows: (answer.steps ?? []).map((step, at) => [step.start_local, isoLocal(Date.parse(step.end), answer.zone), ...series.map((one) => one.values[at] ?? null)]),
   };
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { alignDown, fromLocal, HOUR, isZone, localText, offsetText, parseLocal, startOfDay, startOfMonth, startOfWeek } from "./zone";
+import { alignDown, fromLocal, HOUR, isZone, localText, offsetText, parseLocal, startOfDay, startOfMonth, startOfWeek, isoLocal, zoneNames } from "./zone";
 
 const at = (text: string) => Date.parse(text);
 const iso = (moment: number | undefined) => (moment === undefined ? "none" : new Date(moment).toISOString().slice(0, 16));
@@ -38,4 +38,17 @@ test("zones that the browser does not have are none", () => {
   assert.equal(isZone("Mars/Base"), false);
   assert.equal(isZone(""), false);
   assert.equal(offsetText(at("2026-11-27T12:40Z"), "America/St_Johns"), "-03:30");
+});
+
+test("a moment is written with the distance from UTC that it has there", () => {
+  assert.equal(isoLocal(Date.parse("2026-11-27T17:10:00Z"), "Asia/Kolkata"), "2026-11-27T22:40:00+05:30");
+  assert.equal(isoLocal(Date.parse("2026-07-01T00:00:00Z"), "America/New_York"), "2026-06-30T20:00:00-04:00");
+  assert.equal(isoLocal(0, "UTC"), "1970-01-01T00:00:00+00:00");
+});
+
+test("zones can be chosen by their present names, each once", () => {
+  const names = zoneNames();
+  assert.equal(names[0], "UTC");
+  for (const name of ["Asia/Kolkata", "Europe/Kyiv", "Europe/Berlin"]) assert.ok(names.includes(name), name);
+  assert.equal(new Set(names).size, names.length);
 });

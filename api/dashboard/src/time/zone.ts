@@ -29,6 +29,15 @@ export function isZone(name: string): boolean {
   }
 }
 
+/** Browsers list many of them by their old names only. */
+const PRESENT_NAMES = ["Asia/Kolkata", "Asia/Ho_Chi_Minh", "Asia/Kathmandu", "Asia/Yangon", "Europe/Kyiv", "America/Nuuk", "Pacific/Kanton", "America/Argentina/Buenos_Aires"];
+
+/** What can be chosen: UTC, the own one, then all by name. */
+export function zoneNames(): string[] {
+  const names = [...Intl.supportedValuesOf("timeZone"), ...PRESENT_NAMES.filter(isZone)].sort();
+  return [...new Set(["UTC", ownZone(), ...names])];
+}
+
 /** The zone of this machine. */
 export function ownZone(): string {
   return new Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
@@ -107,4 +116,9 @@ export function offsetText(moment: number, zone: string): string {
   const minutes = Math.round(offsetAt(moment, zone) / MINUTE);
   const size = Math.abs(minutes);
   return `${minutes < 0 ? "-" : "+"}${String(Math.floor(size / 60)).padStart(2, "0")}:${String(size % 60).padStart(2, "0")}`;
+}
+
+/** `2026-11-27T22:40:00+05:30`. */
+export function isoLocal(moment: number, zone: string): string {
+  return `${new Date(toLocal(moment, zone)).toISOString().slice(0, 19)}${offsetText(moment, zone)}`;
 }
