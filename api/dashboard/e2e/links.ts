@@ -45,7 +45,7 @@ export async function stepsOfChartsCanBeChosen(browser: Browser): Promise<void> 
   assert.ok((await last()) >= 160, "hours of a week");
   await page.locator(".bar button", { hasText: "Last 7 days" }).click();
   const steps = page.getByLabel("Steps");
-  assert.deepEqual(await steps.locator("option").allTextContents(), ["as the range shows well (hours)", "quarters of an hour", "hours", "days"]);
+  assert.deepEqual(await steps.locator("option").allTextContents(), ["automatic (hours)", "quarters of an hour", "hours", "days"]);
   await steps.selectOption("day");
   await settled(page);
   assert.match(page.url(), /step=day/);
