@@ -106,6 +106,30 @@ export async function aBarOfAChartFiltersToo(browser: Browser): Promise<void> {
   await context.close();
 }
 
+export async function aLineOfAChartFiltersToo(browser: Browser): Promise<void> {
+  const context = await newContext(browser);
+  const { page } = await newPage(context);
+  await open(page, "#/cost?range=24h&zone=UTC&split=provider");
+  const plot = page.getByRole("slider", { name: "Cost per operation, step by step" });
+  await plot.scrollIntoViewIfNeeded();
+  const box = await plot.boundingBox();
+  assert.ok(box);
+  // Down through a step until the pointer says that something is to be chosen.
+  const isChoosable = () => plot.evaluate((element) => getComputedStyle(element).cursor === "pointer");
+  let [x, y] = [box.width - 40, 8];
+  for (; x > 60; x -= 30) {
+    for (y = 8; y < box.height - 24; y += 6) {
+      await page.mouse.move(box.x + x, box.y + y);
+      if (await isChoosable()) break;
+    }
+    if (await isChoosable()) break;
+  }
+  await page.mouse.down();
+  await page.mouse.up();
+  assert.match(page.url(), /&provider=/);
+  await context.close();
+}
+
 export async function filtersAreFoundByTyping(browser: Browser): Promise<void> {
   const context = await newContext(browser);
   const { page } = await newPage(context);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bars, highest, layerAt, levels, lines, stepAt, xOf, type Frame } from "./plot";
+import { bars, highest, layerAt, levels, lines, stepAt, xOf, type Frame, lineAt } from "./plot";
 
 const frame: Frame = { width: 110, height: 100, left: 10, right: 0, top: 0, bottom: 0 };
 const series = [
@@ -35,4 +35,14 @@ test("the step under the pointer is the one that is drawn there", () => {
   for (const step of [0, 1]) assert.equal(stepAt(xOf(step, 2, frame), 2, frame), step);
   assert.equal(stepAt(-50, 2, frame), 0);
   assert.equal(stepAt(500, 2, frame), 1);
+});
+
+test("the nearest line is under the pointer, not one that is far or has a gap", () => {
+  const frame = { width: 100, height: 120, left: 0, right: 0, top: 10, bottom: 10 };
+  const line = (key: string, values: (number | null)[]) => ({ key, label: key, colour: "", values });
+  // A value of 10 is at the top, 10 from the edge; 0 at 110.
+  const series = [line("high", [9, 9]), line("low", [8, 1]), line("gap", [null, null])];
+  assert.equal(lineAt(series, 0, 22, 10, frame)?.key, "high");
+  assert.equal(lineAt(series, 0, 28, 10, frame)?.key, "low");
+  assert.equal(lineAt(series, 1, 60, 10, frame), undefined);
 });

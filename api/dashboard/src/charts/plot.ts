@@ -58,6 +58,21 @@ export function layerAt(series: readonly Series[], step: number, y: number, most
   });
 }
 
+/** A line is meant from as near as this. */
+const NEAR = 14;
+
+/** The series whose line is nearest to a height of a step; none where all are far. */
+export function lineAt(series: readonly Series[], step: number, y: number, most: number, frame: Frame): Series | undefined {
+  let found: Series | undefined;
+  let least = NEAR;
+  for (const one of series) {
+    const height = toHeight(one.values[step]);
+    const distance = height === null ? Number.POSITIVE_INFINITY : Math.abs(y - yOf(height, most, frame));
+    if (distance <= least) [found, least] = [one, distance];
+  }
+  return found;
+}
+
 export function lines(series: readonly Series[], most: number, frame: Frame): Layer[] {
   return series.map(({ key, colour, values, isDashed }) => {
     const xs = values.map((_, step) => xOf(step, values.length, frame));
