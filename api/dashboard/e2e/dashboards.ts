@@ -125,3 +125,27 @@ export async function aPanelSaysWhatItDoesNotDraw(browser: Browser): Promise<voi
   assert.deepEqual(troubles, []);
   await context.close();
 }
+
+export async function longNamesStayOnAPhone(browser: Browser): Promise<void> {
+  const context = await newContext(browser, { width: 360, height: 740 });
+  const { page, troubles } = await newPage(context);
+  const long = unique("W".repeat(150));
+  const panel = { title: "T".repeat(150), chart: "lines", measures: ["operations"] };
+  const made = await context.request.post(`${ADDRESS}v1/views`, { data: { kind: "dashboard", name: long, description: "word ".repeat(300), definition: { panels: [panel, { ...panel, chart: "number" }] } } });
+  assert.equal(made.status(), 201, await made.text());
+  const { view_id: id } = (await made.json()) as { view_id: string };
+  const isSideways = () => page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
+  await open(page, `#/dashboard/${id}?range=24h&zone=UTC`);
+  assert.equal(await isSideways(), false, "a panel");
+  await page.getByRole("button", { name: "Views", exact: true }).click();
+  await page.locator(".lists button").first().waitFor();
+  const box = await page.locator(".dropdown .content", { has: page.locator(".lists") }).boundingBox();
+  assert.ok(box && box.x >= 0 && box.x + box.width <= 360, JSON.stringify(box));
+  await open(page, "#/dashboards?range=24h&zone=UTC");
+  assert.equal(await isSideways(), false, "the list");
+  const about = await page.locator(".about").first().boundingBox();
+  assert.ok(about && about.height < 50, JSON.stringify(about));
+  await context.request.delete(`${ADDRESS}v1/views/${id}`);
+  assert.deepEqual(troubles, []);
+  await context.close();
+}
