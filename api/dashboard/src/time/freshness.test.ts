@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { mock, test } from "node:test";
 import { freshness } from "./freshness";
 import { spanName, stepName } from "./shown";
+
+// Days of another year say which: the present one must not be that of the machine.
+mock.timers.enable({ apis: ["Date"], now: Date.parse("2026-11-28T00:00:00Z") });
 
 const now = Date.parse("2026-11-27T03:21:00Z");
 const at = (text: string) => Date.parse(text);
@@ -21,4 +24,12 @@ test("steps and spans are named in the zone", () => {
   assert.equal(stepName(at("2026-11-27T03:15Z"), at("2026-11-27T03:30Z"), "quarter_hour", "UTC"), "27 Nov, 03:15–03:30");
   assert.equal(spanName(start, at("2026-11-28T18:30:00Z"), "Asia/Kolkata"), "27 Nov – 28 Nov");
   assert.equal(spanName(at("2026-11-27T03:15Z"), at("2026-11-27T09:30Z"), "UTC"), "27 Nov, 03:15 – 09:30");
+});
+
+test("days of another year say which", () => {
+  const start = Date.parse("2020-01-01T00:00:00Z");
+  assert.equal(stepName(start, start + 86_400_000, "day", "UTC"), "Wed, 1 Jan 2020");
+  assert.equal(spanName(start, start + 2 * 86_400_000, "UTC"), "1 Jan 2020 – 2 Jan 2020");
+  // There it is still the year before.
+  assert.equal(stepName(Date.parse("2026-01-01T00:00:00Z"), Date.parse("2026-01-01T01:00:00Z"), "hour", "America/New_York"), "31 Dec 2025, 19:00–20:00");
 });

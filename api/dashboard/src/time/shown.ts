@@ -1,6 +1,6 @@
-// Moments as people read them, in a zone. 24 hours and the month in letters: nobody takes the day for the month. Pure.
+// Moments as people read them, in a zone. 24 hours and the month in letters: nobody takes the day for the month.
 import type { Resolution } from "./range";
-import { DAY, MINUTE, offsetText } from "./zone";
+import { DAY, MINUTE, offsetText, toLocal } from "./zone";
 
 const formats = new Map<string, Intl.DateTimeFormat>();
 
@@ -21,12 +21,22 @@ export function shortClock(moment: number, zone: string): string {
   return format(zone, "short clock", CLOCK).format(moment);
 }
 
+/** Days of another year than the present one say which. */
 export function day(moment: number, zone: string): string {
-  return format(zone, "day", { day: "numeric", month: "short" }).format(moment);
+  return dated(moment, zone, "day", { day: "numeric", month: "short" });
 }
 
 export function weekday(moment: number, zone: string): string {
-  return format(zone, "weekday", { weekday: "short", day: "numeric", month: "short" }).format(moment);
+  return dated(moment, zone, "weekday", { weekday: "short", day: "numeric", month: "short" });
+}
+
+function dated(moment: number, zone: string, name: string, options: Intl.DateTimeFormatOptions): string {
+  const isPresent = yearOf(moment, zone) === yearOf(Date.now(), zone);
+  return (isPresent ? format(zone, name, options) : format(zone, `${name} of a year`, { ...options, year: "numeric" })).format(moment);
+}
+
+function yearOf(moment: number, zone: string): number {
+  return new Date(toLocal(moment, zone)).getUTCFullYear();
 }
 
 export function month(moment: number, zone: string): string {
@@ -38,7 +48,7 @@ export function dayAndClock(moment: number, zone: string): string {
 }
 
 export function dayAndMinute(moment: number, zone: string): string {
-  return format(zone, "minute", { day: "numeric", month: "short", ...CLOCK }).format(moment);
+  return dated(moment, zone, "minute", { day: "numeric", month: "short", ...CLOCK });
 }
 
 /** The clock, and the day where that is not today. */
