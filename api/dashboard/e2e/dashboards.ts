@@ -149,3 +149,22 @@ export async function longNamesStayOnAPhone(browser: Browser): Promise<void> {
   assert.deepEqual(troubles, []);
   await context.close();
 }
+
+export async function aViewOfTheSameNameCanBeReplaced(browser: Browser): Promise<void> {
+  const context = await newContext(browser);
+  const { page } = await newPage(context);
+  const name = unique("Taken");
+  const made = await context.request.post(`${ADDRESS}v1/views`, { data: { kind: "view", name, description: "kept", definition: { address: "#/cost?range=7d" } } });
+  assert.equal(made.status(), 201, await made.text());
+  const { view_id: id } = (await made.json()) as { view_id: string };
+  await open(page, "#/tokens?range=24h&zone=UTC");
+  await page.getByRole("button", { name: "Views", exact: true }).click();
+  await page.getByLabel("Name of this view").fill(name);
+  await page.getByRole("button", { name: "Save", exact: true }).click();
+  await page.getByRole("button", { name: "Replace it by this view" }).click();
+  await page.getByText(`Replaced ${name}`).waitFor();
+  const { description, version, definition } = (await (await context.request.get(`${ADDRESS}v1/views/${id}`)).json()) as { description: string; version: number; definition: { address: string } };
+  assert.deepEqual([description, version, definition.address], ["kept", 2, "#/tokens?range=24h&zone=UTC"]);
+  await context.request.delete(`${ADDRESS}v1/views/${id}`);
+  await context.close();
+}

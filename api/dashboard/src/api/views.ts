@@ -23,6 +23,12 @@ export function saveChanged({ view_id: id, version, name, description, definitio
   return send<SavedView>("PUT", pathOf(id), { version, name, description, definition });
 }
 
+/** The one of a kind that has a name, as the list is now. */
+export async function namedSo(kind: ViewKind, name: string): Promise<ViewHead | undefined> {
+  const { views } = await ask<{ views: ViewHead[] }>("v1/views", [["kind", kind]]);
+  return views.find((view) => view.name === name);
+}
+
 /** The name alone, whatever else has changed meanwhile. */
 export async function rename(id: string, name: string): Promise<void> {
   await saveChanged({ ...(await readSaved(id)), name });
