@@ -17,8 +17,11 @@ export async function aStatementStandsInTheAddress(browser: Browser): Promise<vo
   const rows = await result.locator("tr.row").count();
   const other = await newPage(context);
   await other.page.goto(page.url());
+  await other.page.getByText("This statement came with the address").waitFor();
+  await other.page.getByRole("button", { name: /^Run/ }).click();
   await other.page.getByRole("region", { name: "Result" }).locator("tr.row").first().waitFor();
   assert.equal(await other.page.getByRole("region", { name: "Result" }).locator("tr.row").count(), rows);
+  assert.equal(await other.page.getByText("This statement came with the address").count(), 0);
   await page.getByRole("button", { name: "Copy", exact: true }).click();
   await page.getByText(`${rows} rows copied`).waitFor();
   const copied = await page.evaluate(() => navigator.clipboard.readText());
@@ -32,12 +35,49 @@ export async function aStatementStandsInTheAddress(browser: Browser): Promise<vo
   await context.close();
 }
 
+/** Whoever makes a link must not make a reader's browser run SQL. */
+export async function aStatementOfTheAddressWaitsForItsReader(browser: Browser): Promise<void> {
+  const context = await newContext(browser);
+  const { page, troubles } = await newPage(context);
+  const posted: string[] = [];
+  page.on("request", (request) => {
+    if (request.method() === "POST" && request.url().endsWith("/v1/sql")) posted.push(request.postData() ?? "");
+  });
+  const foreign = "select count(*) as foreign_one from operations";
+  const address = `#/sql?range=24h&zone=UTC&sql=${encodeURIComponent(foreign)}`;
+  await open(page, address);
+  const editor = page.getByRole("textbox", { name: /SQL statement/ });
+  assert.equal(await editor.inputValue(), foreign);
+  const notice = page.getByText("This statement came with the address; run it when you know what it does.");
+  await notice.waitFor();
+  await page.waitForTimeout(1_000);
+  assert.deepEqual(posted, [], "a load runs nothing");
+  await editor.fill("select count(*) as own from operations");
+  await page.getByRole("button", { name: /^Run/ }).click();
+  const result = page.getByRole("region", { name: "Result" });
+  await result.getByRole("columnheader", { name: "own" }).waitFor();
+  // A link within the page, and the browser's way back and forth.
+  await page.evaluate((hash) => (location.hash = hash), `${address}&x=1`);
+  await notice.waitFor();
+  assert.equal(await editor.inputValue(), foreign);
+  await page.goBack();
+  await page.goBack();
+  await notice.waitFor();
+  await page.waitForTimeout(1_000);
+  assert.equal(posted.length, 1, posted.join("\n"));
+  assert.equal(await result.getByRole("columnheader", { name: "own" }).count(), 1, "what the reader found stays");
+  assert.deepEqual(troubles, []);
+  await context.close();
+}
+
 export async function aWrongStatementIsSaidInPlace(browser: Browser): Promise<void> {
   const context = await newContext(browser);
   const { page } = await newPage(context);
-  await open(page, "#/sql?range=24h&zone=UTC&sql=delete+from+operations");
-  await page.locator('pre[role="alert"]').waitFor();
+  await open(page, "#/sql?range=24h&zone=UTC");
   const editor = page.getByRole("textbox", { name: /SQL statement/ });
+  await editor.fill("delete from operations");
+  await page.keyboard.press("Control+Enter");
+  await page.locator('pre[role="alert"]').waitFor();
   await editor.fill("select nothing_like_it from operations");
   await page.getByRole("button", { name: /^Run/ }).click();
   await page.locator('pre[role="alert"]', { hasText: "nothing_like_it" }).waitFor();
