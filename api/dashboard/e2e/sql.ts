@@ -73,14 +73,23 @@ export async function aStatementOfTheAddressWaitsForItsReader(browser: Browser):
 export async function aWrongStatementIsSaidInPlace(browser: Browser): Promise<void> {
   const context = await newContext(browser);
   const { page } = await newPage(context);
-  await open(page, "#/sql?range=24h&zone=UTC");
+  await open(page, "#/sql?range=1h&zone=UTC");
   const editor = page.getByRole("textbox", { name: /SQL statement/ });
   await editor.fill("delete from operations");
+  let posted = 0;
+  page.on("request", (request) => (posted += request.method() === "POST" ? 1 : 0));
   await page.keyboard.press("Control+Enter");
-  await page.locator('pre[role="alert"]').waitFor();
+  const result = page.getByRole("region", { name: "Result" });
+  await result.locator('pre[role="alert"]').waitFor();
+  assert.equal(await result.getByText("Running").count(), 0, "a failure ends it");
+  assert.equal(await result.getAttribute("aria-busy"), "false");
+  // The clock of this range goes on every five seconds.
+  await page.waitForTimeout(7_000);
+  assert.equal(posted, 1, "a statement is asked once");
   await editor.fill("select nothing_like_it from operations");
   await page.getByRole("button", { name: /^Run/ }).click();
   await page.locator('pre[role="alert"]', { hasText: "nothing_like_it" }).waitFor();
+  assert.equal(await result.getByText("Running").count(), 0, "the second time too");
   // An example mends it.
   await page.locator(".examples button").first().click();
   await page.getByRole("region", { name: "Result" }).locator("tr.row").first().waitFor();

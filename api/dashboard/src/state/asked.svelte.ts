@@ -34,7 +34,11 @@ export class Asked<T> {
   }
 
   follow(asking: Asking<T>): () => void {
-    if (this.subject !== undefined && this.subject !== asking.subject) this.isStale = true;
+    if (this.subject !== undefined && this.subject !== asking.subject) {
+      this.isStale = true;
+      // It was about another question.
+      this.failure = "";
+    }
     this.subject = asking.subject;
     this.parameters = asking.parameters;
     const { answer, leave } = asking.ask();
