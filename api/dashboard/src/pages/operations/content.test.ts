@@ -21,3 +21,22 @@ test("anything else is shown as it is", () => {
   assert.equal(pretty("<b>plain</b>"), "<b>plain</b>");
   assert.equal(pretty('{"a":1}'), '{\n  "a": 1\n}');
 });
+
+test("what is nested too deeply, or would grow too much, stays as it was stored", () => {
+  const nested = (depth: number) => `${"[".repeat(depth)}${"]".repeat(depth)}`;
+  for (const stored of [nested(8_000), nested(101), nested(50), `{"a":${nested(8_000)}}`]) {
+    assert.equal(messagesOf(stored), undefined);
+    assert.equal(pretty(stored), stored);
+  }
+  const chat = `[{"role":"user","content":"hi","more":${nested(8_000)}}]`;
+  assert.equal(messagesOf(chat), undefined);
+  assert.equal(pretty(chat), chat);
+  const growing = `[{"role":"user","more":${nested(90)}}]`;
+  assert.equal(messagesOf(growing), undefined);
+  assert.equal(pretty(growing), growing);
+});
+
+test("brackets within text are no depth", () => {
+  const said = `\\"${"[".repeat(200)}\\\\`;
+  assert.equal(messagesOf(`[{"role":"user","content":"${said}"}]`)?.[0]?.text, `"${"[".repeat(200)}\\`);
+});
