@@ -40,6 +40,39 @@ export async function anOperationStandsInTheAddress(browser: Browser): Promise<v
   await context.close();
 }
 
+export async function anOperationLeadsToWhatBelongsToIt(browser: Browser): Promise<void> {
+  const context = await newContext(browser);
+  const { page, troubles } = await newPage(context);
+  await open(page, "#/operations?range=24h&zone=UTC&order=attempt&columns=time,attempt,call_id");
+  // The last attempt of a call that was tried more than once.
+  await page.locator("tr.row a").first().click();
+  const dialog = page.getByRole("dialog");
+  const attempts = dialog.getByRole("region", { name: "Attempts of this call" });
+  await attempts.waitFor();
+  assert.ok((await attempts.locator("tbody tr").count()) > 1);
+  const id = /operation=([0-9a-f-]{36})/.exec(page.url())?.[1];
+  await dialog.getByRole("button", { name: "Copy id" }).click();
+  await dialog.getByText("Id copied").waitFor();
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), id);
+  await attempts.getByRole("link", { name: "Attempt 1" }).click();
+  await attempts.getByText("1, this one").waitFor();
+  assert.doesNotMatch(page.url(), new RegExp(`operation=${id}`));
+  const field = (name: string) => dialog.locator(`dt:text-is("${name}") + dd a`);
+  const [session, workspace] = await Promise.all([field("session_id").textContent(), field("workspace").textContent()]);
+  await field("session_id").click();
+  await page.getByRole("heading", { name: `Session ${session}` }).waitFor();
+  assert.match(page.url(), new RegExp(`/sessions\\?.*of=${workspace}`));
+  assert.equal(await dialog.count(), 0);
+  await page.goBack();
+  const model = await field("model").textContent();
+  await field("model").click();
+  await page.getByRole("region", { name: "Operations, newest first" }).locator("tr.row").first().waitFor();
+  assert.equal(new URLSearchParams(page.url().split("?")[1]).get("model"), model);
+  assert.equal(await dialog.count(), 0);
+  assert.deepEqual(troubles, []);
+  await context.close();
+}
+
 export async function theListCanBeInTheOrderOfANumber(browser: Browser): Promise<void> {
   const context = await newContext(browser);
   const { page, troubles } = await newPage(context);
