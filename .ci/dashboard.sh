@@ -39,13 +39,13 @@ say "starting a demo at 127.0.0.1:$port"
     --otlp-listen "127.0.0.1:$(free_port)" >"$folder/output" 2>&1 &
 echo $! >"$folder/pid"
 # Not only ready: the demo fills the last day first, and its windows have to count it.
-filled() { curl --silent --fail "http://127.0.0.1:$port/v1/totals" | grep --quiet --extended-regexp '"operations":[0-9]{4}'; }
-for _ in $(seq 300); do
+filled() { curl --silent --fail "http://127.0.0.1:$port/v1/totals" | grep --quiet --extended-regexp '"operations":[89][0-9]{4}'; }
+for _ in $(seq 600); do
     ! filled || break
     runs "$folder/pid" "$folder" || fail "the demo ended: $(tail -n 20 "$folder/output")"
     sleep 0.2
 done
-filled || fail "the demo has no numbers after a minute: $(tail -n 20 "$folder/output")"
+filled || fail "the demo is not full after two minutes: $(tail -n 20 "$folder/output")"
 
 say "checking the dashboard in $browser"
 OPSTREAM_URL=http://127.0.0.1:$port CHROMIUM=$browser npm run --silent e2e -- "$@" >&2

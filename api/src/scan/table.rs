@@ -124,6 +124,10 @@ impl<W: Write + Send> TableWriter<W> {
     /// # Errors
     /// When they cannot be written.
     pub(crate) fn write(&mut self, batch: &DataFrame) -> Result<(), WriteError> {
+        // Columns may come in pieces of different lengths, over which the writer of Parquet panics.
+        let mut whole = batch.clone();
+        whole.rechunk_mut();
+        let batch = &whole;
         match self {
             Self::Csv(writer) => each_row(batch, |cells| Ok(writer.write_record(cells.iter().map(csv_cell))?)),
             Self::JsonLines(out) => {
@@ -324,6 +328,23 @@ mod tests {
         assert!(parquet.equals_missing(&frame().vstack(&frame()).unwrap()));
         let arrow = IpcStreamReader::new(io::Cursor::new(written(Format::Arrow))).finish().unwrap();
         assert!(arrow.equals_missing(&parquet));
+    }
+
+    #[test]
+    fn columns_in_pieces_of_different_lengths_are_written() {
+        let mut column = Int64Chunked::from_slice("a".into(), &[1, 2]);
+        column.append(&Int64Chunked::from_slice("a".into(), &[3])).unwrap();
+        let other = Int64Chunked::from_slice("b".into(), &[4, 5, 6]);
+        let batch = DataFrame::new(3, vec![column.into_column(), other.into_column()]).unwrap();
+        for format in [Format::Csv, Format::JsonLines, Format::Parquet, Format::Arrow] {
+            let mut bytes = Vec::new();
+            let mut writer = TableWriter::begin(format, batch.schema(), &mut bytes).unwrap();
+            writer.write(&batch).unwrap();
+            writer.finish().unwrap();
+            if format == Format::Parquet {
+                assert!(ParquetReader::new(io::Cursor::new(bytes)).finish().unwrap().equals(&batch));
+            }
+        }
     }
 
     #[test]
