@@ -107,6 +107,22 @@ export async function columnsAreChosenInTheAddress(browser: Browser): Promise<vo
   await context.close();
 }
 
+export async function chosenColumnsAreThereOnAPhone(browser: Browser): Promise<void> {
+  const context = await newContext(browser, { width: 360 });
+  const { page, troubles } = await newPage(context);
+  await open(page, "#/operations?range=24h&zone=UTC");
+  await page.locator("tr.row").first().waitFor();
+  assert.equal(await page.locator("th", { hasText: "Latency" }).isVisible(), false, "of the usual columns those that have room");
+  await open(page, "#/operations?range=24h&zone=UTC&columns=time,model,team,input_tokens,latency_us,call_id");
+  const list = page.getByRole("region", { name: "Operations, newest first" });
+  await list.locator("tr.row").first().waitFor();
+  for (const label of ["Time", "Model", "Team", "In", "Latency", "Call"]) assert.ok(await list.locator("th", { hasText: new RegExp(`^\\s*${label}`) }).isVisible(), label);
+  assert.ok(await list.evaluate((element) => element.scrollWidth > element.clientWidth), "it scrolls sideways");
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), "the page does not");
+  assert.deepEqual(troubles, []);
+  await context.close();
+}
+
 export async function whatUsersSayIsOnlyEverText(browser: Browser): Promise<void> {
   const context = await newContext(browser, { width: 360 });
   const { page, troubles } = await newPage(context);
