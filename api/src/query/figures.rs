@@ -137,8 +137,8 @@ mod tests {
     #[test]
     fn figures_are_made_of_their_columns_alone() {
         let of = |is_read: &dyn Fn(&str) -> bool| {
-            let number = |(place, column): (usize, &str)| if is_read(column) { 2 * place as i64 + 3 } else { 0 };
-            let mut columns = SUM_COLUMNS.into_iter().enumerate().map(number);
+            let number = |(place, column): (i64, &str)| if is_read(column) { 2 * place + 3 } else { 0 };
+            let mut columns = (0..).zip(SUM_COLUMNS).map(number);
             let sums = WindowSums::from_array(std::array::from_fn(|_| columns.next().unwrap()));
             json!([Figures::from(&sums), DurationFigures::from(&sums)])
         };

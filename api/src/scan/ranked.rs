@@ -67,7 +67,7 @@ mod tests {
             df!("operation_id" => ids, "cost_nano_usd" => costs.clone()).unwrap().lazy()
         };
         let mut expected: Vec<(i64, OperationId)> =
-            (0..100).filter_map(|number| costs[number as usize].map(|cost| (cost, id(number)))).collect();
+            (0..).zip(&costs).filter_map(|(number, cost)| cost.map(|cost| (cost, id(number)))).collect();
         expected.sort_unstable_by(|a, b| b.cmp(a));
         let mut asked = AskedRanked::read(parameters_of("order=cost_usd&limit=13")).unwrap().unwrap();
         let mut found = Vec::new();

@@ -351,7 +351,7 @@ mod tests {
     fn what_stands_behind_nulls_is_not_written() {
         let long = "x".repeat(1_000_000);
         let texts: StringChunked = (0..1_000).map(|row| (row == 0).then_some(long.as_str())).collect();
-        let all = StringChunked::from_iter(std::iter::repeat_n(Some(long.as_str()), 1_000));
+        let all = std::iter::repeat_n(Some(long.as_str()), 1_000).collect::<StringChunked>();
         // Rows without a value whose views still point to the text.
         let hidden = all.set(&texts.is_null(), None).unwrap().with_name("tags".into());
         let batch = DataFrame::new(1_000, vec![hidden.into_column()]).unwrap();
