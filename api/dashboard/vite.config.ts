@@ -16,6 +16,7 @@ export default defineConfig({
     target: "es2022",
   },
   server: {
-    proxy: { "/v1": opstream, "/health": opstream },
+    // The host stays that of the page: a request from another origin than it names would be refused.
+    proxy: Object.fromEntries(["/v1", "/health"].map((path) => [path, { target: opstream, changeOrigin: false }])),
   },
 });

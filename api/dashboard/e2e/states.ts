@@ -101,3 +101,18 @@ export async function theReaderChoosesTheColours(browser: Browser): Promise<void
   assert.notEqual(await back(), light, "the choice lasts as long as the tab");
   await context.close();
 }
+
+export async function aServerThatIsAwayIsSaidAndWaitedFor(browser: Browser): Promise<void> {
+  const context = await newContext(browser);
+  const { page } = await newPage(context);
+  await open(page, "#/overview?range=15m&zone=UTC");
+  await context.setOffline(true);
+  await page.getByText(/^no answer since \d\d:\d\d:\d\d$/).waitFor({ timeout: 15_000 });
+  // Its files were not loaded before.
+  await page.getByRole("link", { name: "Traces", exact: true }).click();
+  await page.getByText("the server cannot be reached").first().waitFor();
+  await context.setOffline(false);
+  await page.getByRole("heading", { name: "Traces", level: 2 }).waitFor({ timeout: 20_000 });
+  await page.getByText(/^no answer since/).waitFor({ state: "detached" });
+  await context.close();
+}

@@ -74,7 +74,7 @@ export interface Request {
 export async function requested({ method = "GET", path, parameters = [], body, signal }: Request): Promise<Response> {
   const query = new URLSearchParams(parameters.map(([name, value]) => [name, value])).toString();
   const token = sessionStorage.getItem(TOKEN);
-  const response = await fetch(addressOf(query ? `${path}?${query}` : path), {
+  const response = await told(fetch(addressOf(query ? `${path}?${query}` : path), {
     method,
     headers: {
       ...(token ? { authorization: `Bearer ${token}` } : {}),
@@ -82,13 +82,36 @@ export async function requested({ method = "GET", path, parameters = [], body, s
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     signal,
-  });
+  }));
   const date = Date.parse(response.headers.get("date") ?? "");
   // The header has whole seconds; a small difference is rounding.
   if (!Number.isNaN(date)) aheadMs = Math.abs(Date.now() - date) < 2_000 ? 0 : Date.now() - date;
   if (response.status === 401) throw new TokenNeeded();
   if (!response.ok) throw await refusalOf(response);
   return response;
+}
+
+let listener: (isThere: boolean) => void = () => undefined;
+
+/** Has somebody told with every question whether the server is there. */
+export function onReach(listen: (isThere: boolean) => void): void {
+  listener = listen;
+}
+
+/** A refusal is an answer too; what the reader left says nothing. */
+async function told(answer: Promise<Response>): Promise<Response> {
+  try {
+    const response = await answer;
+    listener(true);
+    return response;
+  } catch (error) {
+    if (isLost(error)) listener(false);
+    throw error;
+  }
+}
+
+function isLost(error: unknown): boolean {
+  return error instanceof TypeError || (error instanceof DOMException && error.name === "TimeoutError");
 }
 
 function withTimeout(signal: AbortSignal | undefined): AbortSignal {

@@ -27,6 +27,9 @@ test("what makes no sense is not taken", () => {
   assert.equal(view.step, undefined);
   assert.deepEqual(view.filters, { provider: ["openai"] });
   assert.equal(read("").page, "overview");
+  for (const range of ["from=-271821-04-20&to=2026-11-01T00:00Z", "from=2026-11-01T00:00Z&to=%2B275760-09-13"]) {
+    assert.deepEqual(read(`#/cost?${range}`).range, { name: "24h" }, range);
+  }
 });
 
 test("values that look like parts of an address stay values", () => {

@@ -83,9 +83,12 @@ function readRange(given: URLSearchParams): Range {
   return from !== undefined && to !== undefined && from < to ? { from, to } : { name: "24h" };
 }
 
+/** Dates of other years have another form than the api takes, and nobody has operations of then. */
+const YEARS = { first: Date.UTC(2000, 0, 1), end: Date.UTC(2100, 0, 1) };
+
 function readMinute(text: string | null): number | undefined {
   const moment = text === null ? Number.NaN : Date.parse(text);
-  return Number.isNaN(moment) ? undefined : Math.floor(moment / MINUTE) * MINUTE;
+  return moment >= YEARS.first && moment < YEARS.end ? Math.floor(moment / MINUTE) * MINUTE : undefined;
 }
 
 function minuteText(moment: number): string {
