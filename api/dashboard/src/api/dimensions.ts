@@ -1,4 +1,5 @@
 // What operations are grouped and filtered by.
+import { legible } from "../numbers/legible";
 
 interface Kind {
   label: string;
@@ -85,7 +86,7 @@ export const OTHER = "(other)";
 export function valueName(dimension: Dimension, value: string | null): string {
   const { label, plural } = kindOf(dimension);
   if (value === null || value === "") return `no ${label.toLowerCase()}`;
-  return value === OTHER ? `other ${plural}` : value;
+  return value === OTHER ? `other ${plural}` : legible(value);
 }
 
 /** The filter that chooses operations with a value of a dimension. */

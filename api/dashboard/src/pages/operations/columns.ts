@@ -1,6 +1,7 @@
 // Columns that a list of operations can have. Pure.
 import { count, exactCount } from "../../numbers/count";
 import { duration, exactDuration } from "../../numbers/duration";
+import { legible } from "../../numbers/legible";
 import { exactUsd, usd } from "../../numbers/money";
 import { exactMoment, recent } from "../../time/shown";
 import type { Operation } from "./listing.svelte";
@@ -106,8 +107,9 @@ export function cellOf(operation: Operation, name: string, zone: string, now: nu
   if (value === null || value === undefined) return { text: "–", exact: "" };
   if (name.endsWith("_us")) return { text: duration(Number(value)), exact: exactDuration(Number(value)) };
   if (name.endsWith("_usd")) return { text: usd(String(value)), exact: exactUsd(String(value)) };
-  if (Array.isArray(value)) return { text: value.join(", "), exact: value.join(", ") };
+  if (Array.isArray(value)) return { text: legible(value.join(", ")), exact: "" };
   if (typeof value === "boolean") return { text: value ? "yes" : "no", exact: "" };
   if (name.endsWith("_tokens")) return { text: count(Number(value)), exact: exactCount(Number(value)) };
-  return { text: String(value), exact: String(value) };
+  const text = legible(String(value));
+  return { text, exact: text };
 }
