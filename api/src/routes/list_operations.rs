@@ -67,7 +67,8 @@ pub(crate) async fn list_operations(
     mut parameters: Parameters,
 ) -> Result<Json<OperationsAnswer>, ApiError> {
     let given = parameters.pairs();
-    if let Some(asked) = AskedRanked::read(Parameters::of(given.clone()))? {
+    if let Some(ranking) = take_ranking(&mut parameters)? {
+        let asked = AskedRanked::of(ranking, parameters)?;
         return Ok(Json(ranked(&state, asked, given).await?));
     }
     let listing = Listing::read(&mut parameters)?;
@@ -82,7 +83,6 @@ pub(crate) async fn list_operations(
 
 impl Listing {
     fn read(parameters: &mut Parameters) -> Result<Self, ApiError> {
-        let _is_of_time = take_ranking(parameters)?;
         let from = read_bound(parameters, "from")?;
         let to = read_bound(parameters, "to")?;
         let cursor = parameters.take("cursor")?.map(|text| text.parse::<OperationId>()).transpose();

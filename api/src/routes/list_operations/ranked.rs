@@ -86,7 +86,14 @@ impl AskedRanked {
     /// # Errors
     /// When a parameter cannot be read.
     pub(crate) fn read(mut parameters: Parameters) -> Result<Option<Self>, ApiError> {
-        let Some(ranking) = take_ranking(&mut parameters)? else { return Ok(None) };
+        take_ranking(&mut parameters)?.map(|ranking| Self::of(ranking, parameters)).transpose()
+    }
+
+    /// What is asked for in the order of a number that was read already.
+    ///
+    /// # Errors
+    /// When a parameter cannot be read.
+    pub(super) fn of(ranking: Ranking, mut parameters: Parameters) -> Result<Self, ApiError> {
         let [from, to] = ["from", "to"].map(|name| read_bound(&mut parameters, name));
         let range = Range { from: from?.map(OperationId::time), to: to?.map(OperationId::time) };
         let after = parameters.take("cursor")?.map(|text| text.parse()).transpose()?;
@@ -96,7 +103,7 @@ impl AskedRanked {
         }
         let selection = Selection::read(&mut parameters)?;
         parameters.finish()?;
-        Ok(Some(Self { ranking, range, selection, after, limit }))
+        Ok(Self { ranking, range, selection, after, limit })
     }
 }
 

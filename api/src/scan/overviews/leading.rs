@@ -8,8 +8,8 @@ use super::{Bond, Order};
 use crate::scan::groups::collect;
 use crate::scan::sums::{SumColumns, SumError, sum_of};
 
-const FIRST: &str = "first_us";
-const LAST: &str = "last_us";
+pub(super) const FIRST: &str = "first_us";
+pub(super) const LAST: &str = "last_us";
 
 /// What comes first.
 pub(super) struct Leading {

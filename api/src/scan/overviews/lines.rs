@@ -6,14 +6,12 @@ use opstream_schemas::UtcMicros;
 use opstream_schemas::window::WindowSums;
 use polars::prelude::*;
 
-use super::leading::end;
+use super::leading::{FIRST, LAST, end};
 use super::{Bond, Overview, Root};
 use crate::error::ApiError;
 use crate::scan::groups::collect;
 use crate::scan::sums::{SumColumns, SumError, sum_of};
 
-const FIRST: &str = "first_us";
-const LAST: &str = "last_us";
 const AGENT: &str = "agent";
 const SUMS: [&str; 7] =
     ["operations", "failures", "unpriced", "input_tokens", "output_tokens", "cost_nano_usd", "latency_sum_us"];
