@@ -15,7 +15,8 @@ pub(crate) struct ScanArgs {
     /// Most seconds until its answer, 1 to 600; keep it below --request-timeout-s
     #[arg(long, value_name = "S", env = "OPSTREAM_SCAN_TIMEOUT_S", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
     scan_timeout_s: u64,
-    /// How many may run at once, 1 to 64; further questions wait, and after 10 s are told to try again
+    /// How many may run at once, 1 to 64; further questions wait, and after 10 s are told to try again. SQL has half as many places of
+    /// its own, at least one, and files that are exported as many again
     #[arg(long, value_name = "N", env = "OPSTREAM_SCANS", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
     scans: u8,
 }

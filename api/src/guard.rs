@@ -4,7 +4,7 @@
 //! without them nobody could be asked. Without a token, only the machine itself is trusted: a request must name the
 //! machine in its Host header, so that a web page whose name suddenly resolves to 127.0.0.1 is refused. In both cases
 //! a request that changes something must not come from a page of another origin; answers carry no CORS headers, so
-//! that other origins cannot read them.
+//! that other origins cannot read them, and what they ask of `/v1/` without a reader's click is refused: it could keep others waiting.
 
 mod credentials;
 mod host;

@@ -9,7 +9,7 @@ pub struct ScanLimits {
     pub memory_bytes: u64,
     /// How long one may take until its answer is there. 30 s by default, below the minute that a request may take.
     pub time: Duration,
-    /// How many may run at once. 2 by default; further questions wait.
+    /// How many questions may run at once, with half as many statements and as many exports beside them. 2 by default; further ones wait.
     pub at_once: usize,
     /// How many threads each may use. 2 by default.
     pub threads: usize,
