@@ -9,7 +9,7 @@ const PRICED: ReadonlySet<Measure> = new Set([
   "cost_usd", "input_cost_usd", "cache_read_cost_usd", "cache_write_cost_usd", "output_cost_usd", "unit_cost_usd", "cache_savings_usd", "cost_per_operation_usd", "cost_per_1k_tokens_usd",
 ]);
 /** Too small for each operation without a price. Means are of operations that have one; savings have no sign that is sure. */
-const TOO_SMALL = (measure: Measure) => PRICED.has(measure) && measure !== "cost_per_operation_usd" && measure !== "cache_savings_usd";
+const isTooSmall = (measure: Measure): boolean => PRICED.has(measure) && measure !== "cost_per_operation_usd" && measure !== "cache_savings_usd";
 
 /** What to ask for too, so that amounts can be put into words. */
 export function besideMoney(measures: readonly Measure[]): Measure[] {
@@ -29,7 +29,7 @@ export function said(measure: Measure, totals: Totals | undefined): Said {
   const without = `${exactCount(unpriced)} unpriced ${unpriced === 1 ? "operation" : "operations"}`;
   if (isUnpriced(value, totals?.unpriced, totals?.operations)) return { text: "unpriced", exact: `not known, of ${without}` };
   const isKnown = value !== null && value !== undefined;
-  return { text: isKnown && TOO_SMALL(measure) ? `${whole.text} +` : whole.text, exact: `${whole.exact}, without ${without}` };
+  return { text: isKnown && isTooSmall(measure) ? `${whole.text} +` : whole.text, exact: `${whole.exact}, without ${without}` };
 }
 
 /** Of steps: null where no operation of a step has a price. */
