@@ -7,13 +7,15 @@ use opstream_schemas::offsets::Fence;
 
 use crate::bury::bury;
 use crate::expire::{delete_expired_minutes, delete_other_generations, thin_marks};
-use crate::publish::{PublishError, publish};
+use crate::publish::{Pass, PublishError, publish};
 use crate::settings::WindowSettings;
 use crate::topic::WindowTopic;
 
 /// Pause between two passes over what changed. An import changes the same windows of past days with every file, and each value
 /// on the topic replaces the one before.
 const PUBLISH_EVERY: Duration = Duration::from_secs(5);
+/// How long windows are sent at a time: after an import there are millions, and what is over has to be deleted meanwhile.
+const PUBLISH_TIME: Duration = Duration::from_secs(10);
 /// How often it is looked for something to delete.
 const CLEAN_EVERY: Duration = Duration::from_secs(10);
 /// How long slices are deleted at a time.
@@ -27,6 +29,8 @@ pub(crate) struct Outbox {
     topic: WindowTopic,
     topic_is_there: bool,
     publish_at: Instant,
+    /// The pass that is not over.
+    pass: Option<Pass>,
     clean_at: Instant,
     /// The current generation and when it was first seen.
     seen: (i64, Instant),
@@ -36,7 +40,7 @@ impl Outbox {
     /// Nothing is connected yet.
     pub(crate) fn new(database: Database, topic: WindowTopic) -> Self {
         let now = Instant::now();
-        Self { database, topic, topic_is_there: false, publish_at: now, clean_at: now, seen: (0, now) }
+        Self { database, topic, topic_is_there: false, publish_at: now, pass: None, clean_at: now, seen: (0, now) }
     }
 
     /// For a broker that cannot create topics.
@@ -49,21 +53,44 @@ impl Outbox {
     pub(crate) async fn pass(&mut self, fence: Fence) -> Result<bool, PublishError> {
         // First, so that tables do not grow while the topic cannot be reached.
         let more = self.clean(fence).await?;
-        if self.publish_at <= Instant::now() {
-            self.flush(fence).await?;
-            self.publish_at = Instant::now() + PUBLISH_EVERY;
+        if self.publish_at > Instant::now() {
+            return Ok(more);
         }
+        if !self.publish_for(PUBLISH_TIME, fence).await? {
+            return Ok(true);
+        }
+        bury(&self.database, &mut self.topic, fence).await?;
+        self.publish_at = Instant::now() + PUBLISH_EVERY;
         Ok(more)
     }
 
     /// Publishes everything that changed, and the tombstones of what was deleted.
     pub(crate) async fn flush(&mut self, fence: Fence) -> Result<(), PublishError> {
+        self.ensure_topic().await?;
+        publish(&self.database, &mut self.topic, fence).await?;
+        bury(&self.database, &mut self.topic, fence).await
+    }
+
+    /// Goes on with the pass for so long; returns whether it is over. After a failure there is another one, from the beginning.
+    pub(crate) async fn publish_for(&mut self, time: Duration, fence: Fence) -> Result<bool, PublishError> {
+        self.ensure_topic().await?;
+        let began = Instant::now();
+        let mut pass = self.pass.take().unwrap_or(Pass::begin());
+        while pass.send_slice(&self.database, &mut self.topic, fence).await?.is_some() {
+            if began.elapsed() >= time {
+                self.pass = Some(pass);
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn ensure_topic(&mut self) -> Result<(), PublishError> {
         if !self.topic_is_there {
             self.topic.ensure().await?;
             self.topic_is_there = true;
         }
-        publish(&self.database, &mut self.topic, fence).await?;
-        bury(&self.database, &mut self.topic, fence).await
+        Ok(())
     }
 
     /// Deletes for a while, if it is time to. Returns whether there is more.

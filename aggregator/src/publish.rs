@@ -41,12 +41,26 @@ pub(crate) enum PublishError {
     Database(#[from] sqlx::Error),
 }
 
-/// Where a pass over the outbox stands: behind this window. A pass sends every window at most once.
+/// A window of a level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Cursor {
     start: i64,
     set: i64,
     dimension_id: i64,
+}
+
+impl Cursor {
+    const BEFORE_ALL: Self = Self { start: i64::MIN, set: 0, dimension_id: 0 };
+}
+
+/// One way through the outbox, level by level and slice by slice: it sends every window at most once, so that those which change all
+/// the time do not keep the others waiting.
+#[derive(Debug)]
+pub(crate) struct Pass {
+    /// The level that it is at, and those behind it.
+    levels: &'static [Level],
+    /// The last window that was sent of it.
+    cursor: Cursor,
 }
 
 /// A window of the outbox.
@@ -58,23 +72,43 @@ struct Unpublished {
     record: WindowRecord,
 }
 
-/// Sends the changed windows of all levels, slice by slice. Returns how many.
-pub(crate) async fn publish(database: &Database, topic: &mut WindowTopic, fence: Fence) -> Result<usize, PublishError> {
-    let mut published = 0;
-    for level in Level::ALL {
-        let mut cursor = Cursor { start: i64::MIN, set: 0, dimension_id: 0 };
-        loop {
-            let slice = unpublished(database, (level, topic.schema_id()), cursor).await?;
-            let Some(last) = slice.last() else { break };
-            cursor = last.cursor;
+impl Pass {
+    pub(crate) const fn begin() -> Self {
+        Self { levels: &Level::ALL, cursor: Cursor::BEFORE_ALL }
+    }
+
+    /// Sends the next changed windows. Returns how many; none when the pass is over.
+    pub(crate) async fn send_slice(
+        &mut self,
+        database: &Database,
+        topic: &mut WindowTopic,
+        fence: Fence,
+    ) -> Result<Option<usize>, PublishError> {
+        while let Some((level, behind)) = self.levels.split_first() {
+            let slice = unpublished(database, (*level, topic.schema_id()), self.cursor).await?;
+            let Some(last) = slice.last() else {
+                *self = Self { levels: behind, cursor: Cursor::BEFORE_ALL };
+                continue;
+            };
             let records: Vec<WindowRecord> = slice.iter().map(|window| window.record.clone()).collect();
             topic.send(&records).await?;
             failpoint::reach(Step::WindowsSent).await.map_err(sqlx::Error::from)?;
             mark(database, fence, &slice).await?;
             failpoint::reach(Step::WindowsMarked).await.map_err(sqlx::Error::from)?;
             metrics::record_published(slice.len());
-            published += slice.len();
+            self.cursor = last.cursor;
+            return Ok(Some(slice.len()));
         }
+        Ok(None)
+    }
+}
+
+/// Sends the changed windows of all levels. Returns how many.
+pub(crate) async fn publish(database: &Database, topic: &mut WindowTopic, fence: Fence) -> Result<usize, PublishError> {
+    let mut pass = Pass::begin();
+    let mut published = 0;
+    while let Some(sent) = pass.send_slice(database, topic, fence).await? {
+        published += sent;
     }
     Ok(published)
 }

@@ -128,6 +128,27 @@ async fn windows_that_change_again_and_again_are_published_at_a_pace() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_pass_goes_on_where_its_time_was_over_whatever_changes_meanwhile() {
+    let mut station = Station::on_sqlite().await;
+    let Broker { topic, cluster: _cluster } = Broker::new();
+    let mut windower = station.windower();
+    let mut outbox = Outbox::new(station.database.clone(), topic).for_existing_topic();
+    for (turn, (is_over, waiting)) in
+        [(false, 21), (false, 21), (false, 21), (false, 21), (true, 21)].into_iter().enumerate()
+    {
+        // Four levels of seven windows each: those that were sent change again.
+        if turn < 4 {
+            station.commit(&[TestOperation::at(NOON - 20 * MINUTE)]).await;
+            station.settle(&mut windower).await;
+        }
+        assert_eq!(outbox.publish_for(Duration::ZERO, FIRST_FENCE).await.unwrap(), is_over);
+        assert_eq!(unpublished(&station).await, waiting);
+    }
+    assert!(!outbox.publish_for(Duration::ZERO, FIRST_FENCE).await.unwrap(), "another pass begins");
+    assert_eq!(unpublished(&station).await, 14);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_producer_that_ended_is_replaced() {
     let mut station = Station::on_sqlite().await;
     let mut broker = Broker::new();
