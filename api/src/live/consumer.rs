@@ -205,11 +205,12 @@ impl Consuming {
         let at = UtcMillis::now();
         let Windows { changed, latest_minute } = std::mem::take(&mut self.windows);
         let windows = (changed > 0).then(|| event::windows(changed, latest_minute));
-        self.readers.each(|watching| {
-            watching.outbox.tick(at);
-            if let Some(windows) = &windows {
+        self.readers.keep(|watching| {
+            let stays = watching.outbox.tick(at);
+            if let Some(windows) = windows.as_ref().filter(|_| stays) {
                 watching.outbox.tell(windows.clone());
             }
+            stays
         });
     }
 

@@ -127,6 +127,11 @@ impl Readers {
         self.all().by_number.values().for_each(|watching| tell(watching));
     }
 
+    /// Calls `stays` with each of them, and has those for which it says no make room for others.
+    pub(super) fn keep(&self, mut stays: impl FnMut(&Watching) -> bool) {
+        self.all().by_number.retain(|_, watching| stays(watching));
+    }
+
     /// Whether there are none.
     pub(super) fn is_empty(&self) -> bool {
         self.all().by_number.is_empty()

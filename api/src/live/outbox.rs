@@ -63,14 +63,18 @@ impl Outbox {
         self.changed.notify_one();
     }
 
-    /// Tells what the last second added up to, and begins another.
-    pub(super) fn tick(&self, at: UtcMillis) {
+    /// Tells what the last second added up to, and begins another. Says whether the reader stays: one that takes nothing is given up.
+    pub(super) fn tick(&self, at: UtcMillis) -> bool {
         let mut waiting = self.waiting();
         let is_stuck = !waiting.events.is_empty() && !waiting.is_taken;
         waiting.stuck = if is_stuck { waiting.stuck + 1 } else { 0 };
         waiting.is_taken = false;
         if waiting.stuck >= PATIENCE {
-            waiting.is_ended = true;
+            // Whoever takes nothing does not see the end either, and would keep what waits.
+            *waiting = Waiting { is_ended: true, ..Waiting::default() };
+            drop(waiting);
+            self.changed.notify_one();
+            return false;
         }
         waiting.told = 0;
         let skipped = std::mem::take(&mut waiting.skipped);
@@ -81,6 +85,7 @@ impl Outbox {
         waiting.push(event::rates(at, rates));
         drop(waiting);
         self.changed.notify_one();
+        true
     }
 
     /// What waits, several events at once; waits for the next one. None when the reader was given up.
@@ -179,13 +184,13 @@ mod tests {
     async fn a_reader_that_takes_nothing_is_given_up_and_a_slow_one_is_not() {
         let outbox = Outbox::default();
         for _ in 0..3 * PATIENCE {
-            outbox.tick(AT);
+            assert!(outbox.tick(AT));
             outbox.next().await.unwrap();
         }
-        for _ in 0..=PATIENCE {
-            assert!(!outbox.waiting().is_ended);
-            outbox.tick(AT);
+        for _ in 0..PATIENCE {
+            assert!(outbox.tick(AT));
         }
+        assert!(!outbox.tick(AT));
         assert_eq!(outbox.next().await, None);
     }
 }

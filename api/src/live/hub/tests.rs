@@ -19,6 +19,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::*;
 use crate::fixture::{Fixture, Setup};
+use crate::query::parameters_of;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -207,6 +208,21 @@ async fn streams_end_when_the_server_stops_and_readers_that_leave_make_room() {
         let ended = async { while reader.body.next().await.is_some() {} };
         tokio::time::timeout(PATIENCE, ended).await.expect("the stream ends");
     }
+}
+
+#[tokio::test]
+async fn readers_that_take_nothing_make_room_though_they_stay() {
+    let hub = Hub::new(&Sink::Kafka(ProducerConfig::new("127.0.0.1:1")), None, CancellationToken::new());
+    let watch = || hub.watch(LiveFilter::read(&mut parameters_of("")).unwrap(), 1);
+    let stuck: Vec<Reader> = (0..MOST_READERS).map(|_| watch().unwrap()).collect();
+    assert_eq!(watch().err(), Some(HubError::Full));
+    for _ in 0..=PATIENCE.as_secs() {
+        hub.readers.keep(|watching| watching.outbox.tick(UtcMillis::from_millis(0)));
+    }
+    let takes = watch().unwrap();
+    drop(stuck);
+    assert_eq!(hub.readers.all().by_number.keys().copied().collect::<Vec<_>>(), [takes.number]);
+    hub.shutdown.cancel();
 }
 
 #[tokio::test(flavor = "multi_thread")]
