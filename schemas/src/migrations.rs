@@ -26,7 +26,7 @@ macro_rules! step {
     };
 }
 
-const STEPS: [Step; 14] = [
+const STEPS: [Step; 15] = [
     step!("0001_create_tables"),
     step!("0002_create_windows"),
     step!("0003_extend_windows"),
@@ -41,7 +41,11 @@ const STEPS: [Step; 14] = [
     step!("0012_reprice_operations"),
     step!("0013_create_alerts"),
     step!("0014_create_saved_views"),
+    step!("0015_order_windows"),
 ];
+
+/// The number of the last step.
+const NEWEST: i64 = 15;
 
 static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| migrator(|step| step.postgres));
 static SQLITE: LazyLock<Migrator> = LazyLock::new(|| migrator(|step| step.sqlite));
@@ -70,6 +74,16 @@ async fn migrate_postgres(pool: &PgPool) -> Result<(), MigrateError> {
 /// two processes would take the same.
 async fn migrate_sqlite(writer: &SqlitePool) -> Result<(), MigrateError> {
     let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+    let reached = sqlx::query_scalar("select max(version) from _sqlx_migrations").fetch_one(&mut *tx).await;
+    // There is no such table in a new database.
+    let reached: Option<i64> = reached.ok().flatten();
+    if let Some(reached) = reached.filter(|reached| *reached < NEWEST) {
+        tracing::info!(
+            from = reached,
+            to = NEWEST,
+            "the tables are upgraded; with millions of windows that takes a minute"
+        );
+    }
     SQLITE.run(&mut *tx).await?;
     Ok(tx.commit().await?)
 }
@@ -106,6 +120,42 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn windows_of_before_are_ordered_anew_and_stay_what_they_were() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = DatabaseUrl::Sqlite(folder.path().join("opstream.db"));
+        let database = Database::connect(&url).await.unwrap();
+        let Database::Sqlite { writer, .. } = &database else { unreachable!("the address is that of a file") };
+        let before = SQLITE.iter().filter(|migration| migration.version < 15).cloned().collect();
+        Migrator::with_migrations(before).run(&mut *writer.acquire().await.unwrap()).await.unwrap();
+        let columns = async || {
+            let sql = "select name from pragma_table_xinfo('windows')";
+            sqlx::query_scalar::<_, String>(sql).fetch_all(writer).await.unwrap()
+        };
+        // Each column has a value of its own.
+        let of_before: Vec<String> = columns().await;
+        let given: Vec<&String> = of_before.iter().filter(|name| *name != "is_published").collect();
+        let values = (0..given.len()).map(|place| match given[place].as_str() {
+            name if name.ends_with("_sketch") => format!("x'{place:04x}'"),
+            _ => format!("{}", 1000 + place),
+        });
+        let names = given.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
+        let sql = format!("insert into windows ({names}) values ({})", values.collect::<Vec<_>>().join(", "));
+        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(writer).await.unwrap();
+        let read = async || {
+            let all = of_before.iter().map(|name| format!("quote({name})")).collect::<Vec<_>>().join(" || ' ' || ");
+            let sql = format!("select {all} from windows");
+            sqlx::query_scalar::<_, String>(sqlx::AssertSqlSafe(sql)).fetch_all(writer).await.unwrap()
+        };
+        let expected = read().await;
+        migrate(&database).await.unwrap();
+        assert_eq!((expected.len(), read().await), (1, expected));
+        let of_now = columns().await;
+        assert_eq!(of_now[of_now.len() - 2..], ["latency_sketch", "ttft_sketch"]);
+        assert_eq!(of_now.iter().collect::<BTreeSet<_>>(), of_before.iter().collect());
+        database.close().await;
+    }
+
     #[test]
     fn every_file_of_both_folders_is_a_step() {
         let listed: BTreeSet<String> = STEPS.iter().map(|step| format!("{}.sql", step.name)).collect();
@@ -121,7 +171,7 @@ mod tests {
     fn numbers_ascend_without_a_gap() {
         for migrator in [&POSTGRES, &SQLITE] {
             let numbers: Vec<i64> = migrator.iter().map(|migration| migration.version).collect();
-            assert_eq!(numbers, (1..).take(STEPS.len()).collect::<Vec<i64>>());
+            assert_eq!(numbers, (1..=NEWEST).collect::<Vec<i64>>());
         }
     }
 }
