@@ -22,6 +22,8 @@ pub(crate) const WINDOW: Budget = at_least(3e6, Some(5e6));
 pub(crate) const FRESHNESS_P99: Budget = at_most(1.0, Some(0.5));
 /// 99th percentile of a panel over 30 days with 100 million operations.
 pub(crate) const PANEL_P99: Budget = at_most(0.02, Some(0.01));
+/// From the address to the first numbers of a page, over 30 days with 100 million operations.
+pub(crate) const FIRST_LOOK: Budget = at_most(1.0, Some(0.5));
 /// 99th percentile of a page of single operations.
 pub(crate) const LIST_P99: Budget = at_most(0.05, None);
 /// Peak memory of `opstream up` under load.

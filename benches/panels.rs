@@ -5,6 +5,7 @@
 //! question over 30 days needs at most those of an open quarter-hour.
 
 mod distributions;
+mod painting;
 mod windows;
 
 use std::time::Duration;
@@ -21,6 +22,7 @@ use crate::figures::{Figure, Unit};
 use crate::harness::backends::Backends;
 use crate::harness::process::{Process, free_port};
 use crate::roles::ENDS_WITHIN;
+use crate::say;
 use crate::waiting::moment_when;
 
 /// Days of a question.
@@ -86,6 +88,12 @@ pub(crate) async fn measure(backends: &Backends, extent: Extent) -> Vec<Figure> 
         let note = format!("p50 {}, {n_windows} windows", Unit::Seconds.text(latencies.at(500)));
         let figure = Figure::new(what, latencies.at(990), Unit::Seconds).against(budgets::PANEL_P99);
         figures.push(figure.noting(note));
+    }
+    if extent == Extent::Full {
+        match painting::look(&format!("http://{listen}")).await {
+            Some(looks) => figures.extend(looks),
+            None => say("  not run: the first look at pages, which needs Chromium and `npm ci` in api/dashboard"),
+        }
     }
     api.stop(ENDS_WITHIN).await;
     figures

@@ -1,4 +1,4 @@
-// How long the first look takes, from the address to the first numbers and to all of them: npm run paint -- [TIMES] [RANGE]
+// How long the first look takes, from the address to the first numbers and to all of them: npm run paint -- [TIMES] [RANGE] [json]
 // Each time in a browser that remembers nothing.
 import { ADDRESS, launch, newContext, settled } from "./browser";
 
@@ -8,7 +8,7 @@ declare global {
   }
 }
 
-const [times = "20", range = "30d"] = process.argv.slice(2);
+const [times = "20", range = "30d", format = "text"] = process.argv.slice(2);
 const browser = await launch();
 
 async function look(name: string): Promise<[first: number, all: number]> {
@@ -39,6 +39,10 @@ for (const name of ["overview", "performance", "cost"]) {
   const looks: [number, number][] = [];
   for (let time = 0; time < Number(times); time += 1) looks.push(await look(name));
   const [first, all] = [looks.map(([first]) => first), looks.map(([, all]) => all)];
+  if (format === "json") {
+    console.log(JSON.stringify({ page: name, first, all }));
+    continue;
+  }
   const said = (of: number[]): string => `${Math.round(median(of))} ms at the median, ${Math.round(Math.max(...of))} ms at most`;
   console.log(`${name}: first numbers ${said(first)}; all panels ${said(all)}; ${times} times`);
 }
