@@ -25,8 +25,8 @@ mod task;
 
 pub use child::serve as serve_scan;
 pub use limits::ScanLimits;
-pub(crate) use overviews::{Bond, Order, Overview};
+pub(crate) use overviews::{Bond, Order, Overview, Position};
 pub(crate) use parent::{Scans, respond};
 pub(crate) use sql::{MAX_SQL_BYTES, check_length};
 pub(crate) use table::{Format, TableWriter};
-pub(crate) use task::{Refusal, Scanned, Task};
+pub(crate) use task::{Refusal, Scanned, SqlTask, Task};

@@ -155,7 +155,18 @@ async fn assert_sessions_and_traces(pipeline: &Pipeline<'_>) {
     assert!(missing.contains("404") && missing.contains("nobody"), "{missing}");
 
     let traces = pipeline.get(&format!("/v1/traces?{RANGE}&limit=1000")).await.unwrap();
-    assert_eq!(traces["traces"].as_array().unwrap().len(), 60);
+    let all = traces["traces"].as_array().unwrap();
+    assert_eq!((all.len(), &traces["next_cursor"]), (60, &Value::Null));
+    let first = pipeline.get(&format!("/v1/traces?{RANGE}&limit=41")).await.unwrap();
+    let cursor = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("cursor", first["next_cursor"].as_str().unwrap())
+        .finish();
+    let rest = pipeline.get(&format!("/v1/traces?{RANGE}&limit=41&{cursor}")).await.unwrap();
+    assert_eq!([&first, &rest].map(|page| page["left_out"].as_u64().unwrap()), [19, 0]);
+    let paged = [&first, &rest].into_iter().flat_map(|page| page["traces"].as_array().unwrap());
+    assert!(paged.eq(all), "{first} {rest}");
+    let refused = pipeline.get(&format!("/v1/traces?{RANGE}&order=operations&{cursor}")).await.unwrap_err();
+    assert!(refused.contains("another order"), "{refused}");
     let trace = pipeline.get(&format!("/v1/traces/{:032x}", 7)).await.unwrap();
     let spans = trace["operations"].as_array().unwrap();
     assert_eq!(spans.len(), usize::try_from(OPERATIONS / 60).unwrap());

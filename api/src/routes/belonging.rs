@@ -12,9 +12,9 @@ use sqlx::AssertSqlSafe;
 use utoipa::ToSchema;
 
 use crate::error::ApiError;
-use crate::query::{AnsweredPeriod, Parameters, Period, Range, Selection};
+use crate::query::{AnsweredPeriod, Parameters, Period, Range, Selection, invalid};
 use crate::routes::openapi::StoredOperation;
-use crate::scan::{Bond, Format, Order, Overview, Scanned, Task};
+use crate::scan::{Bond, Format, Order, Overview, Position, Scanned, Task};
 use crate::state::Shared;
 use crate::stored_operation::Extent;
 
@@ -22,6 +22,8 @@ use crate::stored_operation::Extent;
 const DEFAULT_LINES: u32 = 100;
 /// Most lines of an answer.
 const MAX_LINES: u32 = 1000;
+/// Most lines of a file.
+const MAX_LINES_OF_FILE: u32 = 100_000;
 /// Operations of one session or trace that an answer without a limit has, and the most.
 const DEFAULT_MEMBERS: u32 = 1000;
 const MAX_MEMBERS: u32 = 5000;
@@ -31,6 +33,8 @@ pub(crate) struct AskedOverviews {
     pub(crate) period: Period,
     pub(crate) selection: Selection,
     pub(crate) order: Order,
+    /// Where the page before ended.
+    pub(crate) after: Option<Position>,
     pub(crate) limit: usize,
     pub(crate) format: Option<Format>,
 }
@@ -39,11 +43,16 @@ impl AskedOverviews {
     pub(crate) fn read(mut parameters: Parameters, now: UtcMillis) -> Result<Self, ApiError> {
         let period = Period::read(&mut parameters, now)?;
         let order = parameters.take_choice("order", &Order::WORDS)?.unwrap_or(Order::Last);
-        let limit = parameters.take_count("limit", MAX_LINES)?.unwrap_or(DEFAULT_LINES);
+        let after: Option<Position> = parameters.take("cursor")?.map(|text| text.parse()).transpose()?;
+        if after.as_ref().is_some_and(|after| after.order != order) {
+            return Err(invalid("cursor", "is the next_cursor of an answer in another order"));
+        }
         let format = parameters.take_format()?;
+        let most = if format.is_some() { MAX_LINES_OF_FILE } else { MAX_LINES };
+        let limit = parameters.take_count("limit", most)?.unwrap_or(DEFAULT_LINES);
         let selection = Selection::read(&mut parameters)?;
         parameters.finish()?;
-        Ok(Self { period, selection, order, limit: usize::try_from(limit).unwrap_or(usize::MAX), format })
+        Ok(Self { period, selection, order, after, limit: usize::try_from(limit).unwrap_or(usize::MAX), format })
     }
 }
 
@@ -59,8 +68,10 @@ pub(crate) struct OverviewsAnswer {
     pub(crate) source: &'static str,
     /// How much was read.
     pub(crate) scanned: Scanned,
-    /// Lines beyond the limit.
+    /// Lines behind these.
     pub(crate) left_out: usize,
+    /// `cursor` of the next lines in this order, for the same range and filters; null behind the last one.
+    pub(crate) next_cursor: Option<String>,
     /// The sessions; absent where traces are asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) sessions: Option<Vec<Overview>>,
@@ -123,8 +134,7 @@ pub(super) async fn members(
     let period = Period::read(&mut parameters, UtcMillis::now())?;
     let workspace = parameters.take("workspace")?;
     let after = parameters.take("after")?.map(|text| text.parse::<OperationId>()).transpose();
-    let after = after
-        .map_err(|error| crate::query::invalid("after", &format!("is no next_after of an earlier answer: {error}")))?;
+    let after = after.map_err(|error| invalid("after", &format!("is no next_after of an earlier answer: {error}")))?;
     let limit = parameters.take_count("limit", MAX_MEMBERS)?.unwrap_or(DEFAULT_MEMBERS);
     parameters.finish()?;
     let complete_to = state.complete_to().await?;

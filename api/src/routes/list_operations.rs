@@ -40,6 +40,9 @@ pub(crate) struct OperationsAnswer {
     /// `cursor` of the next page; null on the last one. A page may be short or empty and still have a next one: a
     /// request examines 50,000 operations at most.
     next_cursor: Option<String>,
+    /// Every operation that the broker acknowledged before this moment is listed; null until it is known.
+    #[schema(value_type = Option<String>, format = "date-time")]
+    complete_to: Option<UtcMillis>,
     /// How much was read from the lake's files, in another order than that of time.
     #[serde(skip_serializing_if = "Option::is_none")]
     scanned: Option<Scanned>,
@@ -73,12 +76,14 @@ pub(crate) async fn list_operations(
     }
     let listing = Listing::read(&mut parameters)?;
     parameters.finish()?;
+    // Before the rows: it holds for whatever is read afterwards.
+    let complete_to = state.complete_to().await?;
     let mut reading = state.begin_reading().await?;
     let page = listing.page(&mut reading).await?;
     let next_cursor = listing.next_cursor(&mut reading, &page).await?;
     let operations = page.iter().map(|row| Extent::Listed.read(row)).collect::<Result<_, _>>()?;
     let next_cursor = next_cursor.map(|id| id.to_string());
-    Ok(Json(OperationsAnswer { operations, next_cursor, scanned: None }))
+    Ok(Json(OperationsAnswer { operations, next_cursor, complete_to, scanned: None }))
 }
 
 impl Listing {

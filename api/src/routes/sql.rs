@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
+use opstream_schemas::UtcMillis;
 use opstream_schemas::lake::{CONTENT_COLUMNS, Column, ColumnKind, OPERATION_COLUMNS};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -14,7 +15,7 @@ use crate::error::ApiError;
 use crate::front_door::read_small_body;
 use crate::query::{Parameters, Range, parse_minute};
 use crate::routes::openapi::FormatParameters;
-use crate::scan::{MAX_SQL_BYTES, Scanned, Task, check_length};
+use crate::scan::{MAX_SQL_BYTES, Scanned, SqlTask, Task, check_length};
 use crate::state::Shared;
 
 /// Rows of an answer that names no limit.
@@ -43,23 +44,26 @@ pub(crate) struct SqlQuestion {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SqlAnswer {
     /// Its columns.
-    columns: Vec<SqlColumn>,
+    pub(crate) columns: Vec<SqlColumn>,
     /// Its rows, each with a value for every column.
-    rows: Vec<Vec<serde_json::Value>>,
+    pub(crate) rows: Vec<Vec<serde_json::Value>>,
     /// Whether there are more rows than the limit.
-    truncated: bool,
+    pub(crate) truncated: bool,
+    /// Every operation that the broker acknowledged before this moment was in the tables; null until it is known.
+    #[schema(value_type = Option<String>, format = "date-time")]
+    pub(crate) complete_to: Option<UtcMillis>,
     /// How much there was to read.
-    scanned: Scanned,
+    pub(crate) scanned: Scanned,
 }
 
 /// A column.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SqlColumn {
     /// Its name.
-    name: String,
+    pub(crate) name: String,
     /// `integer`, `float`, `text`, `boolean`, `timestamp`, `date` or another type of Polars.
     #[serde(rename = "type")]
-    kind: String,
+    pub(crate) kind: String,
 }
 
 /// What queries can be about.
@@ -160,8 +164,15 @@ pub(crate) async fn run_sql(
     let moment = |name, text: Option<String>| text.map(|text| parse_minute(name, &text)).transpose();
     let range = Range { from: moment("from", question.from)?, to: moment("to", question.to)? };
     check_length(&question.sql)?;
-    let task =
-        Task::Sql { sql: question.sql, from: range.from.map(Into::into), to: range.to.map(Into::into), limit, format };
+    let complete_to = state.complete_to().await?;
+    let task = Task::Sql(SqlTask {
+        sql: question.sql,
+        from: range.from.map(Into::into),
+        to: range.to.map(Into::into),
+        limit,
+        format,
+        complete_to: complete_to.map(Into::into),
+    });
     match format {
         Some(_) => state.scan_file(task, range).await,
         None => state.scan(task, range).await,

@@ -14,10 +14,10 @@ use super::groups::Operations;
 use super::members::{Members, members};
 use super::overviews::{Bond, Overviews, as_table, overviews};
 use super::ranked::ranked;
-use super::sql::{as_json, failed, id_as_text, plan, readable};
+use super::sql::{SqlRows, failed, id_as_text, plan, read_rows, readable};
 use super::sums::SumError;
 use super::table::Format;
-use super::task::{File, MAX_BODY, Moment, Refusal, Scanned, Task, Work};
+use super::task::{File, MAX_BODY, Moment, Refusal, Scanned, SqlTask, Task, Work};
 use crate::error::ApiError;
 use crate::query::{Parameters, Selection};
 use crate::routes::belonging::{AskedOverviews, FoundMembers, OverviewsAnswer};
@@ -25,6 +25,7 @@ use crate::routes::distribution::AskedDistribution;
 use crate::routes::export::AskedExport;
 use crate::routes::list_operations::{AskedRanked, FoundRanked};
 use crate::routes::query::Asked;
+use crate::routes::sql::SqlAnswer;
 
 /// What a question is answered with.
 pub(super) enum Answer {
@@ -59,7 +60,7 @@ pub(super) fn respond(work: Work, began: Instant) -> Result<Answer, ApiError> {
         }
         Task::Ranked { parameters } => lake.ranked(parameters),
         Task::Export { parameters, now } => lake.export((parameters, now)),
-        Task::Sql { sql, from, to, limit, format } => lake.sql(&sql, (from, to), limit, format),
+        Task::Sql(task) => lake.sql(task),
     }
 }
 
@@ -102,7 +103,8 @@ impl Lake {
         let asked = AskedOverviews::read(Parameters::of(parameters), now.into())?;
         let range = asked.period.range;
         let rows = self.all.filter(within(range.from, range.to).and(selected(&asked.selection)));
-        let Overviews { lines, left_out } = overviews(rows, bond, asked.order, asked.limit)?;
+        let page = (asked.after.as_ref(), asked.limit);
+        let Overviews { lines, end, left_out } = overviews(rows, bond, asked.order, page)?;
         if let Some(format) = asked.format {
             return Ok(Answer::File {
                 plan: Box::new(as_table(&lines, bond)?.lazy()),
@@ -121,6 +123,7 @@ impl Lake {
             source: "files",
             scanned: self.scanned.after(self.began),
             left_out,
+            next_cursor: end.filter(|_| left_out > 0).map(|end| end.to_string()),
             sessions,
             traces,
         })
@@ -143,13 +146,8 @@ impl Lake {
         Ok(Answer::File { plan, format: asked.format, name: "operations", blame: internal })
     }
 
-    fn sql(
-        self,
-        sql: &str,
-        (from, to): (Option<Moment>, Option<Moment>),
-        limit: u32,
-        format: Option<Format>,
-    ) -> Result<Answer, ApiError> {
+    fn sql(self, task: SqlTask) -> Result<Answer, ApiError> {
+        let SqlTask { sql, from, to, limit, format, complete_to } = task;
         let operations = readable(self.all.filter(within(from.map(Into::into), to.map(Into::into))));
         let contents = table(&self.root, &self.contents, CONTENT_COLUMNS)?;
         // Their time is in the id alone.
@@ -161,11 +159,13 @@ impl Lake {
             None => contents,
         };
         let contents = contents.with_column(id_as_text("operation_id"));
-        let plan = plan(sql, vec![("operations", operations), ("contents", contents)])?;
-        match format {
-            Some(format) => Ok(Answer::File { plan: Box::new(plan), format, name: "query", blame: failed }),
-            None => json(&as_json(plan, limit, self.scanned, self.began)?),
+        let plan = plan(&sql, vec![("operations", operations), ("contents", contents)])?;
+        if let Some(format) = format {
+            return Ok(Answer::File { plan: Box::new(plan), format, name: "query", blame: failed });
         }
+        let SqlRows { columns, rows, truncated } = read_rows(plan, limit)?;
+        let complete_to = complete_to.map(Into::into);
+        json(&SqlAnswer { columns, rows, truncated, complete_to, scanned: self.scanned.after(self.began) })
     }
 }
 

@@ -62,7 +62,7 @@ fn limit(_: &Work) -> io::Result<()> {
 /// Answers a question: a line that says what follows, and the body.
 pub(super) fn answer(work: Work, out: &mut (impl Write + Send)) -> io::Result<()> {
     let began = Instant::now();
-    let is_sql = matches!(work.task, Task::Sql { .. });
+    let is_sql = matches!(work.task, Task::Sql(_));
     match unless_panicked(is_sql, || respond(work, began)) {
         Ok(Answer::Json(body)) => {
             write_head(&Head::Body { content_type: JSON.to_owned(), file_name: None }, out)?;

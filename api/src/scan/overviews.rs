@@ -2,6 +2,7 @@
 
 mod leading;
 mod lines;
+mod position;
 
 use opstream_schemas::{NanoUsd, UtcMicros};
 use polars::prelude::*;
@@ -10,6 +11,7 @@ use utoipa::ToSchema;
 
 use self::leading::Leading;
 use self::lines::read_lines;
+pub(crate) use self::position::Position;
 use super::sums::SumError;
 use crate::error::ApiError;
 
@@ -130,18 +132,26 @@ struct Root {
     service: Option<String>,
 }
 
-/// The lines, and how many more there are.
+/// The lines, and what is behind them.
 pub(super) struct Overviews {
     pub(super) lines: Vec<Overview>,
+    /// Where the last line stands.
+    pub(super) end: Option<Position>,
     pub(super) left_out: usize,
 }
 
 /// Lines of the operations of a table. Which they are is found out with as few sums as their order takes, because there may be
 /// millions of sessions in a range; then the operations of these alone are read.
-pub(super) fn overviews(table: LazyFrame, bond: Bond, order: Order, limit: usize) -> Result<Overviews, ApiError> {
+pub(super) fn overviews(
+    table: LazyFrame,
+    bond: Bond,
+    order: Order,
+    (after, limit): (Option<&Position>, usize),
+) -> Result<Overviews, ApiError> {
     let table = table.filter(col(bond.column()).is_not_null());
-    let Leading { keys, left_out } = Leading::find(table.clone(), bond, order, limit)?;
-    Ok(Overviews { lines: read_lines(table, bond, &keys)?, left_out })
+    let Leading { positions, left_out } = Leading::find(table.clone(), bond, order, (after, limit))?;
+    let lines = read_lines(table, bond, &positions)?;
+    Ok(Overviews { lines, end: positions.into_iter().last(), left_out })
 }
 
 /// Lines as a table, money in whole nano-dollars.

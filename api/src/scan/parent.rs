@@ -74,7 +74,7 @@ impl Scans {
 
     /// Answers with the whole body, so that whatever goes wrong still has its status.
     async fn answer(&self, work: &Work) -> Result<(Head, Bytes), ApiError> {
-        let is_sql = matches!(work.task, Task::Sql { .. });
+        let is_sql = matches!(work.task, Task::Sql(_));
         let _place = self.place(if is_sql { &self.sql_places } else { &self.places }).await?;
         let Some(program) = &self.program else { return answer_here(work).await };
         let mut running = Running::start(program, self.limits.threads)?;
@@ -95,7 +95,7 @@ impl Scans {
 
     fn explain(&self, end: End, task: &Task) -> ApiError {
         match end {
-            End::Other(status) if matches!(task, Task::Sql { .. }) && has_crashed(status) => {
+            End::Other(status) if matches!(task, Task::Sql(_)) && has_crashed(status) => {
                 let message = "the statement cannot be run: it is nested too deeply; say it in fewer steps, such as with IN (…) for many ORs";
                 ApiError::Refused(Refusal {
                     status: 422,

@@ -1,7 +1,6 @@
 //! SQL of people and programs over the lake's files: only queries, only over the tables that are given.
 
 use std::ops::ControlFlow;
-use std::time::Instant;
 
 use opstream_schemas::OperationId;
 use polars::prelude::*;
@@ -13,8 +12,9 @@ use sqlparser::parser::{Parser, ParserOptions};
 use sqlparser::tokenizer::{Token, Tokenizer};
 
 use super::table::{each_row, json_cell, type_name};
-use super::task::{Refusal, Scanned};
+use super::task::Refusal;
 use crate::error::ApiError;
+use crate::routes::sql::SqlColumn;
 
 /// Most bytes of a statement.
 pub(crate) const MAX_SQL_BYTES: usize = 64 << 10;
@@ -177,23 +177,28 @@ pub(super) fn readable(operations: LazyFrame) -> LazyFrame {
     operations.with_columns([id_as_text("operation_id"), time.alias("time")])
 }
 
-/// A result as one JSON object, at most `limit` rows of it.
-pub(super) fn as_json(plan: LazyFrame, limit: u32, scanned: Scanned, began: Instant) -> Result<Json, ApiError> {
+/// A result, at most `limit` rows of it.
+pub(super) struct SqlRows {
+    pub(super) columns: Vec<SqlColumn>,
+    pub(super) rows: Vec<Vec<Json>>,
+    /// Whether there are more rows.
+    pub(super) truncated: bool,
+}
+
+/// Runs a plan.
+pub(super) fn read_rows(plan: LazyFrame, limit: u32) -> Result<SqlRows, ApiError> {
     let frame = super::groups::collect(plan.limit(limit.saturating_add(1))).map_err(failed)?;
     let most = usize::try_from(limit).unwrap_or(usize::MAX);
-    let is_truncated = frame.height() > most;
-    let column =
-        |column: &Column| serde_json::json!({ "name": column.name().as_str(), "type": type_name(column.dtype()) });
-    let columns: Vec<Json> = frame.columns().iter().map(column).collect();
+    let truncated = frame.height() > most;
+    let column = |column: &Column| SqlColumn { name: column.name().to_string(), kind: type_name(column.dtype()) };
+    let columns = frame.columns().iter().map(column).collect();
     let mut rows = Vec::with_capacity(frame.height().min(most));
     each_row(&frame.head(Some(most)), |cells| {
-        rows.push(Json::Array(cells.iter().map(json_cell).collect()));
+        rows.push(cells.iter().map(json_cell).collect());
         Ok(())
     })
     .map_err(|error| ApiError::Internal(error.into()))?;
-    Ok(serde_json::json!({
-        "columns": columns, "rows": rows, "truncated": is_truncated, "scanned": scanned.after(began),
-    }))
+    Ok(SqlRows { columns, rows, truncated })
 }
 
 #[cfg(test)]

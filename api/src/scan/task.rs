@@ -100,24 +100,30 @@ pub(crate) enum Task {
         now: Moment,
     },
     /// A query.
-    Sql {
-        /// Its text. The child checks it: parsing may take long, and more of the stack than a thread of the api has.
-        sql: String,
-        /// First moment of its operations.
-        from: Option<Moment>,
-        /// First moment after them.
-        to: Option<Moment>,
-        /// Most rows in JSON.
-        limit: u32,
-        /// The format of a file; none for JSON.
-        format: Option<Format>,
-    },
+    Sql(SqlTask),
+}
+
+/// A query, and what it is about.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct SqlTask {
+    /// Its text. The child checks it: parsing may take long, and more of the stack than a thread of the api has.
+    pub(crate) sql: String,
+    /// First moment of its operations.
+    pub(crate) from: Option<Moment>,
+    /// First moment after them.
+    pub(crate) to: Option<Moment>,
+    /// Most rows in JSON.
+    pub(crate) limit: u32,
+    /// The format of a file; none for JSON.
+    pub(crate) format: Option<Format>,
+    /// Up to where the answer is complete.
+    pub(crate) complete_to: Option<Moment>,
 }
 
 impl Task {
     /// Whether it may read prompts, messages and tool definitions.
     pub(super) const fn reads_contents(&self) -> bool {
-        matches!(self, Self::Sql { .. })
+        matches!(self, Self::Sql(_))
     }
 }
 

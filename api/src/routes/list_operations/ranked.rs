@@ -113,11 +113,12 @@ pub(super) async fn ranked(
     asked: AskedRanked,
     given: Vec<(String, String)>,
 ) -> Result<OperationsAnswer, ApiError> {
+    let complete_to = state.complete_to().await?;
     let found: FoundRanked = state.scan_for(Task::Ranked { parameters: given }, asked.range).await?;
     let FoundRanked { places, has_more, scanned } = found;
     let next_cursor = places.last().filter(|_| has_more).map(Place::to_string);
     let operations = rows_of(state, places.into_iter().map(|place| place.id).collect()).await?;
-    Ok(OperationsAnswer { operations, next_cursor, scanned: Some(scanned) })
+    Ok(OperationsAnswer { operations, next_cursor, complete_to, scanned: Some(scanned) })
 }
 
 impl std::fmt::Display for Place {

@@ -175,8 +175,10 @@ described! {
     OverviewParameters {
         /// `last` (default), `first`, `cost_usd`, `operations`, `failures` or `duration`; descending.
         order: Option<String>,
-        /// Most lines, 1 to 1000; 100 by default.
+        /// Most lines, 1 to 1000, of a file 1 to 100000; 100 by default.
         limit: Option<u32>,
+        /// `next_cursor` of the answer before.
+        cursor: Option<String>,
         /// `csv`, `json` (an object a line), `parquet` or `arrow`: the lines as a file.
         format: Option<String>,
     }

@@ -4,24 +4,29 @@ use std::cmp::Ordering;
 
 use polars::prelude::*;
 
-use super::{Bond, Order};
+use super::{Bond, Order, Position};
 use crate::scan::groups::collect;
 use crate::scan::sums::{SumColumns, SumError, sum_of};
 
 pub(super) const FIRST: &str = "first_us";
 pub(super) const LAST: &str = "last_us";
 
-/// What comes first.
+/// What comes first, or next.
 pub(super) struct Leading {
-    /// Workspace and name of each, in order.
-    pub(super) keys: Vec<(String, String)>,
-    /// How many more there are.
+    /// Where each stands, in order.
+    pub(super) positions: Vec<Position>,
+    /// How many there are behind them.
     pub(super) left_out: usize,
 }
 
 impl Leading {
-    /// Of the operations of a table that all have a name.
-    pub(super) fn find(table: LazyFrame, bond: Bond, order: Order, limit: usize) -> Result<Self, SumError> {
+    /// Of the operations of a table that all have a name: those behind a position, or from the first on.
+    pub(super) fn find(
+        table: LazyFrame,
+        bond: Bond,
+        order: Order,
+        (after, limit): (Option<&Position>, usize),
+    ) -> Result<Self, SumError> {
         let sums = order.sums();
         let mut needed: Vec<Expr> = sums.iter().flat_map(|column| sum_of(column)).collect();
         if matches!(order, Order::First | Order::Duration) {
@@ -35,26 +40,59 @@ impl Leading {
         let (workspaces, names) = (text("workspace")?, text(bond.column())?);
         let last = all.column(LAST)?.i64()?;
         let numbers = order.numbers(&all)?;
-        // The largest first, what has no number last, and equals in one order from answer to answer.
-        let compare = |a: &usize, b: &usize| -> Ordering {
-            let (a, b) = (*a, *b);
-            let by_number = numbers.get(b).cmp(&numbers.get(a)).then_with(|| last.get(b).cmp(&last.get(a)));
-            by_number
-                .then_with(|| workspaces.get(a).cmp(&workspaces.get(b)))
-                .then_with(|| names.get(a).cmp(&names.get(b)))
+        let rank = |place: usize| Rank {
+            value: numbers.get(place),
+            last: last.get(place),
+            workspace: workspaces.get(place).unwrap_or_default(),
+            name: names.get(place).unwrap_or_default(),
         };
+        let compare = |a: &usize, b: &usize| rank(*a).cmp(&rank(*b));
         let mut places: Vec<usize> = (0..all.height()).collect();
+        if let Some(after) = after {
+            places.retain(|place| rank(*place) > after.rank());
+        }
         let left_out = places.len().saturating_sub(limit);
         if left_out > 0 {
             places.select_nth_unstable_by(limit, compare);
             places.truncate(limit);
         }
         places.sort_unstable_by(compare);
-        let key = |place: usize| {
-            let text = |texts: &StringChunked| texts.get(place).unwrap_or_default().to_owned();
-            (text(workspaces), text(names))
-        };
-        Ok(Self { keys: places.into_iter().map(key).collect(), left_out })
+        Ok(Self { positions: places.into_iter().map(|place| rank(place).position(order)).collect(), left_out })
+    }
+}
+
+/// By what one comes before another: the largest first, what has no number last, and equals in one order from answer to answer.
+#[derive(PartialEq, Eq)]
+struct Rank<'a> {
+    value: Option<i64>,
+    last: Option<i64>,
+    workspace: &'a str,
+    name: &'a str,
+}
+
+impl Rank<'_> {
+    fn position(self, order: Order) -> Position {
+        let Self { value, last, workspace, name } = self;
+        Position { order, value, last, workspace: workspace.to_owned(), name: name.to_owned() }
+    }
+}
+
+impl Ord for Rank<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let by_number = other.value.cmp(&self.value).then_with(|| other.last.cmp(&self.last));
+        by_number.then_with(|| self.workspace.cmp(other.workspace)).then_with(|| self.name.cmp(other.name))
+    }
+}
+
+impl PartialOrd for Rank<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Position {
+    fn rank(&self) -> Rank<'_> {
+        Rank { value: self.value, last: self.last, workspace: &self.workspace, name: &self.name }
     }
 }
 
@@ -103,9 +141,10 @@ mod tests {
         .lazy()
     }
 
-    fn names(order: Order, limit: usize) -> (Vec<String>, usize) {
-        let Leading { keys, left_out } = Leading::find(table(), Bond::Session, order, limit).unwrap();
-        (keys.into_iter().map(|(workspace, name)| format!("{workspace}/{name}")).collect(), left_out)
+    fn names(order: Order, after: Option<&Position>, limit: usize) -> (Vec<String>, Option<Position>, usize) {
+        let Leading { positions, left_out } = Leading::find(table(), Bond::Session, order, (after, limit)).unwrap();
+        let names = positions.iter().map(|position| format!("{}/{}", position.workspace, position.name)).collect();
+        (names, positions.into_iter().last(), left_out)
     }
 
     #[test]
@@ -120,12 +159,20 @@ mod tests {
             // Sums of 3 are equal; what has no price costs nothing.
             (Order::Cost, ["w/b", "w/a", "v/a", "w/c"]),
         ] {
-            assert_eq!(names(order, 10), (expected.map(str::to_owned).to_vec(), 0), "{order:?}");
-            for limit in 1..4 {
-                assert_eq!(
-                    names(order, limit),
-                    (expected[..limit].iter().map(|&name| name.to_owned()).collect(), 4 - limit)
-                );
+            for limit in 1..=5 {
+                let mut listed: Vec<String> = Vec::new();
+                let mut after = None;
+                loop {
+                    let (names, last, left_out) = names(order, after.as_ref(), limit);
+                    listed.extend(names);
+                    assert_eq!(left_out, expected.len() - listed.len(), "{order:?}, {limit} at a time");
+                    if left_out == 0 {
+                        break;
+                    }
+                    // As clients give it back.
+                    after = last.map(|last| last.to_string().parse().unwrap());
+                }
+                assert_eq!(listed, expected, "{order:?}, {limit} at a time");
             }
         }
     }

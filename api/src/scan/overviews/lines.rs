@@ -7,7 +7,7 @@ use opstream_schemas::window::WindowSums;
 use polars::prelude::*;
 
 use super::leading::{FIRST, LAST, end};
-use super::{Bond, Overview, Root};
+use super::{Bond, Overview, Position, Root};
 use crate::error::ApiError;
 use crate::scan::groups::collect;
 use crate::scan::sums::{SumColumns, SumError, sum_of};
@@ -23,11 +23,14 @@ const MAX_NAMES: usize = 5;
 /// Workspace and name.
 type Key = (String, String);
 
-/// The lines of these sessions or traces, in their order.
-pub(super) fn read_lines(table: LazyFrame, bond: Bond, keys: &[Key]) -> Result<Vec<Overview>, ApiError> {
-    let mut contents = read_contents(table, bond, keys)?;
-    let line = |key: &Key| contents.remove(key).unwrap_or_default().line(bond, key.clone());
-    Ok(keys.iter().map(line).collect())
+/// The lines of the sessions or traces at these positions.
+pub(super) fn read_lines(table: LazyFrame, bond: Bond, positions: &[Position]) -> Result<Vec<Overview>, ApiError> {
+    let mut contents = read_contents(table, bond, positions)?;
+    let line = |position: &Position| {
+        let key = (position.workspace.clone(), position.name.clone());
+        contents.remove(&key).unwrap_or_default().line(bond, key)
+    };
+    Ok(positions.iter().map(line).collect())
 }
 
 /// What the operations of a line come to.
@@ -43,11 +46,13 @@ struct Contents {
 }
 
 /// Reads each combination of what is named, those first that took part first.
-fn read_contents(table: LazyFrame, bond: Bond, keys: &[Key]) -> Result<BTreeMap<Key, Contents>, SumError> {
+fn read_contents(table: LazyFrame, bond: Bond, positions: &[Position]) -> Result<BTreeMap<Key, Contents>, SumError> {
     let on = [col("workspace"), col(bond.column())];
-    let names = |name: &str, of: fn(&Key) -> &str| Column::new(name.into(), keys.iter().map(of).collect::<Vec<_>>());
-    let columns = vec![names("workspace", |key| &key.0), names(bond.column(), |key| &key.1)];
-    let of_lines = DataFrame::new(keys.len(), columns)?.lazy();
+    let names =
+        |name: &str, of: fn(&Position) -> &str| Column::new(name.into(), positions.iter().map(of).collect::<Vec<_>>());
+    let columns =
+        vec![names("workspace", |position| &position.workspace), names(bond.column(), |position| &position.name)];
+    let of_lines = DataFrame::new(positions.len(), columns)?.lazy();
     let agent = when(col("agent_name").is_not_null()).then(col("agent_name")).otherwise(col("agent_id"));
     let mut sums: Vec<Expr> = SUMS.iter().flat_map(|column| sum_of(column)).collect();
     sums.extend([col("started_at_us").min().alias(FIRST), end().max().alias(LAST)]);

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 DEFAULT_LIMIT: Final = 10_000
-"""Operations of an answer that names no limit."""
+"""Rows of a list whose caller names no limit."""
 _PAGE: Final = 1000
 _MONEY_DECIMALS: Final = 9
 _LINES: Final = {"sessions": "session_id", "traces": "trace_id"}
@@ -132,14 +132,14 @@ def query(
 ) -> "pl.DataFrame":
     """Asks a running opstream and returns its answer as a data frame.
 
-    ``operations`` are single ones, newest first; ``limit=None`` reads all of them. ``totals``, ``breakdown`` (with ``by``),
+    ``operations`` are single ones, newest first; ``sessions`` and ``traces`` have a row for each. Of these three ``limit=None`` reads
+    all. ``totals``, ``breakdown`` (with ``by``),
     ``series`` (with ``start``) and ``percentiles`` come from windows: ``start`` and ``end`` are whole minutes there, ``end`` not
     included. Any dimension is a filter, such as ``model="gpt-5"``; None or an empty text asks for operations without one.
 
     ``query`` asks for any ``measures``, such as ``["cost_usd", "latency_p95_us"]``, ``by`` any dimensions, in steps of a
-    ``resolution`` or, with ``compare="previous"``, beside the period before. ``sessions`` and ``traces`` have a row for each. These
-    three take sessions, users, tags (``tag="tier:gold"``) and whatever else is a column; what windows do not keep is read from
-    files.
+    ``resolution`` or, with ``compare="previous"``, beside the period before. It takes sessions, users, tags (``tag="tier:gold"``)
+    and whatever else is a column, as ``sessions`` and ``traces`` do; what windows do not keep is read from files.
     A filter may have several values: ``model=["a", "b"]``.
 
     ``zone`` is the IANA time zone in which days, weeks and months of these begin, such as ``"Asia/Kolkata"``; a date is then
@@ -165,16 +165,15 @@ def query(
     }
     given: dict[str, str | list[str]] = {name: value for name, value in parameters.items() if value is not None}
     if question == "operations":
-        return _operations_frame(list(_operations(server, given, limit)))
-    if question in ("breakdown", "query", *_LINES):
+        return _operations_frame(list(_pages(server, question, given, limit)))
+    if question in _LINES:
+        return lines_frame(list(_pages(server, question, given, limit)), _LINES[question])
+    if question in ("breakdown", "query"):
         given["limit"] = str(_PAGE if limit is None else min(limit, _PAGE))
     answer = server.ask(f"/v1/{question}", given)
     if question == "query":
         _warn_of_what_is_missing(answer)
         return measures_frame(answer)
-    if question in _LINES:
-        _warn_of_what_is_missing(answer)
-        return lines_frame(answer[question], _LINES[question])
     names = [name.strip() for dimension in dimensions for name in dimension.split(",")]
     return _answer_frame(question, answer, names, has_steps=resolution is not None)
 
@@ -223,8 +222,8 @@ def _said(error: HTTPError) -> str:
         return text.strip() or str(error.reason)
 
 
-def _operations(
-    server: _Server, parameters: "Mapping[str, str | list[str]]", limit: int | None
+def _pages(
+    server: _Server, what: str, parameters: "Mapping[str, str | list[str]]", limit: int | None
 ) -> Iterator[dict[str, Any]]:
     left = limit
     cursor: str | None = None
@@ -232,14 +231,14 @@ def _operations(
         page: dict[str, str | list[str]] = {**parameters, "limit": str(_PAGE if left is None else min(left, _PAGE))}
         if cursor is not None:
             page["cursor"] = cursor
-        answer = server.ask("/v1/operations", page)
-        yield from answer["operations"]
+        answer = server.ask(f"/v1/{what}", page)
+        yield from answer[what]
         cursor = answer.get("next_cursor")
         if cursor is None:
             return
         if left is not None:
-            left -= len(answer["operations"])
-    logger.info("there are more than %s operations; limit=None reads all of them", limit)
+            left -= len(answer[what])
+    logger.info("there are more than %s %s; limit=None reads all of them", limit, what)
 
 
 def _operations_frame(rows: list[dict[str, Any]]) -> "pl.DataFrame":
