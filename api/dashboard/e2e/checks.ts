@@ -2,6 +2,7 @@
 // of the last day, as `opstream up --demo` makes them, and Chromium, at /usr/bin/chromium or where CHROMIUM says.
 import type { Browser } from "playwright-core";
 import { launch } from "./browser";
+import * as alerts from "./alerts";
 import * as dashboards from "./dashboards";
 import * as files from "./files";
 import * as filters from "./filters";
@@ -18,7 +19,7 @@ import * as pipeline from "./pipeline";
 import * as states from "./states";
 import * as traces from "./traces";
 
-const checks: [string, (browser: Browser) => Promise<void>][] = [looks, links, filters, panels, money, operations, states, traces, live, sql, pipeline, files, dashboards, keyboard, size].flatMap((file) => Object.entries(file));
+const checks: [string, (browser: Browser) => Promise<void>][] = [looks, links, filters, panels, money, operations, states, traces, live, sql, pipeline, alerts, files, dashboards, keyboard, size].flatMap((file) => Object.entries(file));
 const wanted = process.argv[2] ?? "";
 const browser = await launch();
 let failed = 0;

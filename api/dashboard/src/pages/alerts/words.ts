@@ -1,6 +1,7 @@
 // Alerts and their rules in words. Pure.
 import type { Schemas } from "../../api/client";
 import { exactCount } from "../../numbers/count";
+import { legible } from "../../numbers/legible";
 import { duration } from "../../numbers/duration";
 import { usd } from "../../numbers/money";
 
@@ -16,7 +17,7 @@ export function inUnit(value: string, unit: string): string {
 
 /** An alert in a line, without its period. */
 export function sentenceOf(alert: Alert): string {
-  const of = Object.values(alert.dimensions).map((value) => value ?? "none").join(", ");
+  const of = Object.values(alert.dimensions).map((value) => legible(value ?? "none")).join(", ");
   const reached = alert.threshold_percent ? `, ${alert.threshold_percent}\u00a0% of the budget` : "";
   return `${alert.rule}${of && ` (${of})`}: ${inUnit(alert.value, alert.unit)}, limit ${inUnit(alert.limit, alert.unit)}${reached}`;
 }
@@ -28,7 +29,7 @@ export function conditionOf(rule: Rule): string {
     case "budget": {
       const amount = usd(String(rule.amount_usd ?? "0"));
       const thresholds = (rule.thresholds ?? []).join(", ");
-      return `${amount} ${rule.rolling ? `in any ${rule.rolling}` : `a ${rule.period ?? "month"}`}${thresholds ? `, told at ${thresholds} %` : ""}`;
+      return `${amount} ${rule.rolling ? `in any ${rule.rolling}` : `a ${rule.period ?? "month"} (${rule.zone ?? "UTC"})`}${thresholds ? `, told at ${thresholds} %` : ""}`;
     }
     case "failure_rate":
       return `${String(rule.percent ?? "")} % failures${window}, of at least ${rule.min_operations ?? 20} operations`;
@@ -37,7 +38,7 @@ export function conditionOf(rule: Rule): string {
     case "unpriced":
       return `${rule.count ? `${rule.count} operations` : `${String(rule.percent ?? "")} %`} without a price${window}`;
     case "anomaly":
-      return `${rule.measure ?? "cost"} ${String(rule.factor ?? "")} times the median of the same hour in ${rule.weeks ?? 4} weeks, at least ${String(rule.minimum ?? "")}`;
+      return `${rule.measure ?? "cost"} ${String(rule.factor ?? "")} times the median of the same hour (${rule.zone ?? "UTC"}) in ${rule.weeks ?? 4} weeks, at least ${String(rule.minimum ?? "")}`;
     default:
       return rule.kind;
   }
@@ -45,8 +46,8 @@ export function conditionOf(rule: Rule): string {
 
 /** Whom a rule is about. */
 export function scopeOf(rule: Rule): string {
-  const filter = Object.entries(rule.filter ?? {}).map(([name, value]) => `${name} ${value === "" ? "none" : value}`);
-  const parts = [rule.workspace ? `workspace ${rule.workspace}` : "all workspaces", ...filter];
+  const filter = Object.entries(rule.filter ?? {}).map(([name, value]) => `${name} ${value === "" ? "none" : legible(value)}`);
+  const parts = [rule.workspace ? `workspace ${legible(rule.workspace)}` : "all workspaces", ...filter];
   if (rule.per && rule.per.length > 0) parts.push(`each ${rule.per.join(" and ")} by itself`);
   return parts.join(", ");
 }
