@@ -34,6 +34,31 @@ export async function aSessionIsReadAsATimeline(browser: Browser): Promise<void>
   await context.close();
 }
 
+export async function sessionsAreReadOnPageByPage(browser: Browser): Promise<void> {
+  const context = await newContext(browser);
+  const { page, troubles } = await newPage(context);
+  await open(page, "#/sessions?range=7d&zone=UTC&order=operations");
+  const rows = async () => Number(await page.getByRole("region", { name: "Sessions" }).locator("table").getAttribute("aria-rowcount")) - 1;
+  assert.equal(await rows(), 500);
+  const left = async () => Number(((await page.getByText(/more sessions are not listed/).textContent()) ?? "").replaceAll(/\D/g, ""));
+  const before = await left();
+  await page.getByRole("button", { name: "Show 500 more" }).click();
+  await page.getByText(/The list stays as it was at/).waitFor();
+  await page.waitForFunction(() => document.querySelector("table")?.getAttribute("aria-rowcount") === "1001");
+  assert.equal(await left(), before - 500);
+  const list = page.locator('.scroll[aria-label="Sessions"]');
+  await list.evaluate((box) => (box.scrollTop = 34 * 495));
+  await list.locator('tr[aria-rowindex="502"]').waitFor();
+  const counts = await list.locator("tr.row").evaluateAll((all) => all.map((row) => Number((row.querySelectorAll("td")[3] as HTMLElement).title.replaceAll(",", ""))));
+  assert.ok(counts.length > 10 && counts.every((count, at) => at === 0 || count <= (counts[at - 1] ?? 0)), "one order over both pages");
+  await page.getByRole("button", { name: "As it is now" }).click();
+  await settled(page);
+  assert.equal(await rows(), 500);
+  await page.getByText(/complete to .* · UTC · from files/).waitFor();
+  assert.deepEqual(troubles, []);
+  await context.close();
+}
+
 export async function aSessionThatIsNotThereIsSaid(browser: Browser): Promise<void> {
   const context = await newContext(browser);
   const { page } = await newPage(context);

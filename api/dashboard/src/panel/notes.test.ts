@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { QueryAnswer } from "../api/query";
-import { gaps, origin } from "./notes";
+import { gaps, origin, originOfList } from "./notes";
 
 const answer: QueryAnswer = {
   from: "2026-11-26T00:00:00Z", to: "2026-11-27T00:00:00Z", zone: "Asia/Kolkata", complete_to: "2026-11-27T03:00:00Z", source: "windows",
@@ -27,6 +27,14 @@ test("what was read from files is said, of all answers together", () => {
   assert.match(origin([files, one, answer], now), /from files and windows · 13 files, 4.1.k operations, 1.2.MB read in 1.2.s$/);
 });
 
+test("lists say the same of themselves, as far as it is known", () => {
+  const scanned = { files: 1, operations: 10, bytes: 0, milliseconds: 35 };
+  const complete_to = "2026-11-27T03:00:00Z";
+  assert.equal(originOfList({ complete_to, zone: "Asia/Kolkata", source: "files", scanned }, now, "UTC"), "complete to 08:30:00 · Asia/Kolkata · from files · 1 file, 10 operations read in 35\u00a0ms");
+  assert.equal(originOfList({ complete_to, scanned }, now, "UTC"), "complete to 03:00:00 · UTC · from files · 1 file, 10 operations read in 35\u00a0ms");
+  assert.equal(originOfList({ complete_to: null, source: "the database" }, now, "UTC"), "UTC · from the database");
+});
+
 test("the error of percentiles is said where there are some", () => {
   const measures = [{ name: "latency_p95_us" as const, unit: "microseconds" }];
   assert.match(origin([{ ...answer, measures }], now), /percentiles ±1.%/);
@@ -39,8 +47,9 @@ test("what is left out and unpriced is said once", () => {
     { text: "4 smaller providers are not shown by name.", isSerious: false },
     { text: "5 operations have no price and are in no cost.", isSerious: true },
   ]);
+  assert.deepEqual(gaps([answer], { isOneOfMany: true }).map(({ isSerious }) => isSerious), [false, false], "a warning in each of many panels is none");
   assert.deepEqual(gaps([{ ...answer, left_out: 0, groups: [] }]), []);
-  assert.deepEqual(gaps([answer], true).map(({ text }) => text), ["5 operations have no price and are in no cost."], "of what is not drawn nothing is left out");
+  assert.deepEqual(gaps([answer], { isEmpty: true }).map(({ text }) => text), ["5 operations have no price and are in no cost."], "of what is not drawn nothing is left out");
   const others = { dimensions: {}, totals: { unpriced: 6 } };
   assert.equal(gaps([{ ...answer, others }])[1]?.text, "11 operations have no price and are in no cost.", "those left out too");
   assert.equal(gaps([{ ...answer, left_out: 1, groups: [] }])[0]?.text, "1 smaller provider is not shown by name.");

@@ -8,17 +8,34 @@ import { kindOf } from "../api/dimensions";
 import type { Scanned } from "../api/client";
 import { DAY } from "../time/zone";
 
-/** How they came to be, in few words. */
+const SEPARATOR = " · ";
+
+/** What an answer says of itself. */
+export interface Origin {
+  complete_to?: string | null | undefined;
+  zone?: string | null | undefined;
+  source?: string | undefined;
+  scanned?: Scanned | null | undefined;
+}
+
+/** How a list came to be, in few words; its times are of this zone. */
+export function originOfList({ complete_to: complete, zone, source, scanned }: Origin, now: number, shown: string): string {
+  const at = zone ?? shown;
+  const parts = complete ? [completeText(Date.parse(complete), now, at), at] : [at];
+  const from = source ?? (scanned ? "files" : undefined);
+  if (from) parts.push(`from ${from}`);
+  if (scanned) parts.push(scanText([scanned]));
+  return parts.join(SEPARATOR);
+}
+
+/** How numbers came to be, in few words. */
 export function origin(answers: readonly QueryAnswer[], now: number): string {
   const [first] = answers;
   if (!first) return "";
   const parts = [];
   const moments = answers.flatMap((answer) => answer.complete_to ?? []);
   // Of several answers the panel is as complete as the least complete, of which it may not be known.
-  if (moments.length === answers.length) {
-    const moment = Math.min(...moments.map((text) => Date.parse(text)));
-    parts.push(`complete to ${now - moment > DAY ? dayAndClock(moment, first.zone) : clock(moment, first.zone)}`);
-  }
+  if (moments.length === answers.length) parts.push(completeText(Math.min(...moments.map((text) => Date.parse(text))), now, first.zone));
   parts.push(first.zone);
   const hasPercentiles = answers.some((answer) => answer.measures.some(({ name }) => isPercentile(name)));
   const error = Math.max(...answers.map((answer) => answer.percentile_error ?? 0));
@@ -26,7 +43,11 @@ export function origin(answers: readonly QueryAnswer[], now: number): string {
   parts.push(`from ${[...new Set(answers.map((answer) => answer.source))].join(" and ")}`);
   const read = answers.flatMap((answer) => answer.scanned ?? []);
   if (read.length > 0) parts.push(scanText(read));
-  return parts.join(" · ");
+  return parts.join(SEPARATOR);
+}
+
+function completeText(moment: number, now: number, zone: string): string {
+  return `complete to ${now - moment > DAY ? dayAndClock(moment, zone) : clock(moment, zone)}`;
 }
 
 /** What was read from files, of all answers together; they came one beside the other, so the longest says how long it took. */
@@ -45,8 +66,15 @@ export interface Gap {
   isSerious: boolean;
 }
 
+interface Shown {
+  /** Whether nothing is drawn. */
+  isEmpty?: boolean;
+  /** Whether panels beside it lack the same: that is no warning in each. */
+  isOneOfMany?: boolean;
+}
+
 /** What is missing in them, one sentence each. */
-export function gaps(answers: readonly QueryAnswer[], isEmpty = false): Gap[] {
+export function gaps(answers: readonly QueryAnswer[], { isEmpty = false, isOneOfMany = false }: Shown = {}): Gap[] {
   const notes = new Map<string, boolean>();
   for (const answer of answers) {
     const [dimension] = answer.dimensions;
@@ -61,7 +89,7 @@ export function gaps(answers: readonly QueryAnswer[], isEmpty = false): Gap[] {
     const groups = others ? [...answer.groups, others] : answer.groups;
     const unpriced = groups.reduce((all, group) => all + Number(group.totals.unpriced ?? 0), 0);
     const has = (measure: Measure) => answer.measures.some(({ name }) => name === measure);
-    if (has("cost_usd") && has("unpriced") && unpriced > 0) notes.set(`${exactCount(unpriced)} operations have no price and are in no cost.`, true);
+    if (has("cost_usd") && has("unpriced") && unpriced > 0) notes.set(`${exactCount(unpriced)} operations have no price and are in no cost.`, !isOneOfMany);
   }
   return [...notes].map(([text, isSerious]) => ({ text, isSerious }));
 }

@@ -1,9 +1,7 @@
 // Answers of routes other than that of numbers, asked again as time goes on.
 import { ask, type Parameters } from "../api/client";
-import { filterParameters, spanParameters } from "../api/query";
 import { inTurn } from "../api/turns";
 import { asked, type Asked } from "./asked.svelte";
-import { place } from "./place.svelte";
 
 export interface Fetch {
   path: string;
@@ -26,15 +24,5 @@ export function fetched<T>(wanted: () => (Fetch & { subject?: string }) | undefi
         return { answer: isOfFiles ? inTurn(asking, abort.signal) : asking(), leave: () => abort.abort() };
       },
     };
-  });
-}
-
-/** What the period and the filters of the page choose, read from files; nothing while all time waits for its beginning. */
-export function chosenFromFiles<T>(path: () => string, more: () => Parameters): Asked<T> {
-  return fetched<T>(() => {
-    const { slowPeriod: period, filters, zone, scope } = place;
-    if (!period) return undefined;
-    const own = more();
-    return { path: path(), parameters: [...spanParameters(period, zone), ...filterParameters(filters), ...own], isOfFiles: true, subject: JSON.stringify([path(), scope, own]) };
   });
 }

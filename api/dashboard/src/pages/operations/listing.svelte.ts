@@ -1,5 +1,6 @@
 // Single operations, newest first or with the largest of a number first, page by page.
 import { ask, reasonOf, TokenNeeded, type Parameters, type Schemas } from "../../api/client";
+import type { Origin } from "../../panel/notes";
 import { asked, type Asked } from "../../state/asked.svelte";
 import { place } from "../../state/place.svelte";
 import { inTurn } from "../../api/turns";
@@ -39,6 +40,8 @@ export class Listing {
   next: string | null | undefined = $state();
   isLoading: boolean = $state(false);
   failure: string = $state("");
+  /** What the last page says of itself. */
+  origin: Origin | undefined = $state.raw();
   /** Whether so little was found that the reader is asked before more is read. */
   isThin: boolean = $state(false);
   private readonly selection: Parameters;
@@ -83,5 +86,6 @@ export class Listing {
     signal.throwIfAborted();
     this.operations = [...this.operations, ...page.operations];
     this.next = page.next_cursor ?? null;
+    this.origin = { complete_to: page.complete_to, source: page.scanned ? "files" : "the database", scanned: page.scanned };
   }
 }

@@ -1,5 +1,6 @@
 // One session, read on as far as the reader goes.
-import { ask, reasonOf, TokenNeeded, type Parameters, type Scanned, type Schemas } from "../../api/client";
+import { ask, reasonOf, TokenNeeded, type Parameters, type Schemas } from "../../api/client";
+import type { Origin } from "../../panel/notes";
 import { costSoFar } from "./timeline";
 import { patiently } from "../../api/turns";
 import { session } from "../../state/session.svelte";
@@ -13,7 +14,8 @@ export class Reading {
   /** After which operation the next page begins; null behind the last one. */
   next: string | null | undefined = $state();
   workspace: string = $state("");
-  scanned: Scanned | undefined = $state.raw();
+  /** What the last page says of itself. */
+  origin: Origin | undefined = $state.raw();
   failure: string = $state("");
   isLoading: boolean = $state(false);
   private readonly abort = new AbortController();
@@ -33,7 +35,7 @@ export class Reading {
       this.operations = [...this.operations, ...costSoFar(page.operations, this.operations.at(-1)?.cost_so_far_usd)];
       this.next = page.next_after ?? null;
       this.workspace = page.workspace;
-      this.scanned ??= page.scanned;
+      this.origin = page;
     } catch (error) {
       if (error instanceof TokenNeeded) session.needsToken = true;
       else if (!this.abort.signal.aborted) this.failure = reasonOf(error);
