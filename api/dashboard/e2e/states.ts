@@ -56,6 +56,19 @@ export async function aTokenIsAskedForAndKeptInTheTab(browser: Browser): Promise
   await settled(page);
   assert.ok((await page.locator(".kpi").count()) > 0);
   assert.doesNotMatch(page.url(), /right/);
+  // Streams, files and statements are asked for by other ways than numbers.
+  const go = (hash: string) => page.evaluate((next) => (location.hash = next), hash);
+  await go("#/live?range=24h&zone=UTC");
+  await page.getByRole("region", { name: "Operations, newest first" }).locator("tr.row").first().waitFor();
+  await go("#/operations?range=1h&zone=UTC");
+  await settled(page);
+  await page.getByRole("button", { name: "Save all", exact: true }).click();
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: /^CSV / }).click()]);
+  assert.match(download.suggestedFilename(), /^opstream-operations-.*\.csv$/);
+  await go(`#/sql?range=1h&zone=UTC&sql=${encodeURIComponent("select count(*) as n from operations")}`);
+  await page.getByRole("button", { name: /^Run/ }).click();
+  await page.getByRole("region", { name: "Result" }).locator("tr.row").first().waitFor();
+  assert.equal(await page.getByLabel("Token").count(), 0);
   await context.close();
 }
 

@@ -12,22 +12,24 @@ export interface Page {
   within?: string;
   /** Whether it shows the same whatever is filtered by. */
   isUnfiltered?: boolean;
+  /** What of the chosen time it shows: the range, the period before too, or neither. */
+  time: "range" | "compared" | "none";
   load: () => Promise<{ default: Component }>;
 }
 
 export const PAGES: readonly Page[] = [
-  { name: "overview", label: "Overview", group: "Numbers", load: () => import("./pages/Overview.svelte") },
-  { name: "performance", label: "Performance", group: "Numbers", load: () => import("./pages/Performance.svelte") },
-  { name: "cost", label: "Cost", group: "Numbers", load: () => import("./pages/Cost.svelte") },
-  { name: "tokens", label: "Tokens", group: "Numbers", load: () => import("./pages/Tokens.svelte") },
-  { name: "agents", label: "Agents", group: "Numbers", load: () => import("./pages/Agents.svelte") },
-  { name: "operations", label: "Operations", group: "One by one", load: () => import("./pages/Operations.svelte") },
-  { name: "sessions", label: "Sessions", group: "One by one", load: () => import("./pages/Sessions.svelte") },
-  { name: "traces", label: "Traces", group: "One by one", load: () => import("./pages/Traces.svelte") },
-  { name: "live", label: "Live", group: "One by one", load: () => import("./pages/Live.svelte") },
-  { name: "dashboards", label: "Dashboards", group: "Around them", isUnfiltered: true, load: () => import("./pages/Dashboards.svelte") },
-  { name: "dashboard", label: "Dashboard", group: "Around them", within: "dashboards", load: () => import("./pages/Dashboard.svelte") },
-  { name: "sql", label: "SQL", group: "Around them", isUnfiltered: true, load: () => import("./pages/Sql.svelte") },
-  { name: "pipeline", label: "Pipeline", group: "Around them", isUnfiltered: true, load: () => import("./pages/Pipeline.svelte") },
-  { name: "alerts", label: "Alerts", group: "Around them", isUnfiltered: true, load: () => import("./pages/Alerts.svelte") },
+  { name: "overview", label: "Overview", group: "Numbers", time: "compared", load: () => import("./pages/Overview.svelte") },
+  { name: "performance", label: "Performance", group: "Numbers", time: "compared", load: () => import("./pages/Performance.svelte") },
+  { name: "cost", label: "Cost", group: "Numbers", time: "compared", load: () => import("./pages/Cost.svelte") },
+  { name: "tokens", label: "Tokens", group: "Numbers", time: "compared", load: () => import("./pages/Tokens.svelte") },
+  { name: "agents", label: "Agents", group: "Numbers", time: "compared", load: () => import("./pages/Agents.svelte") },
+  { name: "operations", label: "Operations", group: "One by one", time: "compared", load: () => import("./pages/Operations.svelte") },
+  { name: "sessions", label: "Sessions", group: "One by one", time: "range", load: () => import("./pages/Sessions.svelte") },
+  { name: "traces", label: "Traces", group: "One by one", time: "range", load: () => import("./pages/Traces.svelte") },
+  { name: "live", label: "Live", group: "One by one", time: "none", load: () => import("./pages/Live.svelte") },
+  { name: "dashboards", label: "Dashboards", group: "Around them", isUnfiltered: true, time: "none", load: () => import("./pages/Dashboards.svelte") },
+  { name: "dashboard", label: "Dashboard", group: "Around them", within: "dashboards", time: "compared", load: () => import("./pages/Dashboard.svelte") },
+  { name: "sql", label: "SQL", group: "Around them", isUnfiltered: true, time: "range", load: () => import("./pages/Sql.svelte") },
+  { name: "pipeline", label: "Pipeline", group: "Around them", isUnfiltered: true, time: "none", load: () => import("./pages/Pipeline.svelte") },
+  { name: "alerts", label: "Alerts", group: "Around them", isUnfiltered: true, time: "none", load: () => import("./pages/Alerts.svelte") },
 ];

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bytes, count, exactCount, exactPercent, percent, share } from "./count";
 import { ago, duration, exactDuration } from "./duration";
-import { exactUsd, usd } from "./money";
+import { exactUsd, perMillion, usd } from "./money";
 
 /** Gaps that do not break are spaces here. */
 function equal(found: string, expected: string): void {
@@ -69,6 +69,15 @@ test("the exact amount has every digit", () => {
   equal(exactUsd("9007199254740993.000000001"), "$9,007,199,254,740,993.000000001");
   equal(exactUsd("1.50"), "$1.50");
   equal(exactUsd("-3"), "-$3.00");
+});
+
+test("what a million tokens cost follows from what some did", () => {
+  equal(perMillion("0.0025", 1_000) ?? "", "$2.50");
+  equal(perMillion("0.000375", 5_000) ?? "", "$0.075");
+  assert.equal(perMillion("0.000000008", 3), undefined, "rounded to nano-dollars");
+  assert.equal(perMillion("0.00", 3), undefined);
+  assert.equal(perMillion("1", 0), undefined);
+  assert.equal(perMillion(undefined, 3), undefined);
 });
 
 test("durations change their unit where the rounded number would not fit", () => {

@@ -1,5 +1,5 @@
 // US dollars for a glance and in full, from exact decimal text. Pure.
-import { absolute, divide, magnitude, parseDecimal, round, toText, trim, type Decimal } from "./decimal";
+import { absolute, compare, divide, magnitude, parseDecimal, round, times, toText, trim, type Decimal } from "./decimal";
 import { GAP } from "./count";
 
 /** From here on cents do not matter to the eye. */
@@ -25,6 +25,16 @@ export function usd(text: string): string {
 export function exactUsd(text: string): string {
   const value = trim(parseDecimal(text), 2);
   return `${value.units < 0n ? "-" : ""}$${grouped(toText(absolute(value), 2))}`;
+}
+
+/** Smaller amounts are rounded to nano-dollars too much to say what a million would cost. */
+const LEAST_OF_RATES = parseDecimal("0.000001");
+
+/** What a million tokens cost where so many cost this much; none where that does not follow from it. */
+export function perMillion(cost: string | undefined, tokens: number | undefined): string | undefined {
+  if (cost === undefined || tokens === undefined || tokens <= 0) return undefined;
+  const value = parseDecimal(cost);
+  return compare(value, LEAST_OF_RATES) < 0 ? undefined : usd(toText(divide(times(value, 1_000_000n), BigInt(tokens), 3)));
 }
 
 function shortened(size: Decimal): string {

@@ -17,6 +17,12 @@ test("what is not in an amount is told", () => {
   assert.equal(said("reported_cost_usd", { ...totals, reported_cost_usd: "2" }).text, "$2.00");
 });
 
+test("where the known part costs nothing, the whole is not known", () => {
+  const totals = { cost_usd: "0.00", cost_per_operation_usd: "0.00", operations: 3, unpriced: 2 };
+  assert.deepEqual(said("cost_usd", totals), { text: "unpriced", exact: "$0.00, without 2 unpriced operations" });
+  assert.equal(said("cost_per_operation_usd", totals).text, "$0");
+});
+
 test("what costs nothing still does, and nothing is unpriced where nothing is", () => {
   assert.deepEqual(said("cost_usd", { cost_usd: "0.00", operations: 5, unpriced: 0 }), { text: "$0", exact: "$0.00" });
   assert.equal(said("cost_usd", { cost_usd: "0.00", operations: 0, unpriced: 0 }).text, "$0");

@@ -28,8 +28,10 @@ export function said(measure: Measure, totals: Totals | undefined): Said {
   if (!PRICED.has(measure) || unpriced === 0) return whole;
   const without = `${exactCount(unpriced)} unpriced ${unpriced === 1 ? "operation" : "operations"}`;
   if (isUnpriced(value, totals?.unpriced, totals?.operations)) return { text: "unpriced", exact: `not known, of ${without}` };
-  const isKnown = value !== null && value !== undefined;
-  return { text: isKnown && isTooSmall(measure) ? `${whole.text} +` : whole.text, exact: `${whole.exact}, without ${without}` };
+  const told = `${whole.exact}, without ${without}`;
+  if (value === null || value === undefined || !isTooSmall(measure)) return { text: whole.text, exact: told };
+  // The rest costs nothing: no amount would say more than that there is one which is not known.
+  return { text: Number(value) === 0 ? "unpriced" : `${whole.text} +`, exact: told };
 }
 
 /** Of steps: null where no operation of a step has a price. */
