@@ -71,17 +71,17 @@ impl Outbox {
         bury(&self.database, &mut self.topic, fence).await
     }
 
-    /// Goes on with the pass for so long; returns whether it is over. After a failure there is another one, from the beginning.
+    /// Goes on with the pass for so long, also after a failure; returns whether it is over.
     pub(crate) async fn publish_for(&mut self, time: Duration, fence: Fence) -> Result<bool, PublishError> {
         self.ensure_topic().await?;
         let began = Instant::now();
-        let mut pass = self.pass.take().unwrap_or(Pass::begin());
+        let pass = self.pass.get_or_insert(Pass::begin());
         while pass.send_slice(&self.database, &mut self.topic, fence).await?.is_some() {
             if began.elapsed() >= time {
-                self.pass = Some(pass);
                 return Ok(false);
             }
         }
+        self.pass = None;
         Ok(true)
     }
 

@@ -41,7 +41,7 @@ pub(crate) enum PublishError {
     Database(#[from] sqlx::Error),
 }
 
-/// A window of a level.
+/// A window's place in the order of its level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Cursor {
     start: i64,
