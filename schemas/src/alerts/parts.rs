@@ -24,7 +24,8 @@ const MAX_WEEKS: u8 = 12;
 /// Whether a text may name a rule or a webhook.
 pub(super) fn is_name(text: &str) -> bool {
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    (1..=100).contains(&text.len()) && text.chars().all(is_allowed)
+    // In addresses those two lead elsewhere.
+    (1..=100).contains(&text.len()) && text.chars().all(is_allowed) && !matches!(text, "." | "..")
 }
 
 /// The fields of a text, and which of them its kind knows.

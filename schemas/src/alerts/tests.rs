@@ -137,6 +137,13 @@ fn what_is_wrong_is_named_with_file_rule_and_field() {
         let text = refused(fields);
         assert!(text.contains(words), "{fields}: {text}");
     }
+    for name in ["", ".", "..", "a b", "a/b", "ü"] {
+        let text = format!("[[rule]]\nname = \"{name}\"\nkind = \"budget\"\n");
+        assert!(
+            read_rules("r.toml", &text).unwrap_err().to_string().contains("field name has other characters"),
+            "{name}"
+        );
+    }
     let twice = read_rules("r.toml", &format!("{ALL_KINDS}{ALL_KINDS}")).unwrap_err().to_string();
     assert_eq!(twice, "r.toml, rule search-month, field name is that of another rule of the file");
     assert!(read_rules("r.toml", "rule = 1").unwrap_err().to_string().contains("no [[rule]]"));

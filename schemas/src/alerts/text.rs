@@ -130,7 +130,7 @@ impl TryFrom<RuleText> for Rule {
         if !is_name(&name) {
             return Err(RuleError::new(
                 "name",
-                "has other characters than a-z, A-Z, 0-9, '.', '_' and '-', or not 1 to 100",
+                "has other characters than a-z, A-Z, 0-9, '.', '_' and '-', or not 1 to 100, or is '.' or '..'",
             ));
         }
         if text.workspace.as_deref() == Some("") {
