@@ -14,7 +14,7 @@ use super::event::{self, Rates};
 /// Most bytes of operations that wait.
 const MAX_WAITING_BYTES: usize = 1 << 20;
 /// Seconds in which a reader may take nothing.
-const PATIENCE: u32 = 30;
+pub(super) const PATIENCE: u32 = 30;
 /// Bytes that are handed over together.
 const PIECE_BYTES: usize = 64 << 10;
 

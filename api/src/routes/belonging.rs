@@ -21,7 +21,7 @@ use crate::stored_operation::Extent;
 /// Lines of an answer that names no limit.
 const DEFAULT_LINES: u32 = 100;
 /// Most lines of an answer.
-const MAX_LINES: u32 = 1000;
+const MAX_LINES: u32 = 10_000;
 /// Most lines of a file.
 const MAX_LINES_OF_FILE: u32 = 100_000;
 /// Operations of one session or trace that an answer without a limit has, and the most.

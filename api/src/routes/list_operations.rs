@@ -40,7 +40,7 @@ pub(crate) struct OperationsAnswer {
     /// `cursor` of the next page; null on the last one. A page may be short or empty and still have a next one: a
     /// request examines 50,000 operations at most.
     next_cursor: Option<String>,
-    /// Every operation that the broker acknowledged before this moment is listed; null until it is known.
+    /// Every operation that the broker acknowledged before this moment was there to be listed; null until it is known.
     #[schema(value_type = Option<String>, format = "date-time")]
     complete_to: Option<UtcMillis>,
     /// How much was read from the lake's files, in another order than that of time.

@@ -216,7 +216,7 @@ async fn readers_that_take_nothing_make_room_though_they_stay() {
     let watch = || hub.watch(LiveFilter::read(&mut parameters_of("")).unwrap(), 1);
     let stuck: Vec<Reader> = (0..MOST_READERS).map(|_| watch().unwrap()).collect();
     assert_eq!(watch().err(), Some(HubError::Full));
-    for _ in 0..=PATIENCE.as_secs() {
+    for _ in 0..=crate::live::outbox::PATIENCE {
         hub.readers.keep(|watching| watching.outbox.tick(UtcMillis::from_millis(0)));
     }
     let takes = watch().unwrap();

@@ -96,7 +96,7 @@ impl AskedRanked {
     pub(super) fn of(ranking: Ranking, mut parameters: Parameters) -> Result<Self, ApiError> {
         let [from, to] = ["from", "to"].map(|name| read_bound(&mut parameters, name));
         let range = Range { from: from?.map(OperationId::time), to: to?.map(OperationId::time) };
-        let after = parameters.take("cursor")?.map(|text| text.parse()).transpose()?;
+        let after = parameters.take("cursor")?.map(|text| ranking.read_cursor(&text)).transpose()?;
         let limit = parameters.take_count("limit", MAX_OPERATIONS)?.unwrap_or(DEFAULT_OPERATIONS);
         if parameters.take("success")?.is_some() {
             return Err(invalid("success", "goes with the order of time only; say outcome=success or outcome=failure"));
@@ -114,27 +114,26 @@ pub(super) async fn ranked(
     given: Vec<(String, String)>,
 ) -> Result<OperationsAnswer, ApiError> {
     let complete_to = state.complete_to().await?;
+    let ranking = asked.ranking;
     let found: FoundRanked = state.scan_for(Task::Ranked { parameters: given }, asked.range).await?;
     let FoundRanked { places, has_more, scanned } = found;
-    let next_cursor = places.last().filter(|_| has_more).map(Place::to_string);
+    let next_cursor = places.last().filter(|_| has_more).map(|place| ranking.cursor(place));
     let operations = rows_of(state, places.into_iter().map(|place| place.id).collect()).await?;
     Ok(OperationsAnswer { operations, next_cursor, complete_to, scanned: Some(scanned) })
 }
 
-impl std::fmt::Display for Place {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}", self.value, self.id)
+impl Ranking {
+    /// What the page behind a place is asked for with; it is of this order only.
+    fn cursor(self, Place { value, id }: &Place) -> String {
+        format!("{}:{value}:{id}", self.column)
     }
-}
 
-impl std::str::FromStr for Place {
-    type Err = ApiError;
-
-    fn from_str(text: &str) -> Result<Self, ApiError> {
-        let parts = text.split_once(':').and_then(|(value, id)| Some((value.parse().ok()?, id.parse().ok()?)));
-        let (value, id) =
-            parts.ok_or_else(|| invalid("cursor", "is no next_cursor of an earlier answer in this order"))?;
-        Ok(Self { value, id })
+    fn read_cursor(self, text: &str) -> Result<Place, ApiError> {
+        let parts = || {
+            let (value, id) = text.strip_prefix(self.column)?.strip_prefix(':')?.split_once(':')?;
+            Some(Place { value: value.parse().ok()?, id: id.parse().ok()? })
+        };
+        parts().ok_or_else(|| invalid("cursor", "is no next_cursor of an earlier answer in this order"))
     }
 }
 
@@ -146,7 +145,7 @@ mod tests {
     #[test]
     fn an_order_of_numbers_has_a_cursor_of_its_own() {
         let id: OperationId = "01936f7e-2b1a-7c3d-9e4f-5a6b7c8d9e0f".parse().unwrap();
-        let text = Place { value: -7, id }.to_string();
+        let text = by("cost_nano_usd").cursor(&Place { value: -7, id });
         let asked =
             AskedRanked::read(parameters_of(&format!("order=cost_usd&cursor={text}&model=a"))).unwrap().unwrap();
         assert_eq!((asked.ranking.column, asked.after), ("cost_nano_usd", Some(Place { value: -7, id })));
@@ -159,6 +158,8 @@ mod tests {
         let refusal = |query: &str| AskedRanked::read(parameters_of(query)).unwrap_err().to_string();
         assert!(refusal("order=speed").contains("latency_us"));
         assert!(refusal(&format!("order=cost_usd&cursor={}", OperationId::MAX)).contains("in this order"));
+        let of_latency = by("latency_us").cursor(&Place { value: 7, id: OperationId::MAX });
+        assert!(refusal(&format!("order=cost_usd&cursor={of_latency}")).contains("in this order"));
         assert!(refusal("order=cost_usd&success=true").contains("outcome=success"));
     }
 }

@@ -175,7 +175,7 @@ described! {
     OverviewParameters {
         /// `last` (default), `first`, `cost_usd`, `operations`, `failures` or `duration`; descending.
         order: Option<String>,
-        /// Most lines, 1 to 1000, of a file 1 to 100000; 100 by default.
+        /// Most lines, 1 to 10000, of a file 1 to 100000; 100 by default.
         limit: Option<u32>,
         /// `next_cursor` of the answer before.
         cursor: Option<String>,
