@@ -260,14 +260,15 @@ def test_sessions_and_traces_are_a_row_each(server: FakeServer) -> None:
         "cost_usd": "0.10",
         "agents": ["Planner"],
     }
-    server.says({"sessions": [line], "left_out": 1, "next_cursor": "c-1"})
+    span = {"from": "2026-11-23T00:00:00Z", "to": "2026-11-24T00:00:00Z"}
+    server.says({**span, "sessions": [line], "left_out": 1, "next_cursor": "c-1"})
     server.says({"sessions": [line], "left_out": 0, "next_cursor": None})
     server.says({"traces": [], "left_out": 0, "next_cursor": None})
-    frame = opstream.query("sessions", url=server.url, order="cost_usd", tag="tier:gold", limit=5)
+    frame = opstream.query("sessions", url=server.url, order="cost_usd", tag="tier:gold", range="yesterday", limit=5)
     chosen = {"order": "cost_usd", "tag": "tier:gold"}
     assert [asked(server, page)[1] for page in range(2)] == [
-        {**chosen, "limit": "5"},
-        {**chosen, "limit": "4", "cursor": "c-1"},
+        {**chosen, "range": "yesterday", "limit": "5"},
+        {**chosen, **span, "limit": "4", "cursor": "c-1"},
     ]
     assert frame["session_id"].to_list() == ["s", "s"] and frame["cost_usd"].to_list() == [Decimal("0.10")] * 2
     assert frame["agents"].to_list() == [["Planner"]] * 2 and "trace_id" not in frame.columns

@@ -4,9 +4,10 @@ Money stays exact: columns ``…_usd`` are decimals.
 """
 
 import json
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 from urllib.error import HTTPError, URLError
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 DEFAULT_LIMIT: Final = 10_000
 """Rows of a list whose caller names no limit."""
 _PAGE: Final = 1000
+_PAGE_OF_LINES: Final = 10_000
+"""Each page of lines reads the whole range: few large ones."""
 _MONEY_DECIMALS: Final = 9
 _LINES: Final = {"sessions": "session_id", "traces": "trace_id"}
 """Lists of what belongs together, and by what."""
@@ -226,19 +229,27 @@ def _pages(
     server: _Server, what: str, parameters: "Mapping[str, str | list[str]]", limit: int | None
 ) -> Iterator[dict[str, Any]]:
     left = limit
-    cursor: str | None = None
+    most = _PAGE_OF_LINES if what in _LINES else _PAGE
+    page: dict[str, str | list[str]] = dict(parameters)
+    began = datetime.now(timezone.utc).replace(second=0, microsecond=0) + timedelta(minutes=1)
     while left is None or left > 0:
-        page: dict[str, str | list[str]] = {**parameters, "limit": str(_PAGE if left is None else min(left, _PAGE))}
-        if cursor is not None:
-            page["cursor"] = cursor
+        page["limit"] = str(most if left is None else min(left, most))
         answer = server.ask(f"/v1/{what}", page)
         yield from answer[what]
         cursor = answer.get("next_cursor")
         if cursor is None:
             return
+        page["cursor"] = cursor
+        if what in _LINES:
+            # All pages are of the same moments, whatever "today" or an open end would mean by then.
+            page.pop("range", None)
+            page["to"] = answer.get("to") or began.isoformat().replace("+00:00", "Z")
+            if answer.get("from"):
+                page["from"] = answer["from"]
         if left is not None:
             left -= len(answer[what])
-    logger.info("there are more than %s %s; limit=None reads all of them", limit, what)
+    level = logging.WARNING if limit == DEFAULT_LIMIT else logging.INFO
+    logger.log(level, "there are more than %s %s; limit=None reads all of them", limit, what)
 
 
 def _operations_frame(rows: list[dict[str, Any]]) -> "pl.DataFrame":
