@@ -11,6 +11,8 @@ use crate::budgets;
 use crate::figures::{Figure, Unit};
 use crate::latencies::Latencies;
 
+/// Where Debian has it; `CHROMIUM` says another place.
+const BROWSER: &str = "/usr/bin/chromium";
 /// How often each page is looked at.
 const LOOKS: &str = "20";
 /// The range that is looked at.
@@ -36,17 +38,25 @@ struct Looked {
 /// Looks at the pages of an api; none without Chromium and what the dashboard's checks are made with.
 pub(super) async fn look(address: &str) -> Option<Vec<Figure>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("api/dashboard");
+    let browser = std::env::var_os("CHROMIUM").unwrap_or_else(|| BROWSER.into());
+    if !Path::new(&browser).exists() || !folder.join("node_modules").exists() {
+        return None;
+    }
     let mut command = Command::new("npm");
     command.args(["run", "--silent", "paint", "--", LOOKS, RANGE, "json"]).current_dir(folder);
-    let output = command.env("OPSTREAM_URL", address).stderr(Stdio::null()).output().await.ok()?;
-    let lines = output.status.success().then_some(output.stdout)?;
-    let pages: Vec<Looked> =
-        lines.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
-    (!pages.is_empty()).then(|| pages.into_iter().filter_map(figure).collect())
+    let output = command.env("OPSTREAM_URL", address).stderr(Stdio::inherit()).output().await;
+    let output = output.expect("npm can be started where its packages are");
+    assert!(output.status.success(), "the pages cannot be looked at; the reason is above");
+    let lines = output.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let figures: Vec<Figure> = lines
+        .map(|line| figure(serde_json::from_slice(line).expect("a line is what the script says of a page")))
+        .collect();
+    assert_eq!(figures.len(), PAGES.len(), "every page was looked at");
+    Some(figures)
 }
 
-fn figure(Looked { page, first, all }: Looked) -> Option<Figure> {
-    let (_, what) = PAGES.into_iter().find(|(name, _)| *name == page)?;
+fn figure(Looked { page, first, all }: Looked) -> Figure {
+    let (_, what) = PAGES.into_iter().find(|(name, _)| *name == page).expect("the page is known");
     let [first, all] = [first, all]
         .map(|millis| Latencies::new(millis.into_iter().map(|one| Duration::from_secs_f64(one / 1000.0)).collect()));
     let slowest = |looks: &Latencies| looks.at(1000);
@@ -57,5 +67,5 @@ fn figure(Looked { page, first, all }: Looked) -> Option<Figure> {
         text(all.at(500)),
         text(slowest(&all))
     );
-    Some(Figure::new(what, slowest(&first), Unit::Seconds).against(budgets::FIRST_LOOK).noting(note))
+    Figure::new(what, slowest(&first), Unit::Seconds).against(budgets::FIRST_LOOK).noting(note)
 }
