@@ -1,4 +1,5 @@
 // Lists of sessions and traces. The first lines follow the time; whoever reads on behind them keeps them as they are.
+import { untrack } from "svelte";
 import { ask, reasonOf, TokenNeeded, type Parameters, type Schemas } from "../api/client";
 import { filterParameters, spanParameters } from "../api/query";
 import { inTurn } from "../api/turns";
@@ -6,6 +7,7 @@ import type { Asked } from "../state/asked.svelte";
 import { fetched } from "../state/fetched.svelte";
 import { place } from "../state/place.svelte";
 import { session } from "../state/session.svelte";
+import type { Span } from "../time/range";
 import { chosenOrder } from "./orders";
 
 export type Overview = Schemas["Overview"];
@@ -15,10 +17,13 @@ export const LINES = 500;
 /** Most lines of a file. */
 export const LINES_OF_FILE = 100_000;
 
-/** What was read behind the first lines of an answer. */
-interface Further {
-  subject: string;
-  lines: readonly Overview[];
+/** First lines that stay, and what was read behind them. */
+interface Held {
+  first: Answer;
+  /** When the first lines were asked for. */
+  at: number;
+  further: readonly Overview[];
+  /** The answer whose lines come last. */
   last: Answer;
 }
 
@@ -26,58 +31,72 @@ export class Overviews {
   readonly first: Asked<Answer>;
   isLoading: boolean = $state(false);
   failure: string = $state("");
-  private further: Further | undefined = $state.raw();
-  private readonly abort = new AbortController();
-  /** What is listed, whenever that is. */
-  private readonly subject: string;
-  readonly isHeld: boolean;
+  held: Held | undefined = $state.raw();
   readonly lines: readonly Overview[];
-  /** The answer whose lines come last. */
-  readonly last: Answer | undefined;
+  /** Lines behind those that are shown. */
+  readonly left: number;
+  private reading = new AbortController();
 
   /** Call it while a component begins. */
   constructor(private readonly what: "sessions" | "traces") {
-    $effect(() => () => this.abort.abort());
-    this.subject = $derived(JSON.stringify([place.scope, chosenOrder()]));
-    this.isHeld = $derived(this.further?.subject === this.subject);
+    const listed = $derived(JSON.stringify([place.scope, chosenOrder()]));
     this.first = fetched<Answer>(() => {
       const { slowPeriod: period, filters, zone } = place;
-      if (!period || this.isHeld) return undefined;
-      const parameters = [...spanParameters(period, zone), ...filterParameters(filters), ...this.parameters()];
-      return { path: `v1/${what}`, parameters, isOfFiles: true, subject: this.subject };
+      const parameters = this.parameters();
+      if (!period || this.held) return undefined;
+      return { path: `v1/${what}`, parameters: [...spanParameters(period, zone), ...filterParameters(filters), ...parameters], isOfFiles: true, subject: listed };
     });
-    this.lines = $derived([...this.linesOf(this.first.answer), ...(this.isHeld ? (this.further?.lines ?? []) : [])]);
-    this.last = $derived(this.isHeld ? this.further?.last : this.first.answer);
+    // What is held is of one range, filter and order, and of a component that is there.
+    $effect(() => {
+      void listed;
+      return () => untrack(() => this.letGo());
+    });
+    this.lines = $derived([...this.linesOf(this.held?.first ?? this.first.answer), ...(this.held?.further ?? [])]);
+    this.left = $derived((this.held?.last ?? this.first.answer)?.left_out ?? 0);
   }
 
   /** Reads on behind the last line. */
   async more(): Promise<void> {
-    const [first, last, subject] = [this.first.answer, this.last, this.subject];
-    if (!first?.from || !first.to || !last?.next_cursor || this.isLoading || this.first.isStale) return;
-    const before = this.isHeld ? (this.further?.lines ?? []) : [];
+    const first = this.held?.first ?? this.first.answer;
+    if (!first || this.isLoading || (!this.held && this.first.isStale)) return;
+    const held = (this.held ??= { first, at: place.slow, further: [], last: first });
+    const { span } = this;
+    const cursor = held.last.next_cursor;
+    if (!span || !cursor) return;
     this.isLoading = true;
     this.failure = "";
-    this.further = { subject, lines: before, last };
     // The same moments as the first lines: others would move what stands in them.
-    const span = { from: Date.parse(first.from), to: Date.parse(first.to) };
-    const parameters: Parameters = [...spanParameters(span, place.zone), ...filterParameters(place.filters), ...this.parameters(), ["cursor", last.next_cursor]];
-    const { signal } = this.abort;
+    const parameters: Parameters = [...spanParameters(span, place.zone), ...filterParameters(place.filters), ...this.parameters(), ["cursor", cursor]];
+    const { signal } = this.reading;
     try {
-      const answer = await inTurn(() => ask<Answer>(`v1/${this.what}`, parameters, signal), signal);
-      if (this.further.subject === subject) this.further = { subject, lines: [...before, ...this.linesOf(answer)], last: answer };
+      const last = await inTurn(() => ask<Answer>(`v1/${this.what}`, parameters, signal), signal);
+      if (!signal.aborted) this.held = { ...held, further: [...held.further, ...this.linesOf(last)], last };
     } catch (error) {
       if (error instanceof TokenNeeded) session.needsToken = true;
       else if (!signal.aborted) this.failure = reasonOf(error);
     } finally {
-      this.isLoading = false;
+      if (!signal.aborted) this.isLoading = false;
     }
+  }
+
+  /** The range that is listed, for files of it. */
+  get span(): Span | undefined {
+    const answer = this.held?.first ?? this.first.answer;
+    return answer?.from && answer.to ? { from: Date.parse(answer.from), to: Date.parse(answer.to) } : undefined;
   }
 
   /** Shows the first lines alone again, as they are now. */
   follow(): void {
-    this.further = undefined;
-    this.failure = "";
+    this.letGo();
     place.refresh(true);
+  }
+
+  private letGo(): void {
+    this.reading.abort();
+    this.reading = new AbortController();
+    this.held = undefined;
+    this.isLoading = false;
+    this.failure = "";
   }
 
   private parameters(): Parameters {

@@ -93,11 +93,14 @@ export function numbers(wanted: () => Wanted | undefined, which: "present" | "pr
     const filters = frame ? frame.filters : place.filters;
     const want = wanted();
     if (!want) return undefined;
-    const period = needsFiles({ filters, ...want }) ? place.slowPeriod : place.period;
-    const span = want.span ?? (which === "present" ? period : period?.previous);
-    if (!span || !period) return undefined;
     const { hasSteps, ...rest } = want;
-    const steps = hasSteps ? { resolution: want.resolution ?? period.resolution } : {};
+    // A span of its own follows no clock of the page.
+    const isOwn = want.span !== undefined && (!hasSteps || want.resolution !== undefined);
+    const period = isOwn ? undefined : needsFiles({ filters, ...want }) ? place.slowPeriod : place.period;
+    const span = want.span ?? (which === "present" ? period : period?.previous);
+    const resolution = hasSteps ? (want.resolution ?? period?.resolution) : undefined;
+    if (!span || (hasSteps && !resolution)) return undefined;
+    const steps = resolution ? { resolution } : {};
     const question: Question = { filters, ...rest, ...steps, span: { from: span.from, to: span.to }, zone: place.zone };
     const subject = JSON.stringify([{ ...question, span: undefined }, scope, which]);
     return { subject, ask: () => askQuery(question), parameters: parametersOf(question) };

@@ -3,11 +3,9 @@ import { test } from "node:test";
 import { filtersOf, groupsOf, runningOf, spentShare } from "./budget";
 
 const now = Date.parse("2026-11-25T17:47:31Z");
-const text = (moment: number | undefined) => (moment === undefined ? undefined : new Date(moment).toISOString());
-const running = (rule: Parameters<typeof runningOf>[0]) => {
-  const { from, to, end } = runningOf(rule, now);
-  assert.equal(text(to), "2026-11-25T17:48:00.000Z");
-  return [text(from), text(end)];
+const running = (rule: Parameters<typeof runningOf>[0], at = now) => {
+  const { from, to } = runningOf(rule, at);
+  return [from, to].map((moment) => new Date(moment).toISOString());
 };
 
 test("a period begins and ends in the zone of the rule", () => {
@@ -18,9 +16,15 @@ test("a period begins and ends in the zone of the rule", () => {
   assert.deepEqual(running({ period: "month" }), ["2026-11-01T00:00:00.000Z", "2026-12-01T00:00:00.000Z"]);
 });
 
-test("a rolling one begins with a quarter-hour and never ends", () => {
-  assert.deepEqual(running({ rolling: "24h" }), ["2026-11-24T17:45:00.000Z", undefined]);
-  assert.deepEqual(running({ rolling: "30d" }), ["2026-10-26T17:45:00.000Z", undefined]);
+test("an hour in which clocks move by half an hour is as long as it is", () => {
+  // Lord Howe goes from +10:30 to +11:00 at 2026-10-03T15:30Z: 02:00 becomes 02:30.
+  assert.deepEqual(running({ period: "hour", zone: "Australia/Lord_Howe" }, Date.parse("2026-10-03T15:40:00Z")).at(-1), "2026-10-03T16:00:00.000Z");
+});
+
+test("a rolling one begins and ends with quarter-hours", () => {
+  assert.deepEqual(running({ rolling: "24h" }), ["2026-11-24T17:45:00.000Z", "2026-11-25T18:00:00.000Z"]);
+  assert.deepEqual(running({ rolling: "30d" }), ["2026-10-26T17:45:00.000Z", "2026-11-25T18:00:00.000Z"]);
+  assert.equal(runningOf({ rolling: "30d" }, now).isRolling, true);
 });
 
 test("what counts are filters", () => {

@@ -1,6 +1,5 @@
 // What a budget is about: since when it counts, and which operations. Pure.
-import type { Dimension } from "../../api/dimensions";
-import { isDimension } from "../../api/dimensions";
+import { isDimension, type Dimension } from "../../api/dimensions";
 import type { View } from "../../state/view";
 import type { Span } from "../../time/range";
 import { alignDown, DAY, HOUR, MINUTE, startOfDay, startOfMonth, startOfWeek } from "../../time/zone";
@@ -8,32 +7,38 @@ import type { Rule } from "./words";
 
 const QUARTER = 15 * MINUTE;
 
-/** From the beginning of its present period to now; `end` is when that is over, which a rolling one never is. */
+/** The present period, whole: operations may be dated ahead. A rolling one ends with the quarter-hour that began, and never for good. */
 export interface Running extends Span {
-  end: number | undefined;
+  isRolling: boolean;
 }
 
+/** As the aggregator counts it. */
 export function runningOf(rule: Pick<Rule, "period" | "rolling" | "zone">, now: number): Running {
-  const to = Math.floor(now / MINUTE) * MINUTE + MINUTE;
   const rolling = /^(\d+)([hd])$/.exec(rule.rolling ?? "");
   if (rolling) {
     const length = Number(rolling[1]) * (rolling[2] === "h" ? HOUR : DAY);
-    // As the aggregator counts it: from the quarter-hour in which it began.
-    return { from: Math.floor((now - length) / QUARTER) * QUARTER, to, end: undefined };
+    return { from: Math.floor((now - length) / QUARTER) * QUARTER, to: Math.floor(now / QUARTER) * QUARTER + QUARTER, isRolling: true };
   }
   const zone = rule.zone ?? "UTC";
+  const isRolling = false;
   switch (rule.period) {
     case "hour": {
       const from = alignDown(now, HOUR, zone);
-      return { from, to, end: from + HOUR };
+      return { from, to: endOfHour(from, now, zone), isRolling };
     }
     case "day":
-      return { from: startOfDay(now, zone), to, end: startOfDay(now, zone, 1) };
+      return { from: startOfDay(now, zone), to: startOfDay(now, zone, 1), isRolling };
     case "week":
-      return { from: startOfWeek(now, zone), to, end: startOfWeek(now, zone, 1) };
+      return { from: startOfWeek(now, zone), to: startOfWeek(now, zone, 1), isRolling };
     default:
-      return { from: startOfMonth(now, zone), to, end: startOfMonth(now, zone, 1) };
+      return { from: startOfMonth(now, zone), to: startOfMonth(now, zone, 1), isRolling };
   }
+}
+
+/** Where clocks move by half an hour, an hour may be half as long or longer by half. */
+function endOfHour(from: number, now: number, zone: string): number {
+  const ends = [HOUR / 2, HOUR, 1.5 * HOUR].map((length) => from + length);
+  return ends.find((end) => end > now && alignDown(end, HOUR, zone) === end) ?? from + HOUR;
 }
 
 /** The operations that count, as filters. */

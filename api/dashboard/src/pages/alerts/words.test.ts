@@ -7,11 +7,13 @@ const rule = (rest: object) => ({ ...stored, ...rest }) as Rule;
 
 test("every kind of rule has a sentence", () => {
   assert.equal(conditionOf(rule({ kind: "budget", amount_usd: "500", period: "month", zone: "Asia/Kolkata", thresholds: [50, 100] })), "$500.00 a month (Asia/Kolkata), told at 50, 100 %");
-  assert.equal(conditionOf(rule({ kind: "budget", amount_usd: "0.5", rolling: "24h" })), "$0.50 in any 24h");
+  assert.equal(conditionOf(rule({ kind: "budget", amount_usd: "0.5", rolling: "24h" })), "$0.50 in any 24 hours");
+  assert.equal(conditionOf(rule({ kind: "budget", amount_usd: "0.5", rolling: "720h" })), "$0.50 in any 30 days");
+  assert.equal(conditionOf(rule({ kind: "budget", amount_usd: "1", period: "hour", thresholds: [100] })), "$1.00 an hour (UTC), told at 100 %");
   assert.equal(conditionOf(rule({ kind: "failure_rate", percent: "5", window_minutes: 15, min_operations: 50 })), "5 % failures within 15 minutes, of at least 50 operations");
   assert.equal(conditionOf(rule({ kind: "latency", measure: "ttft", percentile: 95, above_ms: 2000, window_minutes: 15 })), "time to first token p95 above 2000 ms within 15 minutes");
   assert.equal(conditionOf(rule({ kind: "unpriced", count: 3, window_minutes: 60 })), "3 operations without a price within 60 minutes");
-  assert.equal(conditionOf(rule({ kind: "anomaly", measure: "cost", factor: "3", minimum: "5", weeks: 4 })), "cost 3 times the median of the same hour (UTC) in 4 weeks, at least 5");
+  assert.equal(conditionOf(rule({ kind: "anomaly", measure: "cost", factor: "3", minimum: "5", weeks: 4 })), "cost 3 times the median of the same hour (UTC) in 4 weeks, at least $5.00");
 });
 
 test("a rule says whom it is about", () => {

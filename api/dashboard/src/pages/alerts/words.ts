@@ -29,19 +29,26 @@ export function conditionOf(rule: Rule): string {
     case "budget": {
       const amount = usd(String(rule.amount_usd ?? "0"));
       const thresholds = (rule.thresholds ?? []).join(", ");
-      return `${amount} ${rule.rolling ? `in any ${rule.rolling}` : `a ${rule.period ?? "month"} (${rule.zone ?? "UTC"})`}${thresholds ? `, told at ${thresholds} %` : ""}`;
+      return `${amount} ${rule.rolling ? `in any ${lengthOf(rule.rolling)}` : `${rule.period === "hour" ? "an" : "a"} ${rule.period ?? "month"} (${rule.zone ?? "UTC"})`}${thresholds ? `, told at ${thresholds} %` : ""}`;
     }
     case "failure_rate":
       return `${String(rule.percent ?? "")} % failures${window}, of at least ${rule.min_operations ?? 20} operations`;
     case "latency":
       return `${rule.measure === "ttft" ? "time to first token" : "latency"} p${rule.percentile ?? ""} above ${rule.above_ms ?? ""} ms${window}`;
     case "unpriced":
-      return `${rule.count ? `${rule.count} operations` : `${String(rule.percent ?? "")} %`} without a price${window}`;
+      return `${rule.count ? `${rule.count} ${rule.count === 1 ? "operation" : "operations"}` : `${String(rule.percent ?? "")} %`} without a price${window}`;
     case "anomaly":
-      return `${rule.measure ?? "cost"} ${String(rule.factor ?? "")} times the median of the same hour (${rule.zone ?? "UTC"}) in ${rule.weeks ?? 4} weeks, at least ${String(rule.minimum ?? "")}`;
+      return `${rule.measure ?? "cost"} ${String(rule.factor ?? "")} times the median of the same hour (${rule.zone ?? "UTC"}) in ${rule.weeks ?? 4} weeks, at least ${rule.measure === "cost" ? usd(String(rule.minimum ?? "0")) : String(rule.minimum ?? "")}`;
     default:
       return rule.kind;
   }
+}
+
+/** Hours as they were meant: the server has no others. */
+export function lengthOf(rolling: string): string {
+  const hours = /^(\d+)h$/.exec(rolling)?.[1];
+  const days = Number(hours) / 24;
+  return hours !== undefined && Number.isInteger(days) && days > 1 ? `${days} days` : rolling.replace(/h$/, " hours");
 }
 
 /** Whom a rule is about. */
@@ -52,7 +59,7 @@ export function scopeOf(rule: Rule): string {
   return parts.join(", ");
 }
 
-const REASONS: Record<string, string> = { period_ended: "the period ended", back_below: "back below the limit", rule_changed: "the rule was changed" };
+const REASONS: Record<string, string> = { period_ended: "the period ended", back_below: "back below the limit", rule_changed: "the rule was changed or deleted" };
 
 export function reasonOf(alert: Alert): string {
   return alert.resolved_because ? (REASONS[alert.resolved_because] ?? alert.resolved_because) : "";

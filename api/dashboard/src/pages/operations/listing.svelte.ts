@@ -40,7 +40,7 @@ export class Listing {
   next: string | null | undefined = $state();
   isLoading: boolean = $state(false);
   failure: string = $state("");
-  /** What the last page says of itself. */
+  /** What the first page says of itself: none of the others is less complete. */
   origin: Origin | undefined = $state.raw();
   /** Whether so little was found that the reader is asked before more is read. */
   isThin: boolean = $state(false);
@@ -86,6 +86,6 @@ export class Listing {
     signal.throwIfAborted();
     this.operations = [...this.operations, ...page.operations];
     this.next = page.next_cursor ?? null;
-    this.origin = { complete_to: page.complete_to, source: page.scanned ? "files" : "the database", scanned: page.scanned };
+    this.origin ??= { complete_to: page.complete_to, source: page.scanned ? "files" : "the database", scanned: page.scanned };
   }
 }

@@ -14,7 +14,7 @@ export class Reading {
   /** After which operation the next page begins; null behind the last one. */
   next: string | null | undefined = $state();
   workspace: string = $state("");
-  /** What the last page says of itself. */
+  /** What the first page says of itself: none of the others is less complete. */
   origin: Origin | undefined = $state.raw();
   failure: string = $state("");
   isLoading: boolean = $state(false);
@@ -35,7 +35,7 @@ export class Reading {
       this.operations = [...this.operations, ...costSoFar(page.operations, this.operations.at(-1)?.cost_so_far_usd)];
       this.next = page.next_after ?? null;
       this.workspace = page.workspace;
-      this.origin = page;
+      this.origin ??= page;
     } catch (error) {
       if (error instanceof TokenNeeded) session.needsToken = true;
       else if (!this.abort.signal.aborted) this.failure = reasonOf(error);
