@@ -135,10 +135,10 @@ def query(
 ) -> "pl.DataFrame":
     """Asks a running opstream and returns its answer as a data frame.
 
-    ``operations`` are single ones, newest first; ``sessions`` and ``traces`` have a row for each. Of these three ``limit=None`` reads
-    all. ``totals``, ``breakdown`` (with ``by``),
-    ``series`` (with ``start``) and ``percentiles`` come from windows: ``start`` and ``end`` are whole minutes there, ``end`` not
-    included. Any dimension is a filter, such as ``model="gpt-5"``; None or an empty text asks for operations without one.
+    ``operations`` are single ones, newest first; ``sessions`` and ``traces`` have a row for each. Of these three
+    ``limit=None`` reads all. ``totals``, ``breakdown`` (with ``by``), ``series`` (with ``start``) and ``percentiles`` come from
+    windows: ``start`` and ``end`` are whole minutes there, ``end`` not included. Any dimension is a filter, such as
+    ``model="gpt-5"``; None or an empty text asks for operations without one.
 
     ``query`` asks for any ``measures``, such as ``["cost_usd", "latency_p95_us"]``, ``by`` any dimensions, in steps of a
     ``resolution`` or, with ``compare="previous"``, beside the period before. It takes sessions, users, tags (``tag="tier:gold"``)
