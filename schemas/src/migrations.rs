@@ -78,8 +78,7 @@ async fn migrate_sqlite(writer: &SqlitePool) -> Result<(), MigrateError> {
     // There is no such table in a new database.
     let reached: Option<i64> = reached.ok().flatten();
     if reached.is_some_and(|reached| reached < WINDOWS_ORDERED) {
-        let message = "windows are written anew, once: about a minute for four million of them, and as much room on the disk as they have";
-        tracing::info!("{message}");
+        tracing::info!("windows are written anew, once: some seconds for each half million, and as much disk again");
     }
     SQLITE.run(&mut *tx).await?;
     Ok(tx.commit().await?)

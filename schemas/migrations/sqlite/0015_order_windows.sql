@@ -1,6 +1,6 @@
 -- Sketches at the end of a window. SQLite keeps the first half kilobyte of a row where its key is and the rest on pages of their own:
 -- sums behind the sketches, as later steps added them, cost a look at another page for each row of each question. The new table
--- is written as a whole, about a minute for four million windows.
+-- is written as a whole: 21 s for 1.5 million windows.
 create table ordered_windows (
     generation integer not null,
     dimension_set integer not null,
