@@ -4,7 +4,7 @@ import type { Browser } from "playwright-core";
 import { ADDRESS, newContext, newPage, open } from "./browser";
 
 const MONTH = { kind: "budget", amount_usd: "100000", period: "month", zone: "America/New_York", thresholds: [50, 100] };
-const HOUR = { kind: "budget", amount_usd: "0.000001", rolling: "24h" };
+const REACHED = { kind: "budget", amount_usd: "0.000001", rolling: "24h" };
 
 async function api(method: string, path: string, body?: unknown): Promise<unknown> {
   const response = await fetch(new URL(path, ADDRESS), { method, ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }) });
@@ -48,7 +48,7 @@ export async function anAlertComesWithoutLoadingThePageAgain(browser: Browser): 
   await open(page, "#/alerts?range=15m&zone=UTC");
   const row = page.getByRole("region", { name: "Open alerts" }).locator("tr", { hasText: name });
   assert.equal(await row.count(), 0);
-  await api("PUT", `v1/alert-rules/${name}`, HOUR);
+  await api("PUT", `v1/alert-rules/${name}`, REACHED);
   try {
     await row.first().waitFor({ timeout: 60_000 });
     assert.match((await row.first().textContent()) ?? "", /budget.*\$0\.000001 · 100 %.*everything/);

@@ -41,8 +41,8 @@ function endOfHour(from: number, now: number, zone: string): number {
   return ends.find((end) => end > now && alignDown(end, HOUR, zone) === end) ?? from + HOUR;
 }
 
-/** The operations that count, as filters. */
-export function filtersOf({ workspace, filter = {} }: Pick<Rule, "workspace" | "filter">): View["filters"] {
+/** The operations that count for a budget, or that an alert is about, as filters. */
+export function filtersOf({ workspace, filter }: { workspace?: string | null; filter?: Readonly<Record<string, string | null>> | null }): View["filters"] {
   const given = Object.entries({ ...(workspace ? { workspace } : {}), ...filter });
   return Object.fromEntries(given.map(([name, value]) => [name, [value ?? ""]]));
 }

@@ -10,7 +10,8 @@ import { session } from "../state/session.svelte";
 import type { Span } from "../time/range";
 import { chosenOrder } from "./orders";
 
-export type Overview = Schemas["Overview"];
+/** A session or trace in one line. */
+export type Line = Schemas["Overview"];
 type Answer = Schemas["OverviewsAnswer"];
 
 export const LINES = 500;
@@ -22,17 +23,17 @@ interface Held {
   first: Answer;
   /** When the first lines were asked for. */
   at: number;
-  further: readonly Overview[];
+  further: readonly Line[];
   /** The answer whose lines come last. */
   last: Answer;
 }
 
-export class Overviews {
+export class Lines {
   readonly first: Asked<Answer>;
   isLoading: boolean = $state(false);
   failure: string = $state("");
   held: Held | undefined = $state.raw();
-  readonly lines: readonly Overview[];
+  readonly lines: readonly Line[];
   /** Lines behind those that are shown. */
   readonly left: number;
   private reading = new AbortController();
@@ -103,7 +104,7 @@ export class Overviews {
     return [["order", chosenOrder()], ["limit", String(LINES)]];
   }
 
-  private linesOf(answer: Answer | undefined): readonly Overview[] {
+  private linesOf(answer: Answer | undefined): readonly Line[] {
     return answer?.[this.what] ?? [];
   }
 }
