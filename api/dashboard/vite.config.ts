@@ -11,6 +11,9 @@ export default defineConfig({
   build: {
     // The server's content security policy allows neither inline scripts nor data: fonts; everything is a file of its own.
     assetsInlineLimit: 0,
+    // A first look is few files, all asked for at once: what several pages are made of comes with the frame around them, and its styles too.
+    cssCodeSplit: false,
+    rollupOptions: { output: { manualChunks: (id) => (/\/src\/pages\//.test(id) || id.endsWith("/src/main.ts") ? undefined : "frame") } },
     modulePreload: { polyfill: false },
     sourcemap: false,
     target: "es2022",

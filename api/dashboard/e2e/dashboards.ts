@@ -21,7 +21,7 @@ export async function aViewIsSavedOpenedRenamedAndDeleted(browser: Browser): Pro
   await menu.click();
   await page.locator(".lists").getByRole("button", { name }).click();
   await settled(page);
-  assert.match(page.url(), /#\/cost\?range=7d&zone=UTC&environment=production&split=team$/);
+  await page.waitForURL(/#\/cost\?range=7d&zone=UTC&environment=production&split=team$/);
   await menu.click();
   await page.getByRole("link", { name: "All views and dashboards" }).click();
   await page.getByRole("button", { name: `Rename ${name}` }).click();
@@ -68,7 +68,7 @@ export async function aDashboardIsPutTogetherAndSaved(browser: Browser): Promise
   await page.getByRole("button", { name: "Save", exact: true }).click();
   await page.getByRole("button", { name: "Edit", exact: true }).waitFor();
   await settled(page);
-  assert.match(page.url(), /#\/dashboard\/[0-9a-f-]{36}\?range=24h/);
+  await page.waitForURL(/#\/dashboard\/[0-9a-f-]{36}\?range=24h/);
   assert.deepEqual((await page.locator("main h2").allTextContents()).map((text) => text.trim()), [name, "كل شيء", "Agents", "Shape"]);
   await page.getByText("Operations, by agent, operation_type chat").waitFor();
   const other = await newPage(context);

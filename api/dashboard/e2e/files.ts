@@ -43,11 +43,11 @@ export async function aDistributionIsReadFromShortToLong(browser: Browser): Prom
   assert.match((await plot.getAttribute("aria-valuetext")) ?? "", /^100.% take at most/);
   await page.getByLabel("Duration").first().selectOption("ttft");
   await settled(page);
-  assert.match(page.url(), /duration=ttft/);
+  await page.waitForURL(/duration=ttft/);
   await page.getByRole("slider", { name: "Distribution of time to first token, from short to long" }).waitFor();
   await page.locator('section[aria-labelledby="panel-time-to-first-token-by-provider"] .legend button').first().click();
   await settled(page);
-  assert.match(page.url(), /provider=/);
+  await page.waitForURL(/provider=/);
   assert.deepEqual(troubles, []);
   await context.close();
 }

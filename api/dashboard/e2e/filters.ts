@@ -13,7 +13,7 @@ export async function aFilterOfFilesChangesTheNumbers(browser: Browser): Promise
   await page.getByRole("button", { name: "Service", exact: true }).click();
   await page.locator(".values .choice").first().click();
   await settled(page);
-  assert.match(page.url(), /service=/);
+  await page.waitForURL(/service=/);
   assert.notEqual(await value.textContent(), before);
   await page.getByText(/from files · .* read in/).first().waitFor();
   assert.deepEqual(troubles, []);
@@ -32,13 +32,13 @@ export async function tagsAreFilteredAndSplitBy(browser: Browser): Promise<void>
   await page.getByRole("searchbox", { name: "Value of Tag demo" }).waitFor();
   await page.locator(".values .choice", { hasText: "true" }).first().click();
   await settled(page);
-  assert.match(page.url(), /tag=demo:true/);
+  await page.waitForURL(/tag=demo:true/);
   await page.keyboard.press("Escape");
   await page.getByLabel("Split by").selectOption("another tag");
   await page.getByLabel("Key of the tag").fill("demo");
   await page.getByRole("button", { name: "Split", exact: true }).click();
   await settled(page);
-  assert.match(page.url(), /split=tag:demo/);
+  await page.waitForURL(/split=tag:demo/);
   assert.deepEqual(troubles, []);
   await context.close();
 }
@@ -55,8 +55,8 @@ export async function whatIsTooMuchHasAWayOut(browser: Browser): Promise<void> {
   await panel.getByText("This takes too long").waitFor();
   await panel.getByText("the files of this range take more than 10 s").waitFor();
   await panel.getByRole("button", { name: "Only filters that windows know" }).click();
-  assert.match(page.url(), /environment=production/);
-  assert.doesNotMatch(page.url(), /user_id=/);
+  await page.waitForURL(/environment=production/);
+  await page.waitForURL((url) => !/user_id=/.test(url.href));
   isRefused = false;
   await settled(page);
   await panel.getByText("This takes too long").waitFor({ state: "detached" });

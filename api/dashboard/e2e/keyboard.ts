@@ -63,7 +63,7 @@ export async function aChartIsReadStepByStep(browser: Browser): Promise<void> {
   await page.keyboard.press("ArrowLeft");
   assert.notEqual(await plot.getAttribute("aria-valuetext"), last);
   await page.keyboard.press("Enter");
-  assert.match(page.url(), /from=.*&to=/);
+  await page.waitForURL(/from=.*&to=/);
   await context.close();
 }
 

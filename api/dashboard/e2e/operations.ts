@@ -35,7 +35,7 @@ export async function anOperationStandsInTheAddress(browser: Browser): Promise<v
   await other.page.getByRole("dialog").getByText("All fields").waitFor();
   await page.keyboard.press("Escape");
   await dialog.waitFor({ state: "detached" });
-  assert.doesNotMatch(page.url(), /operation=/);
+  await page.waitForURL((url) => !/operation=/.test(url.href));
   assert.deepEqual([...troubles, ...other.troubles], []);
   await context.close();
 }
@@ -56,12 +56,12 @@ export async function anOperationLeadsToWhatBelongsToIt(browser: Browser): Promi
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), id);
   await attempts.getByRole("link", { name: "Attempt 1" }).click();
   await attempts.getByText("1, this one").waitFor();
-  assert.doesNotMatch(page.url(), new RegExp(`operation=${id}`));
+  await page.waitForURL((url) => !new RegExp(`operation=${id}`).test(url.href));
   const field = (name: string) => dialog.locator(`dt:text-is("${name}") + dd a`);
   const [session, workspace] = await Promise.all([field("session_id").textContent(), field("workspace").textContent()]);
   await field("session_id").click();
   await page.getByRole("heading", { name: `Session ${session}` }).waitFor();
-  assert.match(page.url(), new RegExp(`/sessions\\?.*of=${workspace}`));
+  await page.waitForURL(new RegExp(`/sessions\\?.*of=${workspace}`));
   assert.equal(await dialog.count(), 0);
   await page.goBack();
   const model = await field("model").textContent();
@@ -80,7 +80,7 @@ export async function theListCanBeInTheOrderOfANumber(browser: Browser): Promise
   await page.getByRole("button", { name: "Latency" }).click();
   const list = page.getByRole("region", { name: "Operations by latency, the largest first" });
   await list.locator("tr.row").first().waitFor();
-  assert.match(page.url(), /order=latency_us/);
+  await page.waitForURL(/order=latency_us/);
   const exact = await list.locator("tr.row td:nth-child(3)").evaluateAll((cells) => cells.map((cell) => Number(cell.getAttribute("title")?.replaceAll(/[^0-9.]/g, ""))));
   assert.ok(exact.length > 10 && (exact[0] ?? 0) > 0, exact.join(" "));
   assert.deepEqual(exact, [...exact].sort((a, b) => b - a));
@@ -89,7 +89,7 @@ export async function theListCanBeInTheOrderOfANumber(browser: Browser): Promise
   await page.waitForFunction((rows) => Number(document.querySelector("table[aria-rowcount]")?.getAttribute("aria-rowcount")) > rows, before);
   await list.getByRole("button", { name: "Time", exact: true }).click();
   await page.getByRole("region", { name: "Operations, newest first" }).locator("tr.row").first().waitFor();
-  assert.doesNotMatch(page.url(), /order=/);
+  await page.waitForURL((url) => !/order=/.test(url.href));
   assert.deepEqual(troubles, []);
   await context.close();
 }
@@ -100,10 +100,10 @@ export async function columnsAreChosenInTheAddress(browser: Browser): Promise<vo
   await open(page, "#/operations?range=1h&zone=UTC");
   await page.getByRole("button", { name: "Columns" }).click();
   await page.getByLabel("Team").check();
-  assert.match(page.url(), /columns=[a-z_,]*team/);
+  await page.waitForURL(/columns=[a-z_,]*team/);
   await page.locator("th", { hasText: "Team" }).waitFor();
   await page.getByLabel("Team").uncheck();
-  assert.doesNotMatch(page.url(), /columns=/);
+  await page.waitForURL((url) => !/columns=/.test(url.href));
   await context.close();
 }
 

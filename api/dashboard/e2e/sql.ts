@@ -13,7 +13,7 @@ export async function aStatementStandsInTheAddress(browser: Browser): Promise<vo
   await page.keyboard.press("Control+Enter");
   const result = page.getByRole("region", { name: "Result" });
   await result.locator("tr.row").first().waitFor();
-  assert.match(page.url(), /sql=select\+model/);
+  await page.waitForURL(/sql=select\+model/);
   const rows = await result.locator("tr.row").count();
   const other = await newPage(context);
   await other.page.goto(page.url());

@@ -34,7 +34,7 @@ export async function anEmptyRangeSaysThatThereIsMoreElsewhere(browser: Browser)
   await page.getByRole("button", { name: "Show all time" }).click();
   await page.getByText("No operations in this range").first().waitFor({ state: "detached" });
   await settled(page);
-  assert.match(page.url(), /range=all/);
+  await page.waitForURL(/range=all/);
   assert.notEqual(await page.locator(".kpi .value").first().textContent(), "0");
   assert.deepEqual(troubles, []);
   await context.close();
@@ -55,7 +55,7 @@ export async function aTokenIsAskedForAndKeptInTheTab(browser: Browser): Promise
   await page.getByRole("button", { name: "Continue" }).click();
   await settled(page);
   assert.ok((await page.locator(".kpi").count()) > 0);
-  assert.doesNotMatch(page.url(), /right/);
+  await page.waitForURL((url) => !/right/.test(url.href));
   // Streams, files and statements are asked for by other ways than numbers.
   const go = (hash: string) => page.evaluate((next) => (location.hash = next), hash);
   await go("#/live?range=24h&zone=UTC");

@@ -9,7 +9,7 @@ export async function aSessionIsReadAsATimeline(browser: Browser): Promise<void>
   await open(page, "#/sessions?range=24h&zone=UTC");
   await page.getByRole("columnheader", { name: "Operations" }).getByRole("button").click();
   await settled(page);
-  assert.match(page.url(), /order=operations/);
+  await page.waitForURL(/order=operations/);
   const first = page.locator("tr.row").nth(1);
   const operations = Number((await first.locator("td").nth(3).textContent())?.trim());
   const name = await first.locator("a").textContent();
@@ -45,13 +45,25 @@ export async function sessionsAreReadOnPageByPage(browser: Browser): Promise<voi
   await page.getByRole("button", { name: "Show 500 more" }).click();
   await page.getByText(/The list stays as it was at/).waitFor();
   await page.waitForFunction(() => document.querySelector("table")?.getAttribute("aria-rowcount") === "1001");
-  assert.equal(await left(), before - 500);
+  // Some sessions may have come while the second page was read.
+  assert.ok(Math.abs((await left()) - (before - 500)) < 100, `${await left()} are left of ${before}`);
   const list = page.locator('.scroll[aria-label="Sessions"]');
   await list.evaluate((box) => (box.scrollTop = 34 * 495));
   await list.locator('tr[aria-rowindex="502"]').waitFor();
   const counts = await list.locator("tr.row").evaluateAll((all) => all.map((row) => Number((row.querySelectorAll("td")[3] as HTMLElement).title.replaceAll(",", ""))));
   assert.ok(counts.length > 10 && counts.every((count, at) => at === 0 || count <= (counts[at - 1] ?? 0)), "one order over both pages");
+  // One of them is shown whole; the list is found again as it was left.
+  const scrolled = await list.evaluate((box) => box.scrollTop);
+  await list.locator('tr[aria-rowindex="502"] a').click();
+  await page.getByRole("link", { name: "All sessions" }).waitFor();
+  assert.equal(await page.getByRole("button", { name: "Filter", exact: true }).count(), 0, "no filter is offered where none applies");
+  await page.locator(".bar").getByLabel("Time zone").waitFor();
+  await page.goBack();
+  await list.locator('tr[aria-rowindex="502"] a').waitFor();
+  assert.equal(await rows(), 1_000);
+  assert.equal(await list.evaluate((box) => box.scrollTop), scrolled);
   await page.getByRole("button", { name: "As it is now" }).click();
+  assert.ok(await page.evaluate(() => document.activeElement?.matches('[role="status"]')), "the focus stays beside the list");
   await settled(page);
   assert.equal(await rows(), 500);
   // What was read behind the lines of an order is not put behind those of another, nor behind its own of a later moment.

@@ -12,6 +12,8 @@ export interface Page {
   within?: string;
   /** Whether it shows the same whatever is filtered by. */
   isUnfiltered?: boolean;
+  /** The option that names one of its lines; that one is shown whole, whatever the time and the filters. */
+  one?: "session" | "trace";
   /** What of the chosen time it shows: the range, the period before too, or neither. */
   time: "range" | "compared" | "none";
   load: () => Promise<{ default: Component }>;
@@ -24,8 +26,8 @@ export const PAGES: readonly Page[] = [
   { name: "tokens", label: "Tokens", group: "Numbers", time: "compared", load: () => import("./pages/Tokens.svelte") },
   { name: "agents", label: "Agents", group: "Numbers", time: "compared", load: () => import("./pages/Agents.svelte") },
   { name: "operations", label: "Operations", group: "One by one", time: "compared", load: () => import("./pages/Operations.svelte") },
-  { name: "sessions", label: "Sessions", group: "One by one", time: "range", load: () => import("./pages/Sessions.svelte") },
-  { name: "traces", label: "Traces", group: "One by one", time: "range", load: () => import("./pages/Traces.svelte") },
+  { name: "sessions", label: "Sessions", group: "One by one", time: "range", one: "session", load: () => import("./pages/Sessions.svelte") },
+  { name: "traces", label: "Traces", group: "One by one", time: "range", one: "trace", load: () => import("./pages/Traces.svelte") },
   { name: "live", label: "Live", group: "One by one", time: "none", load: () => import("./pages/Live.svelte") },
   { name: "dashboards", label: "Dashboards", group: "Around them", isUnfiltered: true, time: "none", load: () => import("./pages/Dashboards.svelte") },
   { name: "dashboard", label: "Dashboard", group: "Around them", within: "dashboards", time: "compared", load: () => import("./pages/Dashboard.svelte") },
@@ -33,3 +35,9 @@ export const PAGES: readonly Page[] = [
   { name: "pipeline", label: "Pipeline", group: "Around them", isUnfiltered: true, time: "none", load: () => import("./pages/Pipeline.svelte") },
   { name: "alerts", label: "Alerts", group: "Around them", isUnfiltered: true, time: "none", load: () => import("./pages/Alerts.svelte") },
 ];
+
+/** What of the chosen time and filters a page shows with its own options. */
+export function scopeOf(page: Page | undefined, options: Readonly<Record<string, string>>): Pick<Page, "time"> & { isFiltered: boolean } {
+  if (!page || (page.one && options[page.one] !== undefined)) return { time: "none", isFiltered: false };
+  return { time: page.time, isFiltered: !page.isUnfiltered };
+}

@@ -29,6 +29,8 @@ const WITHOUT_DASHBOARD: &str = include_str!("page/without_dashboard.html");
 const REVALIDATED: &str = "no-cache";
 /// Files whose names change with their content.
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+/// The icon keeps its name; browsers ask for it again with every view, and it rarely changes.
+const DAILY: &str = "public, max-age=86400";
 
 /// The page.
 pub(crate) async fn index(headers: HeaderMap) -> Response {
@@ -39,7 +41,7 @@ pub(crate) async fn index(headers: HeaderMap) -> Response {
 /// The page's icon.
 pub(crate) async fn favicon(headers: HeaderMap) -> Result<Response, ApiError> {
     let icon = file("favicon.svg").ok_or_else(|| missing("favicon.svg"))?;
-    Ok(serve("favicon.svg", icon, REVALIDATED, &headers))
+    Ok(serve("favicon.svg", icon, DAILY, &headers))
 }
 
 /// A script or style sheet of the page.

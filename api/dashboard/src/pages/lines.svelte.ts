@@ -40,11 +40,13 @@ export class Lines {
 
   /** Call it while a component begins. */
   constructor(private readonly what: "sessions" | "traces") {
+    const one = { sessions: "session", traces: "trace" }[what];
     const listed = $derived(JSON.stringify([place.scope, chosenOrder()]));
     this.first = fetched<Answer>(() => {
       const { slowPeriod: period, filters, zone } = place;
       const parameters = this.parameters();
-      if (!period || this.held) return undefined;
+      // Nobody sees the list while one of its lines is looked at.
+      if (!period || this.held || place.option(one) !== undefined) return undefined;
       return { path: `v1/${what}`, parameters: [...spanParameters(period, zone), ...filterParameters(filters), ...parameters], isOfFiles: true, subject: listed };
     });
     // What is held is of one range, filter and order, and of a component that is there.
