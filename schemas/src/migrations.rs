@@ -41,11 +41,11 @@ const STEPS: [Step; 15] = [
     step!("0012_reprice_operations"),
     step!("0013_create_alerts"),
     step!("0014_create_saved_views"),
-    step!("0015_order_windows"),
+    step!("0015_index_sums"),
 ];
 
 /// The step that writes all windows of SQLite anew.
-const WINDOWS_ORDERED: i64 = 15;
+const WINDOWS_ANEW: i64 = 15;
 
 static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| migrator(|step| step.postgres));
 static SQLITE: LazyLock<Migrator> = LazyLock::new(|| migrator(|step| step.sqlite));
@@ -77,7 +77,7 @@ async fn migrate_sqlite(writer: &SqlitePool) -> Result<(), MigrateError> {
     let reached = sqlx::query_scalar("select max(version) from _sqlx_migrations").fetch_one(&mut *tx).await;
     // There is no such table in a new database.
     let reached: Option<i64> = reached.ok().flatten();
-    if reached.is_some_and(|reached| reached < WINDOWS_ORDERED) {
+    if reached.is_some_and(|reached| reached < WINDOWS_ANEW) {
         tracing::info!("windows are written anew, once: some seconds for each half million, and as much disk again");
     }
     SQLITE.run(&mut *tx).await?;
@@ -99,8 +99,11 @@ mod tests {
     use std::collections::BTreeSet;
     use std::path::Path;
 
+    use sqlx::Row as _;
+
     use super::*;
     use crate::database::DatabaseUrl;
+    use crate::window::SUM_COLUMNS;
 
     #[tokio::test]
     async fn several_processes_create_the_tables_of_sqlite_at_once() {
@@ -117,12 +120,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn windows_of_before_are_ordered_anew_and_stay_what_they_were() {
+    async fn windows_of_before_are_written_anew_and_stay_what_they_were() {
         let folder = tempfile::tempdir().unwrap();
         let url = DatabaseUrl::Sqlite(folder.path().join("opstream.db"));
         let database = Database::connect(&url).await.unwrap();
         let Database::Sqlite { writer, .. } = &database else { unreachable!("the address is that of a file") };
-        let before = SQLITE.iter().filter(|migration| migration.version < WINDOWS_ORDERED).cloned().collect();
+        let before = SQLITE.iter().filter(|migration| migration.version < WINDOWS_ANEW).cloned().collect();
         Migrator::with_migrations(before).run(&mut *writer.acquire().await.unwrap()).await.unwrap();
         let texts = async |sql: &'static str| sqlx::query_scalar::<_, String>(sql).fetch_all(writer).await.unwrap();
         let names = async || texts("select name from pragma_table_xinfo('windows')").await;
@@ -154,7 +157,30 @@ mod tests {
         assert_eq!((expected.len(), read().await), (1, expected));
         let of_now = names().await;
         assert_eq!(of_now[of_now.len() - 2..], ["latency_sketch", "ttft_sketch"]);
-        assert_eq!(declared().await, declared_before);
+        let (columns, indexes) = declared().await;
+        assert_eq!((&columns, &indexes[..1]), (&declared_before.0, &declared_before.1[..]));
+        database.close().await;
+    }
+
+    #[tokio::test]
+    async fn sums_are_read_without_the_rows_of_their_windows() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::connect(&DatabaseUrl::Sqlite(folder.path().join("opstream.db"))).await.unwrap();
+        migrate(&database).await.unwrap();
+        let Database::Sqlite { writer, .. } = &database else { unreachable!("the address is that of a file") };
+        let of = |columns: &str| {
+            let within =
+                "generation = 1 and dimension_set = 2 and level = 3 and window_start_ms >= 4 and window_start_ms < 5";
+            format!("explain query plan select window_start_ms, dimension_id, {columns} from windows where {within}")
+        };
+        let plan = async |columns: &str| {
+            let rows = sqlx::query(sqlx::AssertSqlSafe(of(columns))).fetch_all(writer).await.unwrap();
+            rows.iter().map(|row| row.get::<String, _>("detail")).collect::<Vec<_>>().join("; ")
+        };
+        let sums = plan(&SUM_COLUMNS.join(", ")).await;
+        assert!(sums.contains("USING COVERING INDEX windows_sums"), "{sums}");
+        let sketches = plan("latency_sketch").await;
+        assert!(sketches.contains("window_start_ms>? AND window_start_ms<?"), "{sketches}");
         database.close().await;
     }
 

@@ -22,7 +22,7 @@ const POSTGRES: [&str; 15] = [
     include_str!("../../../schemas/migrations/postgres/0012_reprice_operations.sql"),
     include_str!("../../../schemas/migrations/postgres/0013_create_alerts.sql"),
     include_str!("../../../schemas/migrations/postgres/0014_create_saved_views.sql"),
-    include_str!("../../../schemas/migrations/postgres/0015_order_windows.sql"),
+    include_str!("../../../schemas/migrations/postgres/0015_index_sums.sql"),
 ];
 
 /// Type in Postgres and whether null is allowed, by table and column.

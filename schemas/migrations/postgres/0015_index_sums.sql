@@ -1,0 +1,2 @@
+-- For SQLite only: Postgres keeps large sketches apart from the rows by itself.
+select 1;
