@@ -40,12 +40,12 @@ pub(crate) struct AskedOverviews {
 }
 
 impl AskedOverviews {
-    pub(crate) fn read(mut parameters: Parameters, now: UtcMillis) -> Result<Self, ApiError> {
+    pub(crate) fn read(mut parameters: Parameters, bond: Bond, now: UtcMillis) -> Result<Self, ApiError> {
         let period = Period::read(&mut parameters, now)?;
         let order = parameters.take_choice("order", &Order::WORDS)?.unwrap_or(Order::Last);
         let after: Option<Position> = parameters.take("cursor")?.map(|text| text.parse()).transpose()?;
-        if after.as_ref().is_some_and(|after| after.order != order) {
-            return Err(invalid("cursor", "is the next_cursor of an answer in another order"));
+        if after.as_ref().is_some_and(|after| (after.bond, after.order) != (bond, order)) {
+            return Err(invalid("cursor", "is the next_cursor of another list, or of one in another order"));
         }
         let format = parameters.take_format()?;
         let most = if format.is_some() { MAX_LINES_OF_FILE } else { MAX_LINES };
@@ -101,7 +101,7 @@ pub(crate) struct MembersAnswer {
 /// Answers with lines.
 pub(super) async fn overviews(state: &Shared, bond: Bond, parameters: Parameters) -> Result<Response, ApiError> {
     let (given, now) = (parameters.pairs(), UtcMillis::now());
-    let asked = AskedOverviews::read(parameters, now)?;
+    let asked = AskedOverviews::read(parameters, bond, now)?;
     let complete_to = state.complete_to().await?;
     state
         .scan(

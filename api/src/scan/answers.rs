@@ -100,7 +100,7 @@ impl Lake {
     }
 
     fn overviews(self, bond: Bond, (parameters, now): Given, complete_to: Option<Moment>) -> Result<Answer, ApiError> {
-        let asked = AskedOverviews::read(Parameters::of(parameters), now.into())?;
+        let asked = AskedOverviews::read(Parameters::of(parameters), bond, now.into())?;
         let range = asked.period.range;
         let rows = self.all.filter(within(range.from, range.to).and(selected(&asked.selection)));
         let page = (asked.after.as_ref(), asked.limit);

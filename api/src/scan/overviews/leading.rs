@@ -57,7 +57,7 @@ impl Leading {
             places.truncate(limit);
         }
         places.sort_unstable_by(compare);
-        Ok(Self { positions: places.into_iter().map(|place| rank(place).position(order)).collect(), left_out })
+        Ok(Self { positions: places.into_iter().map(|place| rank(place).position(bond, order)).collect(), left_out })
     }
 }
 
@@ -71,9 +71,9 @@ struct Rank<'a> {
 }
 
 impl Rank<'_> {
-    fn position(self, order: Order) -> Position {
+    fn position(self, bond: Bond, order: Order) -> Position {
         let Self { value, last, workspace, name } = self;
-        Position { order, value, last, workspace: workspace.to_owned(), name: name.to_owned() }
+        Position { bond, order, value, last, workspace: workspace.to_owned(), name: name.to_owned() }
     }
 }
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::Order;
+use super::{Bond, Order};
 use crate::error::ApiError;
 use crate::query::invalid;
 
@@ -13,6 +13,7 @@ use crate::query::invalid;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Written", into = "Written")]
 pub(crate) struct Position {
+    pub(crate) bond: Bond,
     pub(crate) order: Order,
     pub(super) value: Option<i64>,
     /// When its last operation ended, microseconds.
@@ -23,17 +24,17 @@ pub(crate) struct Position {
 
 /// A position as clients are given it: names may hold any sign, so that it is JSON.
 #[derive(Serialize, Deserialize)]
-struct Written(Order, Option<i64>, Option<i64>, String, String);
+struct Written(Bond, Order, Option<i64>, Option<i64>, String, String);
 
 impl From<Written> for Position {
-    fn from(Written(order, value, last, workspace, name): Written) -> Self {
-        Self { order, value, last, workspace, name }
+    fn from(Written(bond, order, value, last, workspace, name): Written) -> Self {
+        Self { bond, order, value, last, workspace, name }
     }
 }
 
 impl From<Position> for Written {
-    fn from(Position { order, value, last, workspace, name }: Position) -> Self {
-        Self(order, value, last, workspace, name)
+    fn from(Position { bond, order, value, last, workspace, name }: Position) -> Self {
+        Self(bond, order, value, last, workspace, name)
     }
 }
 
@@ -59,6 +60,7 @@ mod tests {
     fn names_with_any_sign_come_back() {
         for name in ["", "a", "\"],[1", "a&b=c#d", "\u{202e}\n\u{0}ü"] {
             let position = Position {
+                bond: Bond::Trace,
                 order: Order::Cost,
                 value: Some(i64::MIN),
                 last: None,
@@ -67,7 +69,7 @@ mod tests {
             };
             assert_eq!(position.to_string().parse::<Position>().unwrap(), position);
         }
-        for text in ["", "7", "[]", "{}", "[\"Cost\",1,2,\"w\"]", "[\"cost\",1,2,\"w\",\"a\"]"] {
+        for text in ["", "7", "[]", "{}", "[\"Cost\",1,2,\"w\",\"a\"]", "[\"Session\",\"cost\",1,2,\"w\",\"a\"]"] {
             assert!(text.parse::<Position>().unwrap_err().to_string().contains("next_cursor"), "{text}");
         }
     }
