@@ -76,6 +76,8 @@ class FakeServer:
         self.requests: list[tuple[str, dict[str, str], bytes]] = []
         self.answers: list[tuple[int, str, str]] = []
         """Status, content type and body of the next answers; the last one is repeated."""
+        self.headers: dict[str, str] = {}
+        """More of every answer."""
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -87,6 +89,8 @@ class FakeServer:
                 status, kind, text = outer.answers.pop(0) if len(outer.answers) > 1 else outer.answers[0]
                 self.send_response(status)
                 self.send_header("content-type", kind)
+                for name, value in outer.headers.items():
+                    self.send_header(name, value)
                 self.send_header("content-length", str(len(text.encode())))
                 self.end_headers()
                 self.wfile.write(text.encode())

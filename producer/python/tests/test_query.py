@@ -178,6 +178,25 @@ def test_what_cannot_be_answered_is_said(server: FakeServer) -> None:
         opstream.query("totals", url=server.url)
 
 
+def test_a_busy_server_is_asked_again_while_there_is_time(server: FakeServer) -> None:
+    busy = {"error": {"code": "busy", "message": "other questions are read from files"}}
+    server.headers = {"retry-after": "0.2"}
+    server.says(busy, status=503)
+    server.says(busy, status=503)
+    server.says({"operations": [OPERATION], "next_cursor": None})
+    assert opstream.query(url=server.url).height == 1
+    assert len(server.requests) == 3
+    server.answers = [(503, "application/json", json.dumps(busy))]
+    server.headers = {"retry-after": "20"}
+    with pytest.raises(opstream.QueryError, match="answers 503: other questions are read from files"):
+        opstream.query(url=server.url, timeout=10)
+    assert len(server.requests) == 4
+    server.answers = [(503, "application/json", json.dumps({"error": {"code": "unavailable", "message": "no database"}}))]
+    with pytest.raises(opstream.QueryError, match="no database"):
+        opstream.query(url=server.url)
+    assert len(server.requests) == 5
+
+
 def test_without_polars_it_says_what_to_install(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 

@@ -6,6 +6,7 @@ Money stays exact: columns ``…_usd`` are decimals.
 import json
 import logging
 import os
+import time as clock
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
@@ -116,6 +117,12 @@ class QueryError(RuntimeError):
     """A question that was not answered. Says what the server said."""
 
 
+class _BusyError(QueryError):
+    def __init__(self, said: str, wait_s: float) -> None:
+        super().__init__(said)
+        self.wait_s = wait_s
+
+
 def query(
     question: str = "operations",
     *,
@@ -193,6 +200,17 @@ class _Server:
             raise QueryError(f"the token file cannot be read: {error}") from None
 
     def ask(self, path: str, parameters: "Mapping[str, str | list[str]]") -> dict[str, Any]:
+        """The answer; a server that is busy with the files of others is asked again until the timeout is over."""
+        until = clock.monotonic() + self._timeout
+        while True:
+            try:
+                return self._ask(path, parameters)
+            except _BusyError as busy:
+                if clock.monotonic() + busy.wait_s > until:
+                    raise
+                clock.sleep(busy.wait_s)
+
+    def _ask(self, path: str, parameters: "Mapping[str, str | list[str]]") -> dict[str, Any]:
         request = Request(
             f"{self._url}{path}?{urlencode(parameters, doseq=True)}", headers={"accept": "application/json"}
         )
@@ -202,7 +220,11 @@ class _Server:
             with urlopen(request, timeout=self._timeout) as response:
                 answer = json.load(response)
         except HTTPError as error:
-            raise QueryError(f"{self._url}{path} answers {error.code}: {_said(error)}") from None
+            said, code = _said(error)
+            said = f"{self._url}{path} answers {error.code}: {said}"
+            if code == "busy":
+                raise _BusyError(said, _seconds(error.headers.get("Retry-After"))) from None
+            raise QueryError(said) from None
         except (URLError, TimeoutError, OSError) as error:
             reason = getattr(error, "reason", error)
             raise QueryError(
@@ -215,14 +237,22 @@ class _Server:
         return answer
 
 
-def _said(error: HTTPError) -> str:
+def _said(error: HTTPError) -> tuple[str, str | None]:
+    """What the server said, and its code for it."""
     text = error.read(4096).decode("utf-8", "replace")
     try:
         answer = json.loads(text)
         detail = answer.get("error", answer)
-        return str(detail.get("message") or detail) if isinstance(detail, dict) else str(detail)
+        return (str(detail.get("message") or detail), detail.get("code")) if isinstance(detail, dict) else (str(detail), None)
     except (ValueError, AttributeError):
-        return text.strip() or str(error.reason)
+        return text.strip() or str(error.reason), None
+
+
+def _seconds(retry_after: str | None) -> float:
+    try:
+        return min(max(float(retry_after or ""), 0.1), 30.0)
+    except ValueError:
+        return 1.0
 
 
 def _pages(
