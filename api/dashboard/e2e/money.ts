@@ -44,3 +44,22 @@ export async function whatCostsNothingIsStillThere(browser: Browser): Promise<vo
   assert.deepEqual(troubles, []);
   await context.close();
 }
+
+export async function anUnknownCostNamesTheWayOut(browser: Browser): Promise<void> {
+  const context = await newContext(browser);
+  const { page, troubles } = await newPage(context);
+  await page.route(/\/v1\/operations\/[0-9a-f-]{36}$/, async (route) => {
+    const response = await route.fetch();
+    const whole = (await response.json()) as Record<string, unknown>;
+    const priced = Object.entries(whole).filter(([name]) => !/cost|price/.test(name));
+    await route.fulfill({ response, json: { ...Object.fromEntries(priced), cost_status: "unpriced" } });
+  });
+  await open(page, "#/operations?range=24h&zone=UTC");
+  await page.locator("tr.row a").first().click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByText("The cost is not known.").waitFor();
+  const id = /operation=([0-9a-f-]{36})/.exec(page.url())?.[1];
+  assert.equal(await dialog.locator("code").first().textContent(), `opstream price explain --operation-id ${id}`);
+  assert.deepEqual(troubles, []);
+  await context.close();
+}
