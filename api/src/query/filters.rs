@@ -45,6 +45,11 @@ impl Filters {
         Self(filters)
     }
 
+    /// Whether every operation passes.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Dimensions and values.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Dimension, &[Option<String>])> {
         self.0.iter().map(|(dimension, values)| (*dimension, values.as_slice()))

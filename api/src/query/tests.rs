@@ -151,6 +151,14 @@ async fn a_series_adds_up_to_the_totals_at_every_resolution() {
         let found = series["series"][0]["points"].as_array().unwrap();
         assert_eq!(found.len(), points, "{resolution}");
         assert_eq!(found.iter().map(|point| point["operations"].as_i64().unwrap()).sum::<i64>(), total);
+        // Also of steps that the range cuts; in order of time.
+        assert!(found.is_sorted_by_key(|point| point["start"].as_str()));
+        for point in found {
+            let from = point["start"].as_str().unwrap().max("2026-11-23T08:01:00.000Z");
+            let to = point["end"].as_str().unwrap().min("2026-11-24T08:01:00.000Z");
+            let part = answer(&api, &format!("/v1/totals?from={from}&to={to}")).await;
+            assert_eq!([&point["operations"], &point["cost_usd"]], [&part["operations"], &part["cost_usd"]], "{from}");
+        }
     }
     let by_model = answer(&api, &format!("/v1/series?{range}&resolution=hour&by=model")).await;
     insta::assert_json_snapshot!("series_by_model", by_model);

@@ -210,6 +210,7 @@ impl GroupBy {
 }
 
 /// SQL with what is bound to it.
+#[derive(Default)]
 struct Statement {
     sql: String,
     values: Vec<Value>,
@@ -220,7 +221,40 @@ impl Statement {
     fn for_sums(source: Source, question: Question<'_>, columns: &[&str], more: Option<&str>) -> Self {
         let sums = columns.iter().map(|column| format!("cast(coalesce(sum(w.{column}), 0) as bigint) as {column}"));
         let selected: Vec<String> = sums.chain(more.map(str::to_owned)).collect();
-        let mut statement = Self::select(source, question, columns, &selected);
+        let is_of_everything = question.filters.is_empty() && question.group_by.dimensions.is_empty();
+        match &question.group_by.step {
+            Some(StepBy::Level(level)) if is_of_everything && more.is_none() => {
+                Self::for_sums_of_everything(source, question, columns, &selected, *level)
+            }
+            _ => Self::grouped(source, question, columns, &selected),
+        }
+    }
+
+    /// Windows that are a step each are added up as they are stored, one moment after the other; to group them as any other rows would
+    /// sort them all once more. Those of a step that the range cuts are narrower, and few.
+    fn for_sums_of_everything(
+        source: Source,
+        question: Question<'_>,
+        columns: &[&str],
+        sums: &[String],
+        level: Level,
+    ) -> Self {
+        let (steps, cut): (Vec<_>, Vec<_>) = question.spans.iter().copied().partition(|span| span.level == level);
+        let of_cut = || Self::grouped(source, Question { spans: &cut, ..question }, columns, sums);
+        let mut statement = if cut.is_empty() { Self::default() } else { of_cut() };
+        let (set, sums) = (statement.bind(source.set.code()), sums.join(", "));
+        for span in steps {
+            let within = statement.within(&set, &span);
+            let joined = if statement.sql.is_empty() { "" } else { " union all " };
+            statement.sql += &format!(
+                "{joined}select w.window_start_ms as step_ms, {sums} from windows w where {within} group by w.window_start_ms"
+            );
+        }
+        statement
+    }
+
+    fn grouped(source: Source, question: Question<'_>, columns: &[&str], selected: &[String]) -> Self {
+        let mut statement = Self::select(source, question, columns, selected);
         let step = question.group_by.step.as_ref().map(step_expression);
         let dimensions = question.group_by.dimensions.iter().map(|dimension| format!("d.{}", dimension.column()));
         let groups: Vec<String> = step.into_iter().chain(dimensions).collect();
@@ -234,7 +268,7 @@ impl Statement {
     /// `selected` is made of `columns` of the windows.
     fn select(source: Source, question: Question<'_>, columns: &[&str], selected: &[String]) -> Self {
         let Question { spans, filters, group_by, only } = question;
-        let mut statement = Self { sql: String::new(), values: Vec::new() };
+        let mut statement = Self::default();
         let step = group_by.step.as_ref().map(|step| format!("{} as step_ms", step_expression(step)));
         let dimensions = group_by.dimensions.iter().map(|dimension| format!("d.{0} as {0}", dimension.column()));
         let selected: Vec<String> = step.into_iter().chain(dimensions).chain(selected.iter().cloned()).collect();
@@ -265,16 +299,16 @@ impl Statement {
     /// scan to the planner.
     fn windows(&mut self, set: DimensionSet, spans: &[WindowSpan], columns: &str) -> String {
         let set = self.bind(set.code());
-        let parts: Vec<String> = spans
-            .iter()
-            .map(|span| {
-                let (level, from, to) = (self.bind(span.level.code()), self.bind(span.from), self.bind(span.to));
-                format!(
-                    "select {columns} from windows where generation = {CURRENT_GENERATION} and dimension_set = {set} and level = {level} and window_start_ms >= {from} and window_start_ms < {to}"
-                )
-            })
-            .collect();
-        parts.join(" union all ")
+        let part = |span| format!("select {columns} from windows where {}", self.within(&set, span));
+        spans.iter().map(part).collect::<Vec<_>>().join(" union all ")
+    }
+
+    /// That windows are those of a span, in a set that is bound already.
+    fn within(&mut self, set: &str, span: &WindowSpan) -> String {
+        let (level, from, to) = (self.bind(span.level.code()), self.bind(span.from), self.bind(span.to));
+        format!(
+            "generation = {CURRENT_GENERATION} and dimension_set = {set} and level = {level} and window_start_ms >= {from} and window_start_ms < {to}"
+        )
     }
 
     /// The windows of each step, with the step.
