@@ -70,6 +70,9 @@ struct Arguments {
     /// Measure only these parts
     #[arg(long, value_name = "PARTS", value_enum, value_delimiter = ',')]
     only: Vec<Part>,
+    /// Measure on these backends only
+    #[arg(long, value_name = "BACKENDS", value_enum)]
+    on: Option<On>,
     /// Leave AiCore and Phoenix out, which are installed from `PyPI` into the user's cache
     #[arg(long)]
     no_peers: bool,
@@ -82,6 +85,15 @@ struct Arguments {
     /// Given by `cargo bench`, and not by `cargo test`
     #[arg(long, hide = true)]
     bench: bool,
+}
+
+/// What a part with processes is measured on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum On {
+    /// The embedded broker and SQLite.
+    Embedded,
+    /// Kafka and Postgres.
+    Servers,
 }
 
 /// What can be measured alone.
@@ -123,10 +135,13 @@ async fn main() -> anyhow::Result<ExitCode> {
     if cfg!(debug_assertions) {
         report.not_run.push("an optimised build: debug assertions are on, so no figure is what users get".to_owned());
     }
+    if let Some(on) = arguments.on {
+        report.not_run.push(format!("anything on other backends than {}", on.combination()));
+    }
     for part in Part::value_variants() {
         if arguments.wants(*part) {
             say(&format!("measuring: {}", part.name()));
-            Box::pin(measure(*part, arguments.quick, &mut report)).await;
+            Box::pin(measure(*part, &arguments, &mut report)).await;
         } else {
             report.not_run.push(format!("{}, which was not asked for", part.name()));
         }
@@ -172,27 +187,37 @@ impl Part {
 }
 
 /// A part that panics has failed, and the others are measured all the same.
-async fn measure(part: Part, quick: bool, report: &mut Report) {
+async fn measure(part: Part, arguments: &Arguments, report: &mut Report) {
     let operations = report.operations;
-    let extent = if quick { Extent::Quick } else { Extent::Full };
+    let extent = if arguments.quick { Extent::Quick } else { Extent::Full };
+    let on = arguments.on;
     let outcome = match part {
         Part::Recording => alone(async || recording::measure(operations).await).await,
         Part::Pricing => alone(async || pricing::measure(operations)).await,
         Part::Preparing => alone(async || preparing::measure(operations)).await,
-        Part::Storing => on_each(async |backends| storing::measure(backends, operations).await).await,
-        Part::Scaling => on_each(async |backends| scaling::measure(backends, operations).await).await,
-        Part::Pipeline => on_each(async |backends| whole_pipeline::measure(backends, operations).await).await,
-        Part::FrontDoor => on_each(async |backends| front_door::measure(backends, operations).await).await,
-        Part::Panels => on_each(async |backends| Box::pin(panels::measure(backends, extent)).await).await,
-        Part::Asking => on_each(async |backends| Box::pin(asking::measure(backends, operations)).await).await,
-        Part::Peers => return peers::measure(report, quick).await,
-        Part::Sums => on_each(async |backends| Box::pin(summing::measure(backends, operations)).await).await,
+        Part::Storing => on_each(on, async |backends| storing::measure(backends, operations).await).await,
+        Part::Scaling => on_each(on, async |backends| scaling::measure(backends, operations).await).await,
+        Part::Pipeline => on_each(on, async |backends| whole_pipeline::measure(backends, operations).await).await,
+        Part::FrontDoor => on_each(on, async |backends| front_door::measure(backends, operations).await).await,
+        Part::Panels => on_each(on, async |backends| Box::pin(panels::measure(backends, extent)).await).await,
+        Part::Asking => on_each(on, async |backends| Box::pin(asking::measure(backends, operations)).await).await,
+        Part::Peers => return peers::measure(report, arguments.quick).await,
+        Part::Sums => on_each(on, async |backends| Box::pin(summing::measure(backends, operations)).await).await,
     };
     report.figures.extend(outcome.figures);
     if outcome.has_failed {
         report.failed.push(format!("{}; the reason is above", part.name()));
-    } else if outcome.lacks_servers {
+    } else if outcome.lacks_servers && on != Some(On::Embedded) {
         report.not_run.push(format!("{} on {}: no servers", part.name(), Combination::KafkaPostgres));
+    }
+}
+
+impl On {
+    const fn combination(self) -> Combination {
+        match self {
+            Self::Embedded => Combination::EmbeddedSqlite,
+            Self::Servers => Combination::KafkaPostgres,
+        }
     }
 }
 
@@ -208,10 +233,13 @@ async fn alone(measure: impl AsyncFn() -> Vec<Figure>) -> Outcome {
     Outcome { has_failed: measured.is_err(), figures: measured.unwrap_or_default(), lacks_servers: false }
 }
 
-async fn on_each(measure: impl AsyncFn(&Backends) -> Vec<Figure>) -> Outcome {
+async fn on_each(on: Option<On>, measure: impl AsyncFn(&Backends) -> Vec<Figure>) -> Outcome {
     let figures = RefCell::new(Vec::new());
     let seen = RefCell::new(Vec::new());
     let story = async |backends: &Backends| {
+        if on.is_some_and(|on| on.combination() != backends.combination) {
+            return;
+        }
         say(&format!("  on {}", backends.combination));
         seen.borrow_mut().push(backends.combination);
         let measured = measure(backends).await;

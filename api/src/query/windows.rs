@@ -243,13 +243,14 @@ impl Statement {
         let of_cut = || Self::grouped(source, Question { spans: &cut, ..question }, columns, sums);
         let mut statement = if cut.is_empty() { Self::default() } else { of_cut() };
         let (set, sums) = (statement.bind(source.set.code()), sums.join(", "));
-        for span in steps {
-            let within = statement.within(&set, &span);
-            let joined = if statement.sql.is_empty() { "" } else { " union all " };
-            statement.sql += &format!(
-                "{joined}select w.window_start_ms as step_ms, {sums} from windows w where {within} group by w.window_start_ms"
-            );
-        }
+        let mut parts = Vec::from_iter((!cut.is_empty()).then(|| std::mem::take(&mut statement.sql)));
+        parts.extend(steps.iter().map(|span| {
+            let within = statement.within(&set, span);
+            format!(
+                "select w.window_start_ms as step_ms, {sums} from windows w where {within} group by w.window_start_ms"
+            )
+        }));
+        statement.sql = parts.join(" union all ");
         statement
     }
 
