@@ -191,7 +191,8 @@ def test_a_busy_server_is_asked_again_while_there_is_time(server: FakeServer) ->
     with pytest.raises(opstream.QueryError, match="answers 503: other questions are read from files"):
         opstream.query(url=server.url, timeout=10)
     assert len(server.requests) == 4
-    server.answers = [(503, "application/json", json.dumps({"error": {"code": "unavailable", "message": "no database"}}))]
+    down = {"error": {"code": "unavailable", "message": "no database"}}
+    server.answers = [(503, "application/json", json.dumps(down))]
     with pytest.raises(opstream.QueryError, match="no database"):
         opstream.query(url=server.url)
     assert len(server.requests) == 5

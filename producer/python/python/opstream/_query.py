@@ -243,7 +243,9 @@ def _said(error: HTTPError) -> tuple[str, str | None]:
     try:
         answer = json.loads(text)
         detail = answer.get("error", answer)
-        return (str(detail.get("message") or detail), detail.get("code")) if isinstance(detail, dict) else (str(detail), None)
+        if not isinstance(detail, dict):
+            return str(detail), None
+        return str(detail.get("message") or detail), detail.get("code")
     except (ValueError, AttributeError):
         return text.strip() or str(error.reason), None
 
