@@ -17,9 +17,9 @@ const SQLITE_WRITER_CACHE_KIB: &str = "-32768";
 /// Pages of 4 KiB in the log after which they are copied into the database: after some batches of the ingestor, not after
 /// each, since a page that several of them changed is then copied once.
 const SQLITE_CHECKPOINT_PAGES: &str = "8000";
-/// Memory for pages of each reader, in KiB: a panel of a month reads some MiB of windows, and every page that is not kept is a
+/// Memory for pages of each reader, in KiB: a panel of a month reads about a MiB of sums, and every page that is not kept is a
 /// call of the system.
-const SQLITE_READER_CACHE_KIB: &str = "-8192";
+const SQLITE_READER_CACHE_KIB: &str = "-4096";
 /// Rows on their way from SQLite's thread to ours. With few, the two wait for each other more than they work.
 const SQLITE_ROW_BUFFER: usize = 1024;
 /// Read-only SQLite connections; more than the machine's cores would only contend.
