@@ -26,7 +26,7 @@ macro_rules! step {
     };
 }
 
-const STEPS: [Step; 15] = [
+const STEPS: [Step; 16] = [
     step!("0001_create_tables"),
     step!("0002_create_windows"),
     step!("0003_extend_windows"),
@@ -41,11 +41,12 @@ const STEPS: [Step; 15] = [
     step!("0012_reprice_operations"),
     step!("0013_create_alerts"),
     step!("0014_create_saved_views"),
-    step!("0015_index_sums"),
+    step!("0015_order_windows"),
+    step!("0016_index_sums"),
 ];
 
-/// The step that writes all windows of SQLite anew.
-const WINDOWS_ANEW: i64 = 15;
+/// The last step that writes all windows of SQLite anew.
+const WINDOWS_ANEW: i64 = 16;
 
 static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| migrator(|step| step.postgres));
 static SQLITE: LazyLock<Migrator> = LazyLock::new(|| migrator(|step| step.sqlite));

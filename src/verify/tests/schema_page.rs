@@ -7,7 +7,7 @@ use sqlx::AssertSqlSafe;
 use super::fixture::Fixture;
 
 const PAGE: &str = include_str!("../../../docs/sql.md");
-const POSTGRES: [&str; 15] = [
+const POSTGRES: [&str; 16] = [
     include_str!("../../../schemas/migrations/postgres/0001_create_tables.sql"),
     include_str!("../../../schemas/migrations/postgres/0002_create_windows.sql"),
     include_str!("../../../schemas/migrations/postgres/0003_extend_windows.sql"),
@@ -22,7 +22,8 @@ const POSTGRES: [&str; 15] = [
     include_str!("../../../schemas/migrations/postgres/0012_reprice_operations.sql"),
     include_str!("../../../schemas/migrations/postgres/0013_create_alerts.sql"),
     include_str!("../../../schemas/migrations/postgres/0014_create_saved_views.sql"),
-    include_str!("../../../schemas/migrations/postgres/0015_index_sums.sql"),
+    include_str!("../../../schemas/migrations/postgres/0015_order_windows.sql"),
+    include_str!("../../../schemas/migrations/postgres/0016_index_sums.sql"),
 ];
 
 /// Type in Postgres and whether null is allowed, by table and column.
