@@ -181,6 +181,7 @@ export async function draggingLooksMoreClosely(browser: Browser): Promise<void> 
   await page.keyboard.press("Escape");
   await page.mouse.up();
   await page.locator(".dragged").waitFor({ state: "detached" });
+  assert.match(await page.evaluate(() => location.hash), /range=24h/, "Escape let go of what was dragged");
   await page.mouse.move(box.x + box.width * 0.4, box.y + 80);
   await page.mouse.down();
   // A hand does not stop at the edge.
