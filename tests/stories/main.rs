@@ -19,6 +19,7 @@ mod a_dead_letter_is_repaired_and_counts_once;
 mod a_flood_of_poison_is_held_and_reported;
 mod a_frozen_owner_commits_nothing_after_its_successor;
 mod a_full_or_protected_disk_is_waited_for;
+mod a_question_that_takes_too_long_is_broken_off;
 mod a_restore_from_copies_of_different_moments_converges;
 mod a_schema_registry_is_told_our_schemas;
 mod a_session_whose_client_is_gone_holds_nobody_up;

@@ -3,8 +3,6 @@
 
 use std::time::{Duration, Instant};
 
-use sqlx::AssertSqlSafe;
-
 use super::{Database, Transaction};
 
 /// SQLite looks at the clock after so many steps of its machine, about every ten microseconds.
@@ -17,16 +15,11 @@ impl Database {
     /// # Errors
     /// When no connection can be had.
     pub async fn begin_snapshot_within(&self, limit: Duration) -> Result<Transaction, sqlx::Error> {
-        let mut snapshot = self.begin_snapshot().await?;
-        match &mut snapshot {
-            Transaction::Postgres(tx) => {
-                let setting = format!("set local statement_timeout = {}", limit.as_millis().max(1));
-                sqlx::query(AssertSqlSafe(setting)).execute(&mut **tx).await?;
-            }
-            Transaction::Sqlite(tx) => {
-                let began = Instant::now();
-                tx.lock_handle().await?.set_progress_handler(STEPS_PER_LOOK, move || began.elapsed() < limit);
-            }
+        let setting = format!("SET LOCAL statement_timeout = {}", limit.as_millis().max(1));
+        let mut snapshot = self.begin_snapshot_with(&setting).await?;
+        if let Transaction::Sqlite(tx) = &mut snapshot {
+            let began = Instant::now();
+            tx.lock_handle().await?.set_progress_handler(STEPS_PER_LOOK, move || began.elapsed() < limit);
         }
         Ok(snapshot)
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection as _, PgConnection, PgPool, SqlSafeStr, SqliteConnection, SqlitePool};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool, SqlSafeStr, SqliteConnection, SqlitePool};
 
 use super::transaction::{postgres_query, sqlite_query};
 use super::{DatabaseUrl, Row, Transaction, Value};
@@ -139,12 +139,18 @@ impl Database {
     /// # Errors
     /// When no connection can be had.
     pub async fn begin_snapshot(&self) -> Result<Transaction, sqlx::Error> {
+        self.begin_snapshot_with("").await
+    }
+
+    /// A snapshot of which Postgres is told `settings` too. They go with the first statement, because one more way there and back takes
+    /// as long as a small answer.
+    pub(super) async fn begin_snapshot_with(&self, settings: &str) -> Result<Transaction, sqlx::Error> {
         match self {
             Self::Postgres(pool) => {
-                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-                let mut tx = pool.begin_with(begin).await.map(Transaction::Postgres)?;
-                tx.execute("set local idle_in_transaction_session_timeout = 0", &[]).await?;
-                Ok(tx)
+                let begin = format!(
+                    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL idle_in_transaction_session_timeout = 0; {settings}"
+                );
+                pool.begin_with(AssertSqlSafe(begin)).await.map(Transaction::Postgres)
             }
             Self::Sqlite { readers, .. } => readers.begin().await.map(Transaction::Sqlite),
         }
