@@ -1,5 +1,6 @@
 //! The one statement over windows. Names in it come from constants; everything that a client said is bound.
 
+mod any_of;
 mod of_steps;
 
 use opstream_schemas::UtcMillis;
@@ -7,6 +8,7 @@ use opstream_schemas::database::{Engine, Row, Transaction, Value};
 use opstream_schemas::window::{CURRENT_GENERATION, Dimension, DimensionSet, Level, OTHER, WindowSpan, WindowSums};
 use sqlx::AssertSqlSafe;
 
+use self::any_of::any_of;
 use self::of_steps::{spans_json, windows_of_steps};
 use super::Filters;
 
@@ -80,8 +82,9 @@ pub(crate) struct Largest {
     pub(crate) groups: usize,
 }
 
-/// Sums of the windows of a question, one row per group, in order of time, at most `limit`. Only these columns of [`SUM_COLUMNS`](opstream_schemas::window::SUM_COLUMNS) are
-/// read: adding up the others and passing them on would take most of the time. The other sums are 0.
+/// Sums of the windows of a question, one row per group, at most `limit`. Sums other than `columns` are not read and come as 0: adding
+/// them up and passing them on would take most of the time. In no order: a database that is asked for one sorts all windows by the names
+/// of their groups.
 ///
 /// # Errors
 /// What the database answers.
@@ -92,9 +95,6 @@ pub(crate) async fn fetch_sums(
     limit: usize,
 ) -> Result<Vec<WindowRow<WindowSums>>, sqlx::Error> {
     let mut statement = Statement::for_sums(Source::of(reading, question), question, columns, None);
-    if question.group_by.step.is_some() {
-        statement.sql += " order by step_ms";
-    }
     statement.limit(limit);
     let rows = statement.fetch(reading, question.spans).await?;
     rows.iter().map(|row| question.group_by.read(row, WindowSums::from_columns(row, columns)?)).collect()
@@ -360,41 +360,10 @@ impl Statement {
     }
 }
 
-/// That one of these conditions holds; no condition is no row. Halved again and again, because SQLite takes a chain of a thousand for an
-/// expression that is too deep.
-fn any_of(conditions: &[String]) -> String {
-    match conditions {
-        [] => "false".to_owned(),
-        [condition] => condition.clone(),
-        _ => {
-            let (left, right) = conditions.split_at(conditions.len() / 2);
-            format!("({} or {})", any_of(left), any_of(right))
-        }
-    }
-}
-
 /// Start of the step that contains a window; none is before 1970.
 fn step_expression(step: &StepBy) -> String {
     match step {
         StepBy::Level(level) => format!("w.window_start_ms - w.window_start_ms % {}", level.width_millis()),
         StepBy::Spans(_) => "w.step_ms".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn alternatives_are_not_nested_deeply() {
-        let conditions: Vec<String> = (0..1_000).map(|number| format!("a = {number}")).collect();
-        let text = any_of(&conditions);
-        let depth = text.chars().scan(0_i32, |depth, c| {
-            *depth += i32::from(c == '(') - i32::from(c == ')');
-            Some(*depth)
-        });
-        assert!(depth.max().unwrap() <= 10);
-        assert_eq!(text.matches(" or ").count(), 999);
-        assert_eq!(any_of(&[]), "false");
     }
 }

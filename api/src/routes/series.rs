@@ -78,13 +78,14 @@ pub(crate) async fn series(
     let steps = Steps::of(period, resolution, present)?;
     let group_by = GroupBy { step: Some(steps.step_by.clone()), dimensions };
     let question = Question { spans: &steps.spans, filters: &filters, group_by: &group_by, only: None };
-    let rows = fetch_sums(&mut reading, question, &FIGURE_COLUMNS, MAX_POINTS + 1).await?;
+    let mut rows = fetch_sums(&mut reading, question, &FIGURE_COLUMNS, MAX_POINTS + 1).await?;
     if rows.len() > MAX_POINTS {
         let message = format!(
             "the answer would have more than {MAX_POINTS} points; ask for a shorter range, a wider resolution or fewer dimensions"
         );
         return Err(ApiError::invalid("too_many_points", message));
     }
+    rows.sort_by_key(|row| row.step);
     let unattributed = unattributed(&mut reading, question).await?;
     let period = period.answered(Some(steps.end_with(rows.last().and_then(|row| row.step))));
     let series = collect_series(&group_by.dimensions, rows, &steps);

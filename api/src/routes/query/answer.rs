@@ -146,7 +146,7 @@ impl Shape<'_> {
         let empty = Figures::default();
         let series = self.starts.map(|starts| {
             let of = |measure: &Measure| {
-                let at = |start| number(*measure, group.steps.get(start).unwrap_or(&empty));
+                let at = |start| number(*measure, group.steps.get(start).map_or(&empty, Box::as_ref));
                 (measure.name, starts.iter().map(at).collect())
             };
             self.asked.measures.iter().map(of).collect()

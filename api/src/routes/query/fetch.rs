@@ -27,7 +27,8 @@ pub(super) struct FetchedGroup {
     pub(super) dimensions: Group,
     pub(super) whole: Figures,
     pub(super) previous: Figures,
-    pub(super) steps: BTreeMap<UtcMillis, Figures>,
+    /// Boxed, because figures are large and steps come in no order.
+    pub(super) steps: BTreeMap<UtcMillis, Box<Figures>>,
 }
 
 /// Everything of an answer.
@@ -56,7 +57,9 @@ pub(super) async fn fetch(source: &mut impl Source, asked: &Asked) -> Result<Fet
     let Largest { rows, groups } = largest(source, whole, asked).await?;
     let left_out = groups.saturating_sub(rows.len());
     let names: Vec<Group> = rows.iter().map(|row| row.dimensions.clone()).collect();
-    let only = (!asked.axes.is_empty()).then_some(names.as_slice());
+    let named = (!asked.axes.is_empty()).then_some(names.as_slice());
+    // Where the range has no others, a database is faster if it need not look at names; another period may have others.
+    let only = named.filter(|_| left_out > 0);
     let mut found = Found::of(rows);
     match &steps {
         Some(steps) => found.fetch_steps(source, (asked, only), steps).await?,
@@ -71,7 +74,7 @@ pub(super) async fn fetch(source: &mut impl Source, asked: &Asked) -> Result<Fet
     let previous = asked.period.previous(asked.now, minutes_kept_from).filter(|_| asked.compares);
     if let Some(range) = previous {
         let spans = range.spans(minutes_kept_from)?;
-        found.fetch_previous(source, asked, Part { spans: &spans, only, ..whole }).await?;
+        found.fetch_previous(source, asked, Part { spans: &spans, only: named, ..whole }).await?;
     }
     let Found { groups, mut others, .. } = found;
     if let Some(others) = &mut others {

@@ -130,6 +130,11 @@ async fn the_period_before_is_beside_each_group() {
     let grouped = ask(&api, &format!("measures=operations,cost_usd&by=model&limit=1&{hour}")).await;
     assert_eq!(grouped["groups"][0]["previous"], json!({ "operations": 1, "cost_usd": "0.00000004" }));
     assert_eq!(grouped["others"]["previous"], json!({ "operations": 1, "cost_usd": "0.000000002" }));
+    // No group is left out, but the period before has more of them.
+    let later = "from=2026-11-23T09:00:00Z&to=2026-11-23T10:00:00Z&compare=previous";
+    let one = ask(&api, &format!("measures=operations,cost_usd&by=model&provider=openai&{later}")).await;
+    assert_eq!((names(&one), &one["left_out"]), (vec!["b"], &json!(0)));
+    assert_eq!(one["groups"][0]["previous"], json!({ "operations": 1, "cost_usd": "0.50" }));
 }
 
 #[tokio::test]
