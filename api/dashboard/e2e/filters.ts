@@ -80,3 +80,18 @@ export async function aBusyServerIsAskedAgain(browser: Browser): Promise<void> {
   assert.equal(await page.getByText("The server is busy").count(), 0);
   await context.close();
 }
+
+export async function failuresAreChosenInTheirChart(browser: Browser): Promise<void> {
+  const context = await newContext(browser);
+  const { page, troubles } = await newPage(context);
+  await open(page, "#/overview?range=24h&zone=UTC");
+  const legend = page.locator('section[aria-labelledby="panel-operations"]').getByRole("button", { name: /^failed/ });
+  await legend.click();
+  await page.waitForURL(/outcome=failure/);
+  await settled(page);
+  await page.waitForFunction(() => document.querySelector('section[aria-labelledby="panel-operations"] button[aria-pressed="true"]')?.textContent?.includes("failed"));
+  await legend.click();
+  await page.waitForURL((url) => !/outcome=/.test(url.href));
+  assert.deepEqual(troubles, []);
+  await context.close();
+}

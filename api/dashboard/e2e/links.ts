@@ -190,3 +190,30 @@ export async function draggingLooksMoreClosely(browser: Browser): Promise<void> 
   await page.waitForURL(/from=.*&to=/);
   await context.close();
 }
+
+export async function aLinkThatCannotBeShownSaysSo(browser: Browser): Promise<void> {
+  const context = await newContext(browser);
+  const { page, troubles } = await newPage(context);
+  await open(page, "#/overview?from=2026-11-28T10:00Z&to=2026-11-28T09:00Z&zone=Mars/Phobos");
+  const notice = page.getByText("The address asks for from=2026-11-28T10:00Z to=2026-11-28T09:00Z zone=Mars/Phobos, which cannot be shown.");
+  await notice.waitFor();
+  await page.getByRole("button", { name: /^Range of time/ }).click();
+  await page.getByRole("button", { name: "6 h", exact: true }).click();
+  await notice.waitFor({ state: "detached" });
+  assert.deepEqual(troubles, []);
+  await context.close();
+}
+
+export async function timesThatWereTypedOutliveAnotherZone(browser: Browser): Promise<void> {
+  const context = await newContext(browser);
+  const { page, troubles } = await newPage(context);
+  await open(page, "#/overview?range=24h&zone=UTC");
+  await page.getByRole("button", { name: /^Range of time/ }).click();
+  await page.getByLabel("From", { exact: true }).fill("2026-11-02T03:00");
+  await page.getByLabel("To, not included").fill("2026-11-02T12:00");
+  await page.locator("form").getByLabel("Time zone").last().selectOption("Asia/Kolkata");
+  await page.getByRole("button", { name: "Show this range" }).click();
+  await page.waitForURL(/from=2026-11-01T21:30Z&to=2026-11-02T06:30Z&zone=Asia\/Kolkata/);
+  assert.deepEqual(troubles, []);
+  await context.close();
+}

@@ -109,3 +109,22 @@ export async function columnsArePutIntoTheStatement(browser: Browser): Promise<v
   assert.deepEqual(troubles, []);
   await context.close();
 }
+
+export async function aLongStatementIsCancelled(browser: Browser): Promise<void> {
+  const context = await newContext(browser);
+  const { page, troubles } = await newPage(context);
+  await page.route("**/v1/sql", () => undefined);
+  await open(page, "#/sql?range=24h&zone=UTC");
+  await page.getByRole("textbox", { name: /SQL statement/ }).fill("select 1 as one");
+  await page.getByRole("button", { name: /^Run/ }).click();
+  await page.getByText("1 s", { exact: true }).waitFor();
+  const left = page.waitForEvent("requestfailed", (request) => request.url().endsWith("/v1/sql"));
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await left;
+  await page.getByRole("heading", { name: "Result" }).waitFor({ state: "detached" });
+  await page.unroute("**/v1/sql");
+  await page.getByRole("button", { name: /^Run/ }).click();
+  await page.getByRole("region", { name: "Result" }).getByRole("columnheader", { name: "one" }).waitFor();
+  assert.deepEqual(troubles, []);
+  await context.close();
+}

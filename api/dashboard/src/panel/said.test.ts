@@ -17,7 +17,8 @@ test("what is not in an amount is told", () => {
   assert.equal(said("reported_cost_usd", { ...totals, reported_cost_usd: "2" }).text, "$2.00");
 });
 
-test("where the known part costs nothing, the whole is not known", () => {
+test("where the known part costs nothing, it is told by what most operations are", () => {
+  assert.equal(said("cost_usd", { cost_usd: "0.00", operations: 3_400, unpriced: 312 }).text, "$0 +");
   const totals = { cost_usd: "0.00", cost_per_operation_usd: "0.00", operations: 3, unpriced: 2 };
   assert.deepEqual(said("cost_usd", totals), { text: "unpriced", exact: "$0.00, without 2 unpriced operations" });
   assert.equal(said("cost_per_operation_usd", totals).text, "$0");

@@ -115,9 +115,9 @@ class Place {
   }
 }
 
-/** Another page has nothing behind it but what is said. */
+/** Another page has nothing behind it but what is said, and another time is one that can be shown. */
 function changed(view: View, change: Partial<View>): View {
-  return { ...view, ...(change.page === undefined ? {} : { item: "" }), ...change };
+  return { ...view, ...(change.page === undefined ? {} : { item: "" }), ...(change.range || change.zone ? { unread: [] } : {}), ...change };
 }
 
 function rangeText({ range, zone }: View): string {

@@ -24,6 +24,9 @@ test("what makes no sense is not taken", () => {
   assert.equal(view.page, "overview");
   assert.deepEqual(view.range, { name: "24h" });
   assert.equal(view.zone, "Europe/Berlin");
+  assert.deepEqual(view.unread, ["range=5y", "from=2026-11-02T00:00Z", "to=2026-11-01T00:00Z", "zone=Mars/Base"]);
+  assert.deepEqual(read("#/cost?range=7d").unread, []);
+  assert.deepEqual(read("#/cost").unread, []);
   assert.equal(view.step, undefined);
   assert.deepEqual(view.filters, { provider: ["openai"] });
   assert.equal(read("").page, "overview");

@@ -18,6 +18,8 @@ export interface View {
   compare: boolean;
   /** What else a page remembers. */
   options: Readonly<Record<string, string>>;
+  /** What the address says of time that cannot be shown, as it stands there. */
+  unread: readonly string[];
 }
 
 export const DEFAULT_PAGE = "overview";
@@ -35,19 +37,24 @@ export function readView(hash: string, ownZone: string): View {
     else if (!RESERVED.has(name)) options[name] = value;
   }
   const zone = given.get("zone") ?? "";
+  const range = readRange(given);
+  const unread = range ? [] : ["range", "from", "to"].flatMap((name) => (given.has(name) ? [`${name}=${given.get(name)}`] : []));
+  if (zone && !isZone(zone)) unread.push(`zone=${zone}`);
   const step = given.get("step") ?? "";
   return {
     page,
     item,
-    range: readRange(given),
+    range: range ?? DEFAULT_RANGE,
     zone: isZone(zone) ? zone : ownZone,
     step: isResolution(step) ? step : undefined,
     filters,
     compare: given.get("compare") === "previous",
     options,
+    unread,
   };
 }
 
+const DEFAULT_RANGE: Range = { name: "24h" };
 const RESERVED = new Set(["range", "from", "to", "zone", "step", "compare"]);
 
 /** The same view has always the same text. */
@@ -75,12 +82,13 @@ export function toggled(filters: View["filters"], name: FilterName, value: strin
   return values.length === 0 ? others : { ...others, [name]: values };
 }
 
-function readRange(given: URLSearchParams): Range {
+/** None where there is none that can be shown. */
+function readRange(given: URLSearchParams): Range | undefined {
   const name = given.get("range") ?? "";
   if (isRangeName(name)) return { name };
   const from = readMinute(given.get("from"));
   const to = readMinute(given.get("to"));
-  return from !== undefined && to !== undefined && from < to ? { from, to } : { name: "24h" };
+  return from !== undefined && to !== undefined && from < to ? { from, to } : undefined;
 }
 
 /** Dates of other years have another form than the api takes, and nobody has operations of then. */
