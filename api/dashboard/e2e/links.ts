@@ -195,7 +195,7 @@ export async function aLinkThatCannotBeShownSaysSo(browser: Browser): Promise<vo
   const context = await newContext(browser);
   const { page, troubles } = await newPage(context);
   await open(page, "#/overview?from=2026-11-28T10:00Z&to=2026-11-28T09:00Z&zone=Mars/Phobos");
-  const notice = page.getByText("The address asks for from=2026-11-28T10:00Z to=2026-11-28T09:00Z zone=Mars/Phobos, which cannot be shown.");
+  const notice = page.getByText("The address asks for from=2026-11-28T10:00Z to=2026-11-28T09:00Z zone=Mars/Phobos, which cannot be shown; shown: Last 24 hours,");
   await notice.waitFor();
   await page.getByRole("button", { name: /^Range of time/ }).click();
   await page.getByRole("button", { name: "6 h", exact: true }).click();

@@ -1,5 +1,5 @@
 // Moments as people read them, in a zone. 24 hours and the month in letters: nobody takes the day for the month.
-import type { Resolution } from "./range";
+import { RANGES, type Range, type Resolution } from "./range";
 import { DAY, MINUTE, offsetText, toLocal } from "./zone";
 
 const formats = new Map<string, Intl.DateTimeFormat>();
@@ -82,4 +82,9 @@ export function spanName(from: number, to: number, zone: string): string {
   }
   const isOneDay = day(from, zone) === day(to, zone);
   return `${dayAndMinute(from, zone)} – ${isOneDay ? shortClock(to, zone) : dayAndMinute(to, zone)}`;
+}
+
+/** A range as it was chosen. */
+export function rangeName(range: Range, zone: string): string {
+  return "name" in range ? RANGES[range.name].about : spanName(range.from, range.to, zone);
 }

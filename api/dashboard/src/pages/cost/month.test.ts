@@ -27,10 +27,17 @@ test("every day the same makes the whole month the same", () => {
   assert.equal(result?.days, 28);
 });
 
-test("days before the first operation are no days without cost", () => {
-  const result = monthForecast(answerOf((day) => (day < 27 ? "0" : day === 28 ? "1" : "2")), now);
+test("days before the first operation are no days without cost, and its own day is no whole one", () => {
+  // So far 0.1, 2 and 1, half a day at 1, two days at 2.
+  const result = monthForecast(answerOf((day) => (day < 26 ? "0" : day === 26 ? "0.1" : day === 28 ? "1" : "2")), now);
   assert.equal(result?.days, 1);
-  assert.equal(plain(result?.total), "8");
+  assert.equal(plain(result?.total), "8.1");
+});
+
+test("on the day after the first one, today has to do", () => {
+  const result = monthForecast(answerOf((day) => (day < 27 ? "0" : day === 27 ? "0.1" : "1")), now);
+  assert.equal(result?.days, 0);
+  assert.equal(plain(result?.total), "6.1");
 });
 
 test("the question reaches four weeks back, or to the beginning of the month", () => {

@@ -26,7 +26,8 @@ export function monthForecast(answer: QueryAnswer, now: number): MonthForecast |
   const operations = answer.groups[0]?.series?.operations ?? [];
   const days = answer.steps.map((step, at) => ({ start: Date.parse(step.start), cost: String(costs[at] ?? "0"), count: Number(operations[at] ?? 0) }));
   const begun = days.findIndex((day) => day.count > 0);
-  const known = begun < 0 ? [] : days.slice(begun);
+  // Where nothing was before it, the day of the first operation began with that operation: it is no whole one.
+  const known = days.slice(begun < 0 ? days.length : begun === 0 ? 0 : begun + 1);
   const earliest = startOfDay(now, zone, -PAST_DAYS);
   const past = known.filter((day) => day.start < today && day.start >= earliest);
   const soFar = toText(sum(days.filter((day) => day.start >= month).map((day) => day.cost)));
