@@ -189,12 +189,7 @@ impl fmt::Display for NanoUsd {
             fraction /= 10;
             places -= 1;
         }
-        if f.width().is_some() || f.sign_plus() {
-            return f.pad_integral(self.0 >= 0, "", &format!("{whole}.{fraction:0places$}"));
-        }
-        // As nearly all are written, without memory of their own.
-        let sign = if self.0 < 0 { "-" } else { "" };
-        write!(f, "{sign}{whole}.{fraction:0places$}")
+        f.pad_integral(self.0 >= 0, "", &format!("{whole}.{fraction:0places$}"))
     }
 }
 
