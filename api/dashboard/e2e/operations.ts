@@ -176,3 +176,30 @@ export async function whatUsersSayIsOnlyEverText(browser: Browser): Promise<void
   assert.deepEqual(troubles, []);
   await context.close();
 }
+
+export async function aLongModelLeavesTheButtonsWhereTheyAre(browser: Browser): Promise<void> {
+  const context = await newContext(browser);
+  const { page, troubles } = await newPage(context);
+  await page.route("**/v1/operations/*", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...(await response.json()), model: "m".repeat(1_000) } });
+  });
+  await open(page, "#/operations?range=24h&zone=UTC");
+  await page.locator("tr.row a").first().click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("heading", { name: /m{100}/ }).waitFor();
+  const [frame, close] = await Promise.all([dialog.boundingBox(), dialog.getByRole("button", { name: "Close" }).boundingBox()]);
+  assert.ok(frame && close && close.x > frame.x && close.x + close.width <= frame.x + frame.width);
+  assert.deepEqual(troubles, []);
+  await context.close();
+}
+
+export async function aListThatFailedIsNotCalledEmpty(browser: Browser): Promise<void> {
+  const context = await newContext(browser);
+  const { page } = await newPage(context);
+  await open(page, "#/operations?range=1h&zone=UTC&http_status=abc");
+  await page.getByText("This could not be read.").waitFor();
+  assert.equal(await page.getByText("No operations.").count(), 0);
+  assert.equal(await page.getByText(/^0 newest operations/).count(), 0);
+  await context.close();
+}

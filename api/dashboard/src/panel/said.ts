@@ -31,8 +31,8 @@ export function said(measure: Measure, totals: Totals | undefined): Said {
   const told = `${whole.exact}, without ${without}`;
   if (value === null || value === undefined || !isTooSmall(measure)) return { text: whole.text, exact: told };
   // Where what most operations cost is not known, a rest that costs nothing would look like the whole.
-  const isMostly = 2 * unpriced >= Number(totals?.operations ?? 0);
-  return { text: Number(value) === 0 && isMostly ? "unpriced" : `${whole.text} +`, exact: told };
+  const isMostlyUnpriced = 2 * unpriced >= Number(totals?.operations ?? 0);
+  return { text: Number(value) === 0 && isMostlyUnpriced ? "unpriced" : `${whole.text} +`, exact: told };
 }
 
 /** Of steps: null where no operation of a step has a price. */
