@@ -3,6 +3,7 @@
 
 mod answers;
 mod records;
+mod topics;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;

@@ -9,8 +9,7 @@ use opstream_schemas::avro::encode_window;
 use opstream_schemas::database::{Database, Row};
 use opstream_schemas::offsets::Fence;
 use opstream_schemas::window::{DimensionSet, Dimensions, Level, SUM_COLUMNS, Window, WindowSums};
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
+use rdkafka::message::{BorrowedMessage, Message as _};
 use sqlx::AssertSqlSafe;
 
 use super::eventually::eventually;
@@ -21,16 +20,13 @@ type Values = BTreeMap<String, Vec<u8>>;
 
 /// Windows are published every five seconds.
 const PUBLISHED_WITHIN: Duration = Duration::from_mins(1);
-const ANSWER: Duration = Duration::from_secs(20);
 
 /// Waits until the topic's last values are the windows in SQL.
 pub(crate) async fn assert_published(pipeline: &Pipeline<'_>) {
     let database = pipeline.database().await;
     eventually(PUBLISHED_WITHIN, async || {
         let stored = stored(&database).await.map_err(|error| error.to_string())?;
-        let (bootstrap, topic) = (pipeline.bootstrap(), pipeline.topic("windows"));
-        let reading = tokio::task::spawn_blocking(move || last_values(&bootstrap, &topic));
-        let published = reading.await.expect("reading does not panic");
+        let published = last_values(pipeline).await;
         let differing = stored.iter().filter(|(key, value)| published.get(*key) != Some(value)).map(|(key, _)| key);
         let differing: Vec<&String> =
             differing.chain(published.keys().filter(|key| !stored.contains_key(*key))).take(3).collect();
@@ -43,24 +39,15 @@ pub(crate) async fn assert_published(pipeline: &Pipeline<'_>) {
     database.close().await;
 }
 
-fn last_values(bootstrap: &str, topic: &str) -> Values {
-    let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", bootstrap)
-        .set("group.id", "windows-of-a-story")
-        .set("enable.auto.commit", "false")
-        .create()
-        .expect("the settings are valid");
-    let (mut next, end) = consumer.fetch_watermarks(topic, 0, ANSWER).expect("the broker answers");
-    let mut from_the_start = TopicPartitionList::new();
-    from_the_start.add_partition_offset(topic, 0, Offset::Beginning).expect("the beginning is an offset");
-    consumer.assign(&from_the_start).expect("a partition can be read without a group");
+async fn last_values(pipeline: &Pipeline<'_>) -> Values {
+    let key = |key: &[u8]| String::from_utf8_lossy(key).into_owned();
+    let read = move |message: &BorrowedMessage<'_>| {
+        (key(message.key().unwrap_or_default()), message.payload().map(<[u8]>::to_vec))
+    };
     let mut values = Values::new();
-    while next < end {
-        let Some(Ok(message)) = consumer.poll(ANSWER) else { break };
-        next = message.offset() + 1;
-        let key = String::from_utf8_lossy(message.key().unwrap_or_default()).into_owned();
-        match message.payload() {
-            Some(value) => drop(values.insert(key, value.to_vec())),
+    for (key, value) in pipeline.read_topic("windows", read).await {
+        match value {
+            Some(value) => drop(values.insert(key, value)),
             None => drop(values.remove(&key)),
         }
     }

@@ -10,8 +10,7 @@ use axum::http::HeaderMap;
 use axum::routing::post;
 use opstream_aggregator::alerts::webhooks::signature;
 use opstream_schemas::avro::{ALERT_V1_ID, split_frame};
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
+use rdkafka::message::{BorrowedMessage, Message as _};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -161,31 +160,13 @@ async fn alerts(pipeline: &Pipeline<'_>, expected: usize) -> Vec<Value> {
 /// Waits until every alert is on the topic, and nothing else.
 async fn published(pipeline: &Pipeline<'_>, ids: &BTreeSet<String>) {
     eventually(PATIENCE, async || {
-        let (bootstrap, topic) = (pipeline.bootstrap(), pipeline.topic("alerts"));
-        let keys = tokio::task::spawn_blocking(move || keys(&bootstrap, &topic)).await.unwrap();
+        let keys: BTreeSet<String> = pipeline.read_topic("alerts", key).await.into_iter().collect();
         if keys == *ids { Ok(()) } else { Err(keys.len()) }
     })
     .await;
 }
 
-fn keys(bootstrap: &str, topic: &str) -> BTreeSet<String> {
-    let answer = Duration::from_secs(20);
-    let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", bootstrap)
-        .set("group.id", "alerts-of-a-story")
-        .set("enable.auto.commit", "false")
-        .create()
-        .unwrap();
-    let (mut next, end) = consumer.fetch_watermarks(topic, 0, answer).unwrap();
-    let mut from_the_start = TopicPartitionList::new();
-    from_the_start.add_partition_offset(topic, 0, Offset::Beginning).unwrap();
-    consumer.assign(&from_the_start).unwrap();
-    let mut keys = BTreeSet::new();
-    while next < end {
-        let Some(Ok(message)) = consumer.poll(answer) else { break };
-        next = message.offset() + 1;
-        assert_eq!(split_frame(message.payload().unwrap()).unwrap().schema_id, ALERT_V1_ID);
-        keys.insert(String::from_utf8(message.key().unwrap().to_vec()).unwrap());
-    }
-    keys
+fn key(message: &BorrowedMessage<'_>) -> String {
+    assert_eq!(split_frame(message.payload().unwrap()).unwrap().schema_id, ALERT_V1_ID);
+    String::from_utf8(message.key().unwrap().to_vec()).unwrap()
 }

@@ -8,8 +8,7 @@ use apache_avro::types::Value;
 use apache_avro::{Schema, to_avro_datum};
 use opstream_schemas::avro::{OPERATION_V1_ID, SchemaId, encode_operation_as, split_frame};
 use opstream_schemas::{Operation, OperationId, UtcMicros, UtcMillis};
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
+use rdkafka::message::{BorrowedMessage, Message as _};
 use serde_json::json;
 
 use crate::harness::backends::{Backends, each_combination};
@@ -190,26 +189,8 @@ async fn post(pipeline: &Pipeline<'_>) {
 
 /// Schema ids of all values that are on a topic now.
 async fn ids_on(pipeline: &Pipeline<'_>, topic: &str) -> BTreeSet<u32> {
-    let (bootstrap, topic) = (pipeline.bootstrap(), pipeline.topic(topic));
-    let read = move || {
-        let consumer: BaseConsumer =
-            ClientConfig::new().set("bootstrap.servers", bootstrap).set("group.id", "ids").create().unwrap();
-        let metadata = consumer.fetch_metadata(Some(&topic), SOON).unwrap();
-        let (mut ids, mut waiting) = (BTreeSet::new(), 0);
-        let mut places = TopicPartitionList::new();
-        for partition in metadata.topics()[0].partitions() {
-            let (low, high) = consumer.fetch_watermarks(&topic, partition.id(), SOON).unwrap();
-            waiting += high - low;
-            places.add_partition_offset(&topic, partition.id(), Offset::Beginning).unwrap();
-        }
-        consumer.assign(&places).unwrap();
-        for _ in 0..waiting {
-            let message = consumer.poll(SOON).expect("a record is missing").unwrap();
-            ids.extend(message.payload().map(|value| split_frame(value).unwrap().schema_id.0));
-        }
-        ids
-    };
-    tokio::task::spawn_blocking(read).await.unwrap()
+    let id = |message: &BorrowedMessage<'_>| Some(split_frame(message.payload()?).unwrap().schema_id.0);
+    pipeline.read_topic(topic, id).await.into_iter().flatten().collect()
 }
 
 /// Waits until all windows are on their topic, under this id.

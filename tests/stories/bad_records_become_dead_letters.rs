@@ -7,8 +7,6 @@ use std::time::Duration;
 use opstream_schemas::avro::encode_operation;
 use opstream_schemas::database::Engine;
 use opstream_schemas::{Operation, OperationId, UtcMicros, UtcMillis};
-use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
 use crate::harness::backends::{Backends, each_combination};
 use crate::harness::eventually::eventually;
@@ -138,15 +136,8 @@ async fn assert_copied_once(pipeline: &Pipeline<'_>, letters: i64) {
     })
     .await;
     database.close().await;
-    let (bootstrap, topic) = (pipeline.bootstrap(), pipeline.topic("operations.dead"));
-    let copies = tokio::task::spawn_blocking(move || {
-        let consumer: BaseConsumer = ClientConfig::new().set("bootstrap.servers", bootstrap).create().unwrap();
-        let timeout = Duration::from_secs(30);
-        let metadata = consumer.fetch_metadata(Some(&topic), timeout).unwrap();
-        let partitions = metadata.topics()[0].partitions().iter();
-        partitions.map(|partition| consumer.fetch_watermarks(&topic, partition.id(), timeout).unwrap().1).sum::<i64>()
-    });
-    assert_eq!(copies.await.unwrap(), letters);
+    let copies: i64 = pipeline.log_ends("operations.dead").await.iter().map(|(_, end)| end).sum();
+    assert_eq!(copies, letters);
 }
 
 async fn dead_letters(pipeline: &Pipeline<'_>) -> BTreeMap<String, i64> {

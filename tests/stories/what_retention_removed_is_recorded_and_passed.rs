@@ -96,11 +96,10 @@ async fn verify(pipeline: &Pipeline<'_>) -> String {
 
 /// Has Kafka remove all records of the topic. Returns how many of them were not applied.
 async fn remove_what_is_not_read(pipeline: &Pipeline<'_>) -> u64 {
-    let ends = pipeline.log_ends().await;
+    let ends = pipeline.log_ends("operations").await;
     let mut all = TopicPartitionList::new();
     for (partition, end) in &ends {
-        let partition = i32::try_from(*partition).unwrap();
-        all.add_partition_offset(&pipeline.topic("operations"), partition, Offset::Offset(*end)).unwrap();
+        all.add_partition_offset(&pipeline.topic("operations"), *partition, Offset::Offset(*end)).unwrap();
     }
     let admin: AdminClient<DefaultClientContext> =
         ClientConfig::new().set("bootstrap.servers", pipeline.bootstrap()).create().unwrap();

@@ -82,41 +82,19 @@ impl Pipeline<'_> {
 
     /// Waits until every offset that was acknowledged so far is stored and in windows.
     pub(crate) async fn settle(&self) {
-        let ends = self.log_ends().await;
+        let ends = self.log_ends("operations").await;
         eventually(SETTLED_WITHIN, async || {
             let progress = self.get("/v1/progress").await?;
-            let reached = |(partition, end): &(i64, i64)| {
+            let reached = |(partition, end): &(i32, i64)| {
                 let committed = progress["committed"].as_array().into_iter().flatten();
                 *end == 0
                     || committed
-                        .filter(|entry| entry["partition"].as_i64() == Some(*partition))
+                        .filter(|entry| entry["partition"].as_i64() == Some(i64::from(*partition)))
                         .any(|entry| entry["windowed_to"].as_i64() >= Some(*end))
             };
             if ends.iter().all(reached) { Ok(()) } else { Err(format!("log ends {ends:?}, progress {progress}")) }
         })
         .await;
-    }
-
-    /// Partition and end of its log, as the broker says now.
-    pub(crate) async fn log_ends(&self) -> Vec<(i64, i64)> {
-        let (bootstrap, topic) = (self.bootstrap(), self.topic("operations"));
-        let ask = move || {
-            use rdkafka::consumer::{BaseConsumer, Consumer};
-            let consumer: BaseConsumer = rdkafka::ClientConfig::new()
-                .set("bootstrap.servers", bootstrap)
-                .create()
-                .expect("the settings are valid");
-            let timeout = Duration::from_secs(20);
-            let metadata = consumer.fetch_metadata(Some(&topic), timeout).expect("the broker answers");
-            let partitions = metadata.topics()[0].partitions().iter().map(rdkafka::metadata::MetadataPartition::id);
-            partitions
-                .map(|partition| {
-                    let (_, end) = consumer.fetch_watermarks(&topic, partition, timeout).expect("the broker answers");
-                    (i64::from(partition), end)
-                })
-                .collect()
-        };
-        tokio::task::spawn_blocking(ask).await.expect("asking the broker does not panic")
     }
 
     /// Runs `opstream verify` and fails the story unless it is clean.

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use opstream_schemas::database::Database;
 use rdkafka::message::{Headers as _, Message as _};
 
-use super::topics::read_topic;
 use super::{Verdict, examples};
 use crate::harness::pipeline::Pipeline;
 use crate::torture::ledger::Numbers;
@@ -47,7 +46,7 @@ pub(super) async fn compare(
 
 /// Partition and offset that the headers of the topic's records name.
 async fn copied(pipeline: &Pipeline<'_>) -> BTreeSet<(i64, i64)> {
-    let records = read_topic(pipeline, "operations.dead", |message| {
+    let records = pipeline.read_topic("operations.dead", |message| {
         let headers = message.headers()?;
         let number = |name: &str| {
             let header = headers.iter().find(|header| header.key == name)?;

@@ -1,22 +1,15 @@
 //! The topics as any consumer reads them; the latest value of each window against the table.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
 
 use apache_avro::Schema;
 use apache_avro::types::Value as Avro;
 use opstream_schemas::database::{Database, Row};
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::message::{BorrowedMessage, Message as _};
-use rdkafka::metadata::MetadataPartition;
-use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use rdkafka::message::Message as _;
 
 use super::{Verdict, examples};
 use crate::harness::pipeline::Pipeline;
 
-/// How long the broker may take to hand out a topic.
-const READ_WITHIN: Duration = Duration::from_mins(3);
-const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 /// Bytes before the datum in Confluent's framing.
 const FRAME_LENGTH: usize = 5;
 const STORED: &str = "select cast(w.dimension_set as bigint) as dimension_set, cast(w.level as bigint) as level, window_start_ms, \
@@ -51,7 +44,7 @@ type Numbers = [i64; NUMBERS.len()];
 pub(super) async fn compare_windows(pipeline: &Pipeline<'_>, database: &Database, verdict: &mut Verdict) {
     let schema = Schema::parse_str(include_str!("../../../schemas/avro/window.v3.avsc")).expect("the schema is Avro");
     let mut latest: HashMap<Place, Numbers> = HashMap::new();
-    let values = read_topic(pipeline, "windows", |message| message.payload().map(|value| decode(&schema, value)));
+    let values = pipeline.read_topic("windows", move |message| message.payload().map(|value| decode(&schema, value)));
     for (place, numbers) in values.await.into_iter().flatten() {
         let version = |numbers: &Numbers| (numbers[0], numbers[1], numbers[2]);
         let newest = latest.entry(place).or_insert(numbers);
@@ -113,43 +106,4 @@ fn decode(schema: &Schema, value: &[u8]) -> (Place, Numbers) {
     let known = |name: &str| text(name).unwrap_or_default();
     let place = (known("dimension_set"), known("level"), number("window_start"), DIMENSIONS.map(text));
     (place, NUMBERS.map(number))
-}
-
-/// Reads a topic of the pipeline from its beginning to where it ends now.
-pub(super) async fn read_topic<T: Send + 'static>(
-    pipeline: &Pipeline<'_>,
-    name: &str,
-    read: impl Fn(&BorrowedMessage<'_>) -> T + Send,
-) -> Vec<T> {
-    let (bootstrap, topic) = (pipeline.bootstrap(), pipeline.topic(name));
-    tokio::task::block_in_place(move || read_blocking(&bootstrap, &topic, &read))
-}
-
-fn read_blocking<T>(bootstrap: &str, topic: &str, read: &dyn Fn(&BorrowedMessage<'_>) -> T) -> Vec<T> {
-    let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", bootstrap)
-        .set("group.id", "torture")
-        .set("enable.auto.commit", "false")
-        .set("enable.partition.eof", "true")
-        .create()
-        .expect("the settings are valid");
-    let metadata = consumer.fetch_metadata(Some(topic), ANSWER_LIMIT).expect("the broker answers");
-    let partitions: Vec<i32> = metadata.topics()[0].partitions().iter().map(MetadataPartition::id).collect();
-    let mut places = TopicPartitionList::new();
-    for partition in &partitions {
-        places.add_partition_offset(topic, *partition, Offset::Beginning).expect("the beginning is a place");
-    }
-    consumer.assign(&places).expect("the partitions can be read");
-    let deadline = Instant::now() + READ_WITHIN;
-    let (mut records, mut ended) = (Vec::new(), std::collections::BTreeSet::new());
-    while ended.len() < partitions.len() {
-        assert!(Instant::now() < deadline, "topic {topic} was not read within {READ_WITHIN:?}");
-        match consumer.poll(Duration::from_millis(100)) {
-            Some(Ok(message)) => records.push(read(&message)),
-            Some(Err(rdkafka::error::KafkaError::PartitionEOF(partition))) => drop(ended.insert(partition)),
-            Some(Err(error)) => panic!("topic {topic} cannot be read: {error}"),
-            None => {}
-        }
-    }
-    records
 }
