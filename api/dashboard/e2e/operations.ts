@@ -1,6 +1,6 @@
 // The list of operations and what one of them shows.
 import assert from "node:assert/strict";
-import type { Browser, Route } from "playwright-core";
+import type { Browser, Locator, Route } from "playwright-core";
 import { newContext, newPage, open, PAGES, settled } from "./browser";
 
 const HOSTILE = `<img src=x onerror="document.title='owned'">${"long".repeat(30)}`;
@@ -73,6 +73,9 @@ export async function anOperationLeadsToWhatBelongsToIt(browser: Browser): Promi
   await context.close();
 }
 
+const shownNumbers = async (list: Locator) =>
+  list.locator("tr.row td:nth-child(3)").evaluateAll((cells) => cells.map((cell) => Number(cell.getAttribute("title")?.replaceAll(/[^0-9.]/g, ""))));
+
 export async function theListCanBeInTheOrderOfANumber(browser: Browser): Promise<void> {
   const context = await newContext(browser);
   const { page, troubles } = await newPage(context);
@@ -81,15 +84,40 @@ export async function theListCanBeInTheOrderOfANumber(browser: Browser): Promise
   const list = page.getByRole("region", { name: "Operations by latency, the largest first" });
   await list.locator("tr.row").first().waitFor();
   await page.waitForURL(/order=latency_us/);
-  const exact = await list.locator("tr.row td:nth-child(3)").evaluateAll((cells) => cells.map((cell) => Number(cell.getAttribute("title")?.replaceAll(/[^0-9.]/g, ""))));
+  const exact = await shownNumbers(list);
   assert.ok(exact.length > 10 && (exact[0] ?? 0) > 0, exact.join(" "));
   assert.deepEqual(exact, [...exact].sort((a, b) => b - a));
+  assert.equal(await list.getByRole("columnheader", { name: "Latency" }).getAttribute("aria-sort"), "descending");
   const before = Number(await list.locator("table").getAttribute("aria-rowcount"));
   await list.evaluate((element) => element.scrollTo(0, element.scrollHeight));
   await page.waitForFunction((rows) => Number(document.querySelector("table[aria-rowcount]")?.getAttribute("aria-rowcount")) > rows, before);
   await list.getByRole("button", { name: "Time", exact: true }).click();
   await page.getByRole("region", { name: "Operations, newest first" }).locator("tr.row").first().waitFor();
   await page.waitForURL((url) => !/order=/.test(url.href));
+  assert.deepEqual(troubles, []);
+  await context.close();
+}
+
+export async function aHeadThatIsPressedAgainTurnsTheListRound(browser: Browser): Promise<void> {
+  const context = await newContext(browser);
+  const { page, troubles } = await newPage(context);
+  await open(page, "#/operations?range=24h&zone=UTC&columns=time,model,latency_us&order=latency_us");
+  await page.getByRole("button", { name: "Latency" }).click();
+  const list = page.getByRole("region", { name: "Operations by latency, the smallest first" });
+  await list.locator("tr.row").first().waitFor();
+  assert.match(page.url(), /direction=ascending/);
+  const exact = await shownNumbers(list);
+  assert.ok(exact.length > 10, exact.join(" "));
+  assert.deepEqual(exact, [...exact].sort((a, b) => a - b));
+  assert.equal(await list.getByRole("columnheader", { name: "Latency" }).getAttribute("aria-sort"), "ascending");
+  await list.getByRole("button", { name: "Time", exact: true }).click();
+  await page.getByRole("region", { name: "Operations, newest first" }).getByRole("button", { name: "Time", exact: true }).click();
+  const oldest = page.getByRole("region", { name: "Operations, oldest first" });
+  await oldest.locator("tr.row").first().waitFor();
+  await page.getByText("oldest operations").waitFor();
+  const times = await oldest.locator("tr.row td:nth-child(1)").evaluateAll((cells) => cells.map((cell) => Date.parse(cell.getAttribute("title")?.replace(/ UTC.*/, " UTC") ?? "")));
+  assert.ok(times.length > 10 && new Set(times).size > 1, times.join(", "));
+  assert.deepEqual(times, [...times].sort((a, b) => a - b));
   assert.deepEqual(troubles, []);
   await context.close();
 }

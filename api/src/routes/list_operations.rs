@@ -1,4 +1,4 @@
-//! `GET /v1/operations`: single operations, newest first, or those with the largest of a number.
+//! `GET /v1/operations`: single operations in the order of time or of a number.
 
 mod condition;
 mod ranked;
@@ -48,20 +48,34 @@ pub(crate) struct OperationsAnswer {
     scanned: Option<Scanned>,
 }
 
+/// Which way a list goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// From the newest or largest on.
+    Descending,
+    /// From the oldest or smallest on.
+    Ascending,
+}
+
+const DIRECTIONS: [(&str, Direction); 2] = [("descending", Direction::Descending), ("ascending", Direction::Ascending)];
+
 /// What is asked for.
 #[derive(Debug)]
 struct Listing {
-    /// First id that is not listed any more, going back in time; none for all.
+    direction: Direction,
+    /// Lowest id that may be listed; none for all.
     from: Option<OperationId>,
     /// Listed ids are below.
     below: OperationId,
+    /// The last id of the page before.
+    after: Option<OperationId>,
     selection: Selection,
     success: Option<bool>,
     limit: i64,
 }
 
-/// Single operations, newest first, with a cursor to older ones. With `order` those with the largest of a number, which are looked for
-/// in the lake's files; operations without the number are not listed.
+/// Single operations, newest first, with a cursor to older ones; `direction=ascending` turns that round. With `order` those with the
+/// largest (or smallest) of a number, which are looked for in the lake's files; operations without the number are not listed.
 #[utoipa::path(get, path = "/v1/operations", tag = "operations",
     params(ListParameters, FilterParameters, OpenFilterParameters),
     responses((status = 200, body = OperationsAnswer)))]
@@ -90,14 +104,14 @@ impl Listing {
     fn read(parameters: &mut Parameters) -> Result<Self, ApiError> {
         let from = read_bound(parameters, "from")?;
         let to = read_bound(parameters, "to")?;
-        let cursor = parameters.take("cursor")?.map(|text| text.parse::<OperationId>()).transpose();
-        let cursor =
-            cursor.map_err(|error| invalid("cursor", &format!("is no next_cursor of an earlier answer: {error}")))?;
-        let below = [to, cursor].into_iter().flatten().min().unwrap_or(OperationId::MAX);
+        let after = parameters.take("cursor")?.map(|text| text.parse::<OperationId>()).transpose();
+        let after =
+            after.map_err(|error| invalid("cursor", &format!("is no next_cursor of an earlier answer: {error}")))?;
+        let direction = Direction::take(parameters)?;
         let limit = i64::from(parameters.take_count("limit", MAX_OPERATIONS)?.unwrap_or(DEFAULT_OPERATIONS));
         let success = parameters.take_choice("success", &[("true", true), ("false", false)])?;
         let selection = Selection::read(parameters)?;
-        Ok(Self { from, below, selection, success, limit })
+        Ok(Self { direction, from, below: to.unwrap_or(OperationId::MAX), after, selection, success, limit })
     }
 
     /// The operations of the page.
@@ -137,8 +151,9 @@ impl Listing {
         }
         let filter = if conditions.is_empty() { String::new() } else { format!(" where {}", conditions.join(" and ")) };
         let sql = format!(
-            "select {columns} from (select * from operations where {range} order by operation_id desc limit {examined}) o\
-             {filter} order by operation_id desc limit {limit}",
+            "select {columns} from (select * from operations where {range} order by operation_id {way} limit {examined}) o\
+             {filter} order by operation_id {way} limit {limit}",
+            way = self.direction.sql(),
             columns = Extent::Listed.select_list(),
             limit = self.limit,
         );
@@ -154,20 +169,36 @@ impl Listing {
         let range = self.range(&mut values);
         let skipped = MAX_EXAMINED - 1;
         let sql = format!(
-            "select operation_id from operations where {range} order by operation_id desc limit 1 offset {skipped}"
+            "select operation_id from operations where {range} order by operation_id {way} limit 1 offset {skipped}",
+            way = self.direction.sql(),
         );
         let row = reading.fetch_optional(AssertSqlSafe(sql), &values).await?;
         row.map(|row| row.id("operation_id")).transpose()
     }
 
     fn range(&self, values: &mut Vec<Value>) -> String {
-        values.push(self.below.into());
-        match self.from {
-            None => "operation_id < $1".to_owned(),
-            Some(from) => {
-                values.push(from.into());
-                "operation_id < $1 and operation_id >= $2".to_owned()
-            }
+        let behind = match self.direction {
+            Direction::Descending => "<",
+            Direction::Ascending => ">",
+        };
+        let bounds = [("<", Some(self.below)), (">=", self.from), (behind, self.after)];
+        let conditions = bounds.into_iter().filter_map(|(is, bound)| {
+            values.push(bound?.into());
+            Some(format!("operation_id {is} ${}", values.len()))
+        });
+        conditions.collect::<Vec<_>>().join(" and ")
+    }
+}
+
+impl Direction {
+    fn take(parameters: &mut Parameters) -> Result<Self, ApiError> {
+        Ok(parameters.take_choice("direction", &DIRECTIONS)?.unwrap_or(Self::Descending))
+    }
+
+    fn sql(self) -> &'static str {
+        match self {
+            Self::Descending => "desc",
+            Self::Ascending => "asc",
         }
     }
 }

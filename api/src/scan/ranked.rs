@@ -1,4 +1,4 @@
-//! The operations with the largest of a number.
+//! The operations with the largest or the smallest of a number.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -7,7 +7,7 @@ use opstream_schemas::OperationId;
 use polars::prelude::*;
 
 use super::child::batches;
-use crate::routes::list_operations::{AskedRanked, Place};
+use crate::routes::list_operations::{AskedRanked, Direction, Place};
 
 const VALUE: &str = "value";
 const ID: &str = "operation_id";
@@ -18,9 +18,18 @@ pub(super) fn ranked(table: LazyFrame, asked: &AskedRanked) -> PolarsResult<(Vec
     let value = col(asked.ranking.column).cast(DataType::Int64).alias(VALUE);
     let mut rows = table.select([col(ID), value]).filter(col(VALUE).is_not_null());
     if let Some(Place { value, id }) = asked.after {
+        let is_further = match asked.direction {
+            Direction::Descending => col(VALUE).lt(lit(value)),
+            Direction::Ascending => col(VALUE).gt(lit(value)),
+        };
         let is_behind = col(VALUE).eq(lit(value)).and(col(ID).lt(lit(id.bytes().to_vec())));
-        rows = rows.filter(col(VALUE).lt(lit(value)).or(is_behind));
+        rows = rows.filter(is_further.or(is_behind));
     }
+    // Its own inverse, and no number is too large for it.
+    let rank = |value: i64| match asked.direction {
+        Direction::Descending => value,
+        Direction::Ascending => !value,
+    };
     let most = usize::try_from(asked.limit).unwrap_or(usize::MAX);
     // The least of those that are kept stands first.
     let mut kept: BinaryHeap<Reverse<(i64, OperationId)>> = BinaryHeap::new();
@@ -29,13 +38,13 @@ pub(super) fn ranked(table: LazyFrame, asked: &AskedRanked) -> PolarsResult<(Vec
         let batch = batch?;
         let (values, ids) = (batch.column(VALUE)?.i64()?, batch.column(ID)?.binary()?);
         for (value, id) in values.iter().zip(ids.iter()) {
-            let Some(value) = value else { continue };
+            let Some(rank) = value.map(rank) else { continue };
             let is_full = kept.len() > most;
-            if is_full && kept.peek().is_some_and(|Reverse((least, _))| value < *least) {
+            if is_full && kept.peek().is_some_and(|Reverse((least, _))| rank < *least) {
                 continue;
             }
             let Some(Ok(id)) = id.map(<[u8; 16]>::try_from) else { continue };
-            kept.push(Reverse((value, OperationId::from_bytes(id))));
+            kept.push(Reverse((rank, OperationId::from_bytes(id))));
             if is_full {
                 kept.pop();
             }
@@ -43,7 +52,7 @@ pub(super) fn ranked(table: LazyFrame, asked: &AskedRanked) -> PolarsResult<(Vec
     }
     reading.join().map_err(|_| polars_err!(ComputeError: "the reading of the files ended early"))?;
     let mut places: Vec<Place> =
-        kept.into_sorted_vec().into_iter().map(|Reverse((value, id))| Place { value, id }).collect();
+        kept.into_sorted_vec().into_iter().map(|Reverse((ranked, id))| Place { value: rank(ranked), id }).collect();
     let has_more = places.len() > most;
     places.truncate(most);
     Ok((places, has_more))
@@ -68,17 +77,23 @@ mod tests {
         };
         let mut expected: Vec<(i64, OperationId)> =
             (0..).zip(&costs).filter_map(|(number, cost)| cost.map(|cost| (cost, id(number)))).collect();
-        expected.sort_unstable_by(|a, b| b.cmp(a));
-        let mut asked = AskedRanked::read(parameters_of("order=cost_usd&limit=13")).unwrap().unwrap();
-        let mut found = Vec::new();
-        loop {
-            let (places, has_more) = ranked(table(), &asked).unwrap();
-            found.extend(places.iter().map(|place| (place.value, place.id)));
-            asked.after = places.last().copied();
-            if !has_more {
-                break;
+        let found = |direction: &str| {
+            let asked = parameters_of(&format!("order=cost_usd&limit=13&direction={direction}"));
+            let mut asked = AskedRanked::read(asked).unwrap().unwrap();
+            let mut found = Vec::new();
+            loop {
+                let (places, has_more) = ranked(table(), &asked).unwrap();
+                found.extend(places.iter().map(|place| (place.value, place.id)));
+                asked.after = places.last().copied();
+                if !has_more {
+                    return found;
+                }
             }
-        }
-        assert_eq!(found, expected);
+        };
+        // Of one number, the newest first in both directions.
+        expected.sort_unstable_by_key(|(cost, id)| Reverse((*cost, *id)));
+        assert_eq!(found("descending"), expected);
+        expected.sort_unstable_by_key(|(cost, id)| (*cost, Reverse(*id)));
+        assert_eq!(found("ascending"), expected);
     }
 }

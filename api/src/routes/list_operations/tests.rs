@@ -38,15 +38,21 @@ async fn page(api: &Fixture, query: &str) -> (Vec<i64>, Option<String>) {
 }
 
 #[tokio::test]
-async fn pages_follow_each_other_from_new_to_old_without_gap_or_repetition() {
+async fn pages_follow_each_other_without_gap_or_repetition() {
     let api = filled().await;
-    let (mut numbers, mut cursor) = page(&api, "limit=4").await;
-    while let Some(after) = cursor {
-        let (more, next) = page(&api, &format!("limit=4&cursor={after}")).await;
-        numbers.extend(more);
-        cursor = next;
+    for (query, expected) in [
+        ("limit=4", &[9, 8, 7, 6, 5, 4, 3, 2, 1, 0][..]),
+        ("limit=4&direction=ascending", &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]),
+        ("limit=2&direction=ascending&success=true&from=2026-11-23T08:00:00.001Z", &[1, 2, 4, 5, 7, 8, 9]),
+    ] {
+        let (mut numbers, mut cursor) = page(&api, query).await;
+        while let Some(after) = cursor {
+            let (more, next) = page(&api, &format!("{query}&cursor={after}")).await;
+            numbers.extend(more);
+            cursor = next;
+        }
+        assert_eq!(numbers, expected, "{query}");
     }
-    assert_eq!(numbers, [9, 8, 7, 6, 5, 4, 3, 2, 1, 0]);
 }
 
 #[tokio::test]
@@ -90,6 +96,7 @@ async fn a_wrong_question_is_refused_by_name() {
     for (query, reason) in [
         ("cursor=abc", "next_cursor"),
         ("limit=1001", "1 to 1000"),
+        ("direction=up", "descending, ascending"),
         ("success=yes", "true, false"),
         ("tag=a", "tag=name:value"),
         ("tags=a", "not known here"),

@@ -273,10 +273,12 @@ described! {
         cursor: Option<String>,
         /// Most operations of the page, 1 to 1000; 100 by default.
         limit: Option<u32>,
-        /// `time`, the default, or a number, the largest first: `cost_usd`, `reported_cost_usd`, `latency_us`, `ttft_us`, `queue_us`,
-        /// `generation_us`, `input_tokens`, `cache_read_tokens`, `cache_write_tokens`, `output_tokens`, `reasoning_tokens`,
-        /// `web_searches`, `attempt` or `http_status`.
+        /// `time`, the default, or a number: any of the tokens (`input_tokens` …), costs (`cost_usd`, `reported_cost_usd`,
+        /// `output_cost_usd` …) and durations (`latency_us`, `ttft_us`, `queue_us`, `generation_us`) of an operation, `web_searches`,
+        /// `max_tokens`, `attempt` or `http_status`.
         order: Option<String>,
+        /// `descending`, the default, from the newest or largest on, or `ascending`.
+        direction: Option<String>,
         /// `true` or `false`; the same as `outcome`.
         success: Option<String>,
     }

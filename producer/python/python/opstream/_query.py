@@ -142,7 +142,8 @@ def query(
 ) -> "pl.DataFrame":
     """Asks a running opstream and returns its answer as a data frame.
 
-    ``operations`` are single ones, newest first; ``sessions`` and ``traces`` have a row for each. Of these three
+    ``operations`` are single ones, newest first or, with ``order="cost_usd"`` and maybe ``direction="ascending"``, in the order of
+    a number; ``sessions`` and ``traces`` have a row for each. Of these three
     ``limit=None`` reads all. ``totals``, ``breakdown`` (with ``by``), ``series`` (with ``start``) and ``percentiles`` come from
     windows: ``start`` and ``end`` are whole minutes there, ``end`` not included. Any dimension is a filter, such as
     ``model="gpt-5"``; None or an empty text asks for operations without one.

@@ -41,28 +41,28 @@ export const COLUMNS: readonly Column[] = [
   { name: "input_tokens", label: "In", isNumber: true, isExtra: true, isOrder: true },
   { name: "cache_read_tokens", label: "From cache", isNumber: true, isExtra: true, isOrder: true },
   { name: "cache_write_tokens", label: "Into cache", isNumber: true, isExtra: true, isOrder: true },
-  { name: "cache_write_1h_tokens", label: "Into cache, 1 h", isNumber: true, isExtra: true },
+  { name: "cache_write_1h_tokens", label: "Into cache, 1 h", isNumber: true, isExtra: true, isOrder: true },
   { name: "output_tokens", label: "Out", isNumber: true, isExtra: true, isOrder: true },
   { name: "reasoning_tokens", label: "Reasoning", isNumber: true, isExtra: true, isOrder: true },
-  { name: "input_audio_tokens", label: "Audio in", isNumber: true, isExtra: true },
-  { name: "output_audio_tokens", label: "Audio out", isNumber: true, isExtra: true },
-  { name: "input_image_tokens", label: "Images in", isNumber: true, isExtra: true },
-  { name: "output_image_tokens", label: "Images out", isNumber: true, isExtra: true },
+  { name: "input_audio_tokens", label: "Audio in", isNumber: true, isExtra: true, isOrder: true },
+  { name: "output_audio_tokens", label: "Audio out", isNumber: true, isExtra: true, isOrder: true },
+  { name: "input_image_tokens", label: "Images in", isNumber: true, isExtra: true, isOrder: true },
+  { name: "output_image_tokens", label: "Images out", isNumber: true, isExtra: true, isOrder: true },
   { name: "web_searches", label: "Searches", isNumber: true, isExtra: true, isOrder: true },
   { name: "latency_us", label: "Latency", isNumber: true, isExtra: true, isOrder: true },
   { name: "ttft_us", label: "First token", isNumber: true, isExtra: true, isOrder: true },
   { name: "queue_us", label: "Queue", isNumber: true, isExtra: true, isOrder: true },
   { name: "generation_us", label: "Generation", isNumber: true, isExtra: true, isOrder: true },
   { name: "cost_usd", label: "Cost", isNumber: true, isOrder: true },
-  { name: "input_cost_usd", label: "Cost of input", isNumber: true, isExtra: true },
-  { name: "cache_read_cost_usd", label: "Cost from cache", isNumber: true, isExtra: true },
-  { name: "cache_write_cost_usd", label: "Cost into cache", isNumber: true, isExtra: true },
-  { name: "output_cost_usd", label: "Cost of output", isNumber: true, isExtra: true },
-  { name: "unit_cost_usd", label: "Cost of units", isNumber: true, isExtra: true },
-  { name: "cache_savings_usd", label: "Saved by caches", isNumber: true, isExtra: true },
+  { name: "input_cost_usd", label: "Cost of input", isNumber: true, isExtra: true, isOrder: true },
+  { name: "cache_read_cost_usd", label: "Cost from cache", isNumber: true, isExtra: true, isOrder: true },
+  { name: "cache_write_cost_usd", label: "Cost into cache", isNumber: true, isExtra: true, isOrder: true },
+  { name: "output_cost_usd", label: "Cost of output", isNumber: true, isExtra: true, isOrder: true },
+  { name: "unit_cost_usd", label: "Cost of units", isNumber: true, isExtra: true, isOrder: true },
+  { name: "cache_savings_usd", label: "Saved by caches", isNumber: true, isExtra: true, isOrder: true },
   { name: "reported_cost_usd", label: "Reported cost", isNumber: true, isExtra: true, isOrder: true },
-  { name: "catalogue_cost_usd", label: "Cost by the catalogue", isNumber: true, isExtra: true },
-  { name: "billed_cost_usd", label: "First cost", isNumber: true, isExtra: true },
+  { name: "catalogue_cost_usd", label: "Cost by the catalogue", isNumber: true, isExtra: true, isOrder: true },
+  { name: "billed_cost_usd", label: "First cost", isNumber: true, isExtra: true, isOrder: true },
   { name: "cost_status", label: "Cost status", isExtra: true },
   { name: "price_model", label: "Price of", isExtra: true },
   { name: "price_key", label: "Price key", isExtra: true },
@@ -72,7 +72,7 @@ export const COLUMNS: readonly Column[] = [
   { name: "endpoint", label: "Endpoint", isExtra: true },
   { name: "source_type", label: "Source", isExtra: true },
   { name: "temperature", label: "Temperature", isNumber: true, isExtra: true },
-  { name: "max_tokens", label: "Most tokens", isNumber: true, isExtra: true },
+  { name: "max_tokens", label: "Most tokens", isNumber: true, isExtra: true, isOrder: true },
   { name: "call_id", label: "Call", isExtra: true },
   { name: "response_id", label: "Response", isExtra: true },
   { name: "trace_id", label: "Trace", isExtra: true },
@@ -88,12 +88,6 @@ export const USUAL = ["time", "operation_type", "model", "agent_id", "action_id"
 /** Those that a text of names separated by commas asks for, in the order of the list. */
 export function columnsOf(names: readonly string[]): Column[] {
   return COLUMNS.filter((column) => names.includes(column.name));
-}
-
-/** By what the list is in order: a column of its own or, unless that can be, the time. */
-export function orderOf(option: string | undefined): Column {
-  const [time] = COLUMNS;
-  return COLUMNS.find((column) => column.isOrder && column.name === option) ?? (time as Column);
 }
 
 /** What a cell says, and what it says in full. */

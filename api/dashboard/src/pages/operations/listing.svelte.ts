@@ -1,4 +1,4 @@
-// Single operations, newest first or with the largest of a number first, page by page.
+// Single operations in an order, page by page.
 import { ask, reasonOf, TokenNeeded, type Parameters, type Schemas } from "../../api/client";
 import type { Origin } from "../../panel/notes";
 import { asked, type Asked } from "../../state/asked.svelte";
@@ -7,13 +7,13 @@ import { inTurn } from "../../api/turns";
 import { session } from "../../state/session.svelte";
 import type { View } from "../../state/view";
 import type { Span } from "../../time/range";
+import { isByTime, parametersOf, type Order } from "./order";
 import { selectionOf } from "./selection";
 
 export type Operation = Schemas["StoredOperation"];
 type Page = Schemas["OperationsAnswer"];
 
 const PAGE = 200;
-const TIME = "time";
 /** Where the server found little in pages, so many are asked for before the reader is. */
 const MOST_PAGES = 10;
 
@@ -47,13 +47,13 @@ export class Listing {
   private readonly selection: Parameters;
   private readonly abort = new AbortController();
 
-  /** `order` is the name of a column; other orders than that of time are read from files. */
+  /** Other orders than that of time are read from files. */
   constructor(
     span: Span,
     filters: View["filters"],
-    private readonly order: string,
+    private readonly order: Order,
   ) {
-    this.selection = [...selectionOf(filters, span, PAGE), ...(order === TIME ? [] : ([["order", order]] as const))];
+    this.selection = [...selectionOf(filters, span, PAGE), ...parametersOf(order)];
   }
 
   /** Reads on, until there are some more rows or none are left. */
@@ -82,7 +82,7 @@ export class Listing {
     const cursor: Parameters = typeof this.next === "string" ? [["cursor", this.next]] : [];
     const { signal } = this.abort;
     const asking = () => ask<Page>("v1/operations", [...this.selection, ...cursor], signal);
-    const page = await (this.order === TIME ? asking() : inTurn(asking, signal));
+    const page = await (isByTime(this.order) ? asking() : inTurn(asking, signal));
     signal.throwIfAborted();
     this.operations = [...this.operations, ...page.operations];
     this.next = page.next_cursor ?? null;
