@@ -28,8 +28,8 @@ const MAX_DAYS: usize = 64;
 pub struct PrepareStage {
     /// Due batches; the stage ends with them.
     pub batches: mpsc::Receiver<RawBatch>,
-    /// Prepared batches. Capacity 1: memory holds at most six batches (collected, due, handed over, being prepared, prepared,
-    /// being stored).
+    /// Prepared batches. Capacity 1, and none is prepared before there is room for it: memory holds at most four batches (collected,
+    /// handed over, prepared, being stored).
     pub prepared: mpsc::Sender<PreparedBatch>,
     /// Asks the registry, where there is one.
     pub lookup: Option<SchemaLookup>,
@@ -50,7 +50,9 @@ impl PrepareStage {
     pub async fn run(self) {
         let Self { mut batches, prepared, lookup, mut preparer, mut prices, lake, stream, floor } = self;
         let lake: Arc<Path> = lake.into();
-        while let Some(raw) = batches.recv().await {
+        loop {
+            let Ok(room) = prepared.reserve().await else { return };
+            let Some(raw) = batches.recv().await else { return };
             if let Some(lookup) = &lookup
                 && !lookup.learn(&mut preparer.schemas, &raw).await
             {
@@ -86,6 +88,10 @@ impl PrepareStage {
                 return;
             };
             preparer = returned;
+            let mut done = done.into_iter();
+            if let Some(first) = done.next() {
+                room.send(first);
+            }
             for batch in done {
                 if prepared.send(batch).await.is_err() {
                     return;
