@@ -176,17 +176,20 @@ impl Listing {
         row.map(|row| row.id("operation_id")).transpose()
     }
 
+    /// One bound on each side: of two, SQLite would begin at the one that is named first and read on to the other.
     fn range(&self, values: &mut Vec<Value>) -> String {
-        let behind = match self.direction {
-            Direction::Descending => "<",
-            Direction::Ascending => ">",
-        };
-        let bounds = [("<", Some(self.below)), (">=", self.from), (behind, self.after)];
-        let conditions = bounds.into_iter().filter_map(|(is, bound)| {
-            values.push(bound?.into());
-            Some(format!("operation_id {is} ${}", values.len()))
-        });
-        conditions.collect::<Vec<_>>().join(" and ")
+        let (mut lowest, mut below) = (self.from.map(|from| (">=", from)), self.below);
+        match (self.direction, self.after) {
+            (Direction::Descending, Some(after)) => below = below.min(after),
+            (Direction::Ascending, Some(after)) if self.from.is_none_or(|from| from <= after) => {
+                lowest = Some((">", after));
+            }
+            _ => {}
+        }
+        values.push(below.into());
+        let Some((is, lowest)) = lowest else { return "operation_id < $1".to_owned() };
+        values.push(lowest.into());
+        format!("operation_id < $1 and operation_id {is} $2")
     }
 }
 

@@ -1,9 +1,12 @@
 //! Pages of stored operations.
 
+use opstream_schemas::database::Value;
+use opstream_schemas::{OperationId, UtcMillis};
 use serde_json::json;
 
 use super::Listing;
 use crate::fixture::Fixture;
+use crate::query::parameters_of;
 
 /// Operations 0 to 9; even ones of session `../..`, 3 and 6 failed.
 async fn filled() -> Fixture {
@@ -53,6 +56,27 @@ async fn pages_follow_each_other_without_gap_or_repetition() {
         }
         assert_eq!(numbers, expected, "{query}");
     }
+}
+
+#[test]
+fn a_cursor_narrows_the_range_and_never_widens_it() {
+    // Milliseconds behind 2026-11-23T08:00:00Z.
+    let id = |millis: i64| OperationId::lowest_at(UtcMillis::from_millis(1_795_420_800_000 + millis));
+    let bounds = |direction: &str, cursor: i64| {
+        let query = format!("from=2026-11-23T08:00:01Z&to=2026-11-23T08:00:02Z&direction={direction}");
+        let mut listing = Listing::read(&mut parameters_of(&query)).unwrap();
+        listing.after = Some(id(cursor));
+        let mut values = Vec::new();
+        (listing.range(&mut values), values)
+    };
+    let two = |is: &str, lowest: i64, below: i64| {
+        (format!("operation_id < $1 and operation_id {is} $2"), vec![Value::from(id(below)), Value::from(id(lowest))])
+    };
+    assert_eq!(bounds("descending", 1_500), two(">=", 1_000, 1_500));
+    assert_eq!(bounds("descending", 3_000), two(">=", 1_000, 2_000));
+    assert_eq!(bounds("ascending", 1_500), two(">", 1_500, 2_000));
+    assert_eq!(bounds("ascending", 1_000), two(">", 1_000, 2_000));
+    assert_eq!(bounds("ascending", 500), two(">=", 1_000, 2_000));
 }
 
 #[tokio::test]
