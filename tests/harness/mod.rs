@@ -13,6 +13,7 @@ pub(crate) mod page;
 pub(crate) mod pipeline;
 pub(crate) mod private_server;
 pub(crate) mod process;
+pub(crate) mod removed_files;
 pub(crate) mod schema_registry;
 pub(crate) mod servers;
 pub(crate) mod small_disk;

@@ -14,6 +14,7 @@ use crate::harness::backends::{Backends, each_combination};
 use crate::harness::earlier_version::copy_folder;
 use crate::harness::eventually::eventually;
 use crate::harness::pipeline::Pipeline;
+use crate::harness::removed_files::age_removed_files;
 
 /// Operations between two moments.
 const SOME: usize = 300;
@@ -111,10 +112,7 @@ async fn a_merged_file_comes_back_when_nothing_is_known_of_what_it_was_merged_fr
 
 /// Lets an hour pass for files that were merged; waits until some are and all of them are forgotten.
 async fn forget_merged(database: &Database) -> Result<(), String> {
-    let mut tx = database.begin().await.unwrap();
-    let aged = "update lake_files set removed_at_ms = removed_at_ms - 3600000 where removed_at_ms is not null";
-    tx.execute(aged, &[]).await.unwrap();
-    tx.commit().await.unwrap();
+    age_removed_files(database).await?;
     let counts = "select count(*) as merged, (select count(*) from lake_files where removed_at_ms is not null) as listed \
                   from lake_files where merges > 0 and removed_at_ms is null";
     let counts = database.fetch_optional(counts, &[]).await.unwrap().unwrap();

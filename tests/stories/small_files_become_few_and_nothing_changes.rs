@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::harness::backends::{Backends, each_combination};
 use crate::harness::eventually::eventually;
 use crate::harness::pipeline::Pipeline;
+use crate::harness::removed_files::age_removed_files;
 
 /// Batches so small that each is a few operations.
 const SETTINGS: &[(&str, &str)] = &[("OPSTREAM_BATCH_AGE_MS", "20")];
@@ -40,10 +41,9 @@ async fn totals_rows_contents_and_windows_stay_as_they_were() {
         assert_eq!(seen(&pipeline).await, before);
         pipeline.assert_verified().await;
 
-        // As if an hour had passed, also for what is merged only now. The aggregator changes the same rows, in another order: Postgres may
-        // break one of the two off.
+        // Also for what is merged only now.
         eventually(COMPACTED_WITHIN, async || {
-            age_removed_files(&database).await.map_err(|error| error.to_string())?;
+            age_removed_files(&database).await?;
             let removed = int(&database, "select count(*) as n from lake_files where removed_at_ms is not null").await;
             if removed == 0 { Ok(()) } else { Err(format!("{removed} files are still listed")) }
         })
@@ -66,13 +66,6 @@ async fn totals_rows_contents_and_windows_stay_as_they_were() {
         pipeline.stop().await;
     })
     .await;
-}
-
-async fn age_removed_files(database: &Database) -> Result<(), sqlx::Error> {
-    let mut tx = database.begin().await?;
-    let aged = "update lake_files set removed_at_ms = removed_at_ms - 3600000 where removed_at_ms is not null";
-    tx.execute(aged, &[]).await?;
-    tx.commit().await
 }
 
 /// What people see: totals, sums by model, and single operations with their content.
