@@ -162,7 +162,7 @@ mod tests {
     use opstream_schemas::{Operation, OperationId, UtcMicros};
 
     use super::*;
-    use crate::config::ContentPolicy;
+    use crate::config::{ContentPolicy, embedded_prices};
     use crate::decode::WriterSchemas;
     use crate::duplicates::StoredIds;
     use crate::record::IncomingRecord;
@@ -182,6 +182,38 @@ mod tests {
             raw.push(record, 1, Offset(offset));
         }
         raw
+    }
+
+    fn preparer() -> Preparer {
+        Preparer {
+            schemas: WriterSchemas::default(),
+            content: ContentPolicy::Drop,
+            pricer: Pricer::new(Catalogue::embedded().clone(), CostPolicy::default()),
+            stored: Arc::new(Mutex::new(StoredIds::default())),
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_prepared_before_there_is_room_for_it() {
+        let ((due, batches), (prepared, mut taken)) = (mpsc::channel(1), mpsc::channel(1));
+        let (floor, prices) = (watch::channel(DEFAULT_RETENTION_FLOOR).1, embedded_prices());
+        let (lake, stream) = (PathBuf::from("no file is written of poison"), StreamId(1));
+        let mut tasks = tokio::task::JoinSet::new();
+        tasks.spawn(
+            PrepareStage { batches, prepared, lookup: None, preparer: preparer(), prices, lake, stream, floor }.run(),
+        );
+        for value in [b"a", b"b"] {
+            due.send(batch(&[value])).await.unwrap();
+        }
+        while taken.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(due.capacity(), 0, "the second batch waits as it came");
+        taken.recv().await.unwrap();
+        due.reserve().await.unwrap();
     }
 
     #[test]
@@ -231,13 +263,7 @@ mod tests {
             };
             raw.push(record, 1, Offset(n));
         }
-        let stored = Arc::new(Mutex::new(StoredIds::default()));
-        let mut preparer = Preparer {
-            schemas: WriterSchemas::default(),
-            content: ContentPolicy::Drop,
-            pricer: Pricer::new(Catalogue::embedded().clone(), CostPolicy::default()),
-            stored,
-        };
+        let mut preparer = preparer();
         let accepted = AcceptedTimes::at(UtcMillis::now(), DEFAULT_RETENTION_FLOOR);
         let mut convert = |raw: &RawBatch| preparer.convert(raw, StreamId(1), accepted);
         let whole = convert(&raw);
