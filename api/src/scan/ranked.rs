@@ -26,7 +26,7 @@ pub(super) fn ranked(table: LazyFrame, asked: &AskedRanked) -> PolarsResult<(Vec
         rows = rows.filter(is_further.or(is_behind));
     }
     // Its own inverse, and no number is too large for it.
-    let rank = |value: i64| match asked.direction {
+    let rank_of = |value: i64| match asked.direction {
         Direction::Descending => value,
         Direction::Ascending => !value,
     };
@@ -38,7 +38,7 @@ pub(super) fn ranked(table: LazyFrame, asked: &AskedRanked) -> PolarsResult<(Vec
         let batch = batch?;
         let (values, ids) = (batch.column(VALUE)?.i64()?, batch.column(ID)?.binary()?);
         for (value, id) in values.iter().zip(ids.iter()) {
-            let Some(rank) = value.map(rank) else { continue };
+            let Some(rank) = value.map(rank_of) else { continue };
             let is_full = kept.len() > most;
             if is_full && kept.peek().is_some_and(|Reverse((least, _))| rank < *least) {
                 continue;
@@ -52,7 +52,7 @@ pub(super) fn ranked(table: LazyFrame, asked: &AskedRanked) -> PolarsResult<(Vec
     }
     reading.join().map_err(|_| polars_err!(ComputeError: "the reading of the files ended early"))?;
     let mut places: Vec<Place> =
-        kept.into_sorted_vec().into_iter().map(|Reverse((ranked, id))| Place { value: rank(ranked), id }).collect();
+        kept.into_sorted_vec().into_iter().map(|Reverse((rank, id))| Place { value: rank_of(rank), id }).collect();
     let has_more = places.len() > most;
     places.truncate(most);
     Ok((places, has_more))
